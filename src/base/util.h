@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Ownership and descriptors. Descriptors are close-on-exec from birth; files get their final mode at creation. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define CLEANUP_FREE __attribute__((cleanup(util_freep)))
+#define CLEANUP_FD __attribute__((cleanup(fd_closep)))
+
+void util_freep(void *pointer_to_pointer);
+void fd_closep(int *fd);                                /* closes when >= 0, keeps errno, sets -1 */
+int fd_close(int fd);                                   /* returns -1, so: fd = fd_close(fd) */
+int fd_take(int *fd);                                   /* moves ownership out: returns *fd and sets it to -1 */
+int fd_set_nonblocking(int fd, bool nonblocking);
+
+/* Whole blocking transfers that retry EINTR; 0 or a negative error. fd_read_all fails with CLOSED on an early end. */
+int fd_write_all(int fd, const void *data, size_t size);
+int fd_read_all(int fd, void *ret_data, size_t size);
+int fd_pread_all(int fd, void *ret_data, size_t size, uint64_t offset);
+int fd_pwrite_all(int fd, const void *data, size_t size, uint64_t offset);
+
+/* Reads a whole file of at most max bytes relative to dir_fd (AT_FDCWD allowed), into a malloc'd NUL-terminated buffer. TOO_LARGE beyond max. */
+int file_read(int dir_fd, const char *path, size_t max, char **ret_data, size_t *ret_size);
+/* Writes to a temporary name in the same directory, fsync, renames into place, fsyncs the directory: all or nothing. */
+int file_write_atomic(int dir_fd, const char *path, const void *data, size_t size, mode_t mode);
+
+uint64_t time_monotonic_ns(void);
+int64_t time_now(void);                                 /* seconds since the epoch, UTC */
+
+char *xstrdup(const char *text);                        /* abort on no memory: for start-up code and tools only */
+void *xcalloc(size_t n, size_t size);
+char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));

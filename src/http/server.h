@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * HTTP/1.1 over TLS for a worker: connections, limits, timeouts, requests. Parsing is http-parser's; nothing of it or of GnuTLS is seen outside.
+ * A handler answers each request exactly once, at once or later (the connection then waits: requests on it are served in order). */
+#pragma once
+
+#include "base/loop.h"
+#include "tls/tls.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+
+struct http_server;
+struct http_request;
+struct http_connection;
+
+struct http_limits {
+	unsigned max_connections, max_connections_per_source, header_timeout_ms, idle_timeout_ms, min_rate_bytes_s;
+	uint64_t max_body_bytes;        /* for handlers that take a whole body */
+	size_t max_head_bytes;          /* request line and fields, 431 beyond */
+};
+
+struct http_handler {
+	/* Head is complete. Answer, or call http_request_collect (whole small body), or http_request_stream. */
+	void (*on_request)(struct http_request *request, void *arg);
+	/* Streamed body bytes; may call http_request_pause_body. Never called after the answer. */
+	void (*on_body)(struct http_request *request, const uint8_t *data, size_t size, void *arg);
+	void (*on_body_end)(struct http_request *request, void *arg);           /* collected or streamed body is complete */
+	/* The connection was lost, or the peer revoked, before the answer was given: free what request_data holds. Not called after an answer. */
+	void (*on_gone)(struct http_request *request, void *arg);
+	/* The answer was sent to its end (complete) or cut off. For the log of what was fetched. bytes: of the body. */
+	void (*on_sent)(struct http_request *request, bool complete, uint64_t bytes, void *arg);
+	/* A connection ended without a request being at fault: garbage, limits, time. reason is a static sentence. */
+	void (*on_refused)(const char *peer, const char *reason, void *arg);
+};
+
+int http_server_new(struct loop *loop, const struct http_handler *handler, void *arg, struct http_server **ret_server);
+void http_server_free(struct http_server *server);
+void http_server_set_limits(struct http_server *server, const struct http_limits *limits);
+void http_server_set_identity(struct http_server *server, struct tls_identity *identity);      /* takes a reference; for new connections */
+int http_server_listen(struct http_server *server, int listener_fd);                            /* takes the descriptor; EPOLLEXCLUSIVE */
+void http_server_stop_listening(struct http_server *server);
+/* Idle connections close now, busy ones after their answer (Connection: close); fn when the last is gone. */
+void http_server_drain(struct http_server *server, void (*fn)(void *arg), void *arg);
+unsigned http_server_n_connections(const struct http_server *server);
+/* Closes at once (RST) every connection for whose tag match() is true: how a revocation reaches live sockets. Returns how many. */
+unsigned http_server_close_if(struct http_server *server, bool (*match)(const void *tag, void *match_arg), void *match_arg);
+
+/* The request. Strings are borrowed until the answer. */
+const char *http_request_method(const struct http_request *request);
+const char *http_request_path(const struct http_request *request);              /* percent-decoded once, starts with '/'; queries cut off */
+const char *http_request_query(const struct http_request *request, const char *name);   /* decoded value, NULL when absent */
+const char *http_request_header(const struct http_request *request, const char *name);  /* NULL when absent; repeated singletons were refused */
+const char *http_request_peer(const struct http_request *request);              /* "192.0.2.1:4711" */
+bool http_request_has_body(const struct http_request *request);
+/* Content-Length, or UINT64_MAX when chunked. 0 without a body. */
+uint64_t http_request_body_size(const struct http_request *request);
+struct span http_request_certificate(const struct http_request *request);       /* DER, empty when none */
+int http_request_certificate_error(const struct http_request *request);         /* tls_peer_error */
+struct span http_request_body(const struct http_request *request);              /* when collected */
+void *http_request_data(const struct http_request *request);
+void http_request_set_data(struct http_request *request, void *data);
+/* Per connection, for the worker's idea of who this is (used by http_server_close_if); freed with free(). */
+void *http_request_tag(const struct http_request *request);
+void http_request_set_tag(struct http_request *request, void *tag);
+
+void http_request_collect(struct http_request *request, size_t max_bytes);      /* 413 beyond, answered by the layer */
+void http_request_stream(struct http_request *request);                         /* sends 100 Continue when asked for */
+void http_request_pause_body(struct http_request *request);
+void http_request_resume_body(struct http_request *request);
+
+struct http_header { const char *name, *value; };
+/* Interim answer (104); any number before the final one. */
+int http_inform(struct http_request *request, unsigned status, const struct http_header *headers, size_t n_headers);
+/* Copies the body. HEAD sends the head alone. An unread request body closes the connection afterwards (lingering close, so the answer arrives). */
+void http_respond(struct http_request *request, unsigned status, const struct http_header *headers, size_t n_headers, const void *body, size_t size);
+/* Takes fd; sends length bytes from offset. */
+void http_respond_file(struct http_request *request, unsigned status, const struct http_header *headers, size_t n_headers, int fd, uint64_t offset,
+                       uint64_t length);
+/* RFC 9457 problem document from an error of the table; detail is one sentence or NULL; extra members as a JSON fragment or NULL. */
+void http_respond_problem(struct http_request *request, int error, const char *detail);
+void http_close(struct http_request *request);                                  /* drop the connection without an answer */

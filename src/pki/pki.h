@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * X.509 as sis uses it: the CA, server and device certificates, CSRs, CRLs and EST bodies. Everything is DER in and out unless the name says PEM.
+ * A device certificate's subject is CN=<user>, OU=<device>; key usage digitalSignature, extended key usage clientAuth. Signer-only functions take
+ * a struct pki_ca. */
+#pragma once
+
+#include "base/cursor.h"
+#include "base/secret.h"
+#include "base/text.h"
+#include "crypto/sign.h"
+
+#define FINGERPRINT_BYTES 32            /* SHA-256 of the DER certificate */
+#define SERIAL_MAX 20
+#define CERTIFICATE_MAX_BYTES 4096
+
+struct pki_ca;                          /* CA private key and certificate; wiped on free */
+
+struct certificate {                    /* what we read from one */
+	uint8_t fingerprint[FINGERPRINT_BYTES];
+	char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1];        /* empty when the subject is not one of ours */
+	struct public_key public_key;   /* algorithm 0 when it is neither Ed25519 nor P-256 */
+	int64_t not_before, not_after;
+	uint8_t serial[SERIAL_MAX];
+	size_t serial_size;
+};
+
+struct blob { uint8_t *data; size_t size; };    /* malloc'd */
+void blob_free(struct blob *blob);
+#define CLEANUP_BLOB __attribute__((cleanup(blob_free)))
+
+/* --- the authority: signer only --- */
+int pki_ca_create(uint64_t lifetime_s, struct pki_ca **ret_ca);                         /* Ed25519 */
+int pki_ca_load(struct span private_key_pem, struct span certificate_pem, struct pki_ca **ret_ca);
+int pki_ca_export(const struct pki_ca *ca, struct secret **ret_private_key_pem, struct blob *ret_certificate_pem);
+void pki_ca_free(struct pki_ca *ca);
+int pki_ca_certificate(const struct pki_ca *ca, struct blob *ret_der, uint8_t ret_fingerprint[FINGERPRINT_BYTES]);
+/* names: DNS names and IP addresses, one a line. */
+int pki_ca_issue_server(const struct pki_ca *ca, const struct public_key *key, struct span names, uint64_t lifetime_s, struct blob *ret_der);
+int pki_ca_issue_device(const struct pki_ca *ca, const struct public_key *key, const char *user, const char *device, uint64_t lifetime_s,
+                        struct blob *ret_der);
+struct crl_entry { uint8_t serial[SERIAL_MAX]; size_t serial_size; int64_t time; uint8_t reason; };    /* reason: RFC 5280 §5.3.1 */
+int pki_ca_issue_crl(const struct pki_ca *ca, uint64_t number, int64_t this_update, int64_t next_update, const struct crl_entry *entries,
+                     size_t n_entries, struct blob *ret_der);
+
+/* --- everybody --- */
+int certificate_parse(struct span der, struct certificate *ret_certificate);
+void certificate_fingerprint(struct span der, uint8_t ret_fingerprint[FINGERPRINT_BYTES]);
+/* Signature by ca, validity at time `at`, clientAuth: UNTRUSTED or EXPIRED. */
+int certificate_verify(struct span der, struct span ca_der, int64_t at);
+/* The CA's own: self-signed, CA:TRUE, keyCertSign. */
+int certificate_is_ca(struct span der);
+int certificate_from_pem(struct span pem, struct blob *ret_der);
+int certificate_to_pem(struct span der, struct blob *ret_pem);
+/* Revoked in this CRL? Returns 1 and the time and reason, 0, or a negative error (bad signature by ca: UNTRUSTED; out of date at `at`: EXPIRED). */
+int crl_lookup(struct span crl_der, struct span ca_der, struct span serial, int64_t at, int64_t *ret_time, uint8_t *ret_reason);
+
+/* RFC 2986. The worker's parser of strangers' bytes: self-signature checked, key Ed25519 or P-256, subject at most CN and OU.
+ * user/device are empty when the subject does not name them. BAD_FORMAT, BAD_SIGNATURE, NOT_ALLOWED (other key kinds). */
+struct csr { char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1]; struct public_key public_key; };
+int csr_parse(struct span der, struct csr *ret_csr);
+int csr_make(const struct signing_key *key, const char *user, const char *device, struct blob *ret_der);
+
+/* EST bodies (RFC 7030 §4.1.3, RFC 8951): degenerate PKCS#7 with these certificates, as padded base64 in 64-column lines, and back. */
+int est_encode_certificates(const struct span *ders, size_t n, struct blob *ret_base64);
+int est_decode_certificates(struct span base64, struct blob *ret_ders, size_t capacity, size_t *ret_n);
+/* Body of csrattrs: the key kinds that we take (Ed25519, and P-256 with SHA-256). */
+int est_encode_csrattrs(struct blob *ret_base64);
+
+/* Device keys on disk: PKCS#8 PEM, encrypted when passphrase is not NULL. Reading without the needed passphrase: BAD_LOGIN. */
+int signing_key_to_pem(const struct signing_key *key, const char *passphrase, struct secret **ret_pem);
+int signing_key_from_pem(struct span pem, const char *passphrase, struct signing_key *ret_key);

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+noinst_LIBRARIES += libsandbox.a
+libsandbox_a_SOURCES = src/sandbox/sandbox.h src/sandbox/sandbox.c src/sandbox/landlock.c src/sandbox/seccomp.c

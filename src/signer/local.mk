@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+pkglibexec_PROGRAMS += sisd-signer
+sisd_signer_SOURCES = src/signer/main.c
+sisd_signer_LDADD = $(IPC_LIBS) $(SANDBOX_LIBS) $(PKI_LIBS) $(BASE_LIBS)
