@@ -24,7 +24,9 @@ struct log_args {
 typedef void log_sink_fn(const struct log_args *args, void *arg);
 void log_set_sink(log_sink_fn *sink, void *arg);        /* default: nothing is logged (libraries never print) */
 void log_set_level(int max_priority);                   /* syslog(3) priority, LOG_INFO at start */
+/* Drops what the level does not allow, except audited events: a sink that also prints asks log_level_allows() first. From the main thread only. */
 void log_event(const struct log_args *args);
+int log_level_allows(enum event event);
 
 const char *event_name(enum event event);               /* "UPLOADED" */
 const char *event_message_id(enum event event);
