@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * EST bodies: base64 (RFC 8951) of a certs-only PKCS#7 (RFC 7030 §4.1.3), and the csrattrs. */
+#include "pki/backend.h"
+
+#include "base/error.h"
+#include "base/util.h"
+
+#include <gnutls/pkcs7.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EST_BODY_MAX_BYTES (64 * 1024)
+#define COLUMNS 64
+
+static void pkcs7_freep(gnutls_pkcs7_t *pkcs7)
+{
+	gnutls_pkcs7_deinit(*pkcs7);
+}
+#define CLEANUP_PKCS7 __attribute__((cleanup(pkcs7_freep)))
+
+static int encode_body(struct span der, struct blob *ret_base64)
+{
+	size_t n_characters = (der.size + 2) / 3 * 4, n_lines = (n_characters + COLUMNS - 1) / COLUMNS;
+	CLEANUP_FREE char *flat = malloc(n_characters + 1);
+	CLEANUP_BLOB struct blob body = { .data = malloc(n_characters + n_lines + 1) };
+	if (flat == NULL || body.data == NULL)
+		return -SIS_ERR_NO_MEMORY;
+	base64_encode_padded(der.data, der.size, flat);
+	for (size_t at = 0; at < n_characters; at += COLUMNS) {
+		size_t n = n_characters - at < COLUMNS ? n_characters - at : COLUMNS;
+		memcpy(body.data + body.size, flat + at, n);
+		body.data[body.size + n] = '\n';
+		body.size += n + 1;
+	}
+	*ret_base64 = body;
+	body.data = NULL;
+	return 0;
+}
+
+int est_encode_certificates(const struct span *ders, size_t n, struct blob *ret_base64)
+{
+	CLEANUP_PKCS7 gnutls_pkcs7_t pkcs7 = NULL;
+	if (gnutls_pkcs7_init(&pkcs7) < 0)
+		return -SIS_ERR_NO_MEMORY;
+	for (size_t i = 0; i < n; i++) {
+		gnutls_datum_t datum = backend_datum(ders[i]);
+		int r = gnutls_pkcs7_set_crt_raw(pkcs7, &datum);
+		if (r < 0)
+			return backend_error(r, -SIS_ERR_BAD_FORMAT);
+	}
+	CLEANUP_DATUM gnutls_datum_t der = { NULL, 0 };
+	int r = gnutls_pkcs7_export2(pkcs7, GNUTLS_X509_FMT_DER, &der);
+	if (r < 0)
+		return backend_error(r, -SIS_ERR_BAD_FORMAT);
+	return encode_body((struct span){ der.data, der.size }, ret_base64);
+}
+
+static void free_all(struct blob *blobs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		blob_free(&blobs[i]);
+}
+
+static int take_certificate(gnutls_pkcs7_t pkcs7, unsigned index, struct blob *ret_der)
+{
+	CLEANUP_DATUM gnutls_datum_t der = { NULL, 0 };
+	CLEANUP_CRT gnutls_x509_crt_t crt = NULL;
+	int r = gnutls_pkcs7_get_crt_raw2(pkcs7, index, &der);
+	if (r < 0)
+		return backend_error(r, -SIS_ERR_BAD_FORMAT);
+	r = backend_crt_import((struct span){ der.data, der.size }, &crt);
+	return r < 0 ? r : backend_blob_from(der.data, der.size, ret_der);
+}
+
+static int take_certificates(gnutls_pkcs7_t pkcs7, struct blob *ret_ders, size_t capacity, size_t *ret_n)
+{
+	int n = gnutls_pkcs7_get_crt_count(pkcs7);
+	if (n <= 0)
+		return -SIS_ERR_BAD_FORMAT;
+	if ((size_t)n > capacity)
+		return -SIS_ERR_TOO_LARGE;
+	struct blob *ders = calloc((size_t)n, sizeof(*ders));
+	if (ders == NULL)
+		return -SIS_ERR_NO_MEMORY;
+	int r = 0;
+	for (int i = 0; i < n && r == 0; i++)
+		r = take_certificate(pkcs7, (unsigned)i, &ders[i]);
+	if (r == 0) {
+		memcpy(ret_ders, ders, (size_t)n * sizeof(*ders));
+		*ret_n = (size_t)n;
+	} else {
+		free_all(ders, (size_t)n);
+	}
+	free(ders);
+	return r;
+}
+
+int est_decode_certificates(struct span base64, struct blob *ret_ders, size_t capacity, size_t *ret_n)
+{
+	if (base64.size > EST_BODY_MAX_BYTES)
+		return -SIS_ERR_TOO_LARGE;
+	CLEANUP_PKCS7 gnutls_pkcs7_t pkcs7 = NULL;
+	CLEANUP_BLOB struct blob der = { .data = malloc(base64.size + 1) };
+	if (der.data == NULL || gnutls_pkcs7_init(&pkcs7) < 0)
+		return -SIS_ERR_NO_MEMORY;
+	int r = base64_decode_lenient(base64, der.data, base64.size, &der.size);
+	if (r < 0)
+		return r;
+	gnutls_datum_t datum = backend_datum((struct span){ der.data, der.size });
+	r = gnutls_pkcs7_import(pkcs7, &datum, GNUTLS_X509_FMT_DER);
+	return r < 0 ? backend_error(r, -SIS_ERR_BAD_FORMAT) : take_certificates(pkcs7, ret_ders, capacity, ret_n);
+}
+
+int est_encode_csrattrs(struct blob *ret_base64)
+{
+	/* RFC 7030 §4.5.2: id-Ed25519, ecPublicKey with secp256r1, ecdsa-with-SHA256. */
+	static const uint8_t attributes[] = {
+		0x30, 0x26,
+		0x06, 0x03, 0x2b, 0x65, 0x70,
+		0x30, 0x15, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
+		0x31, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07,
+		0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02,
+	};
+	_Static_assert(sizeof(attributes) == 2 + 0x26, "the outer length");
+	return encode_body((struct span){ attributes, sizeof(attributes) }, ret_base64);
+}

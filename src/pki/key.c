@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Device keys on disk: PKCS#8 (RFC 5958) in PEM, under PBES2 when there is a passphrase. */
+#include "pki/authority.h"
+
+#include "base/error.h"
+
+#include <string.h>
+
+#define KEY_PEM_MAX_BYTES 8192
+#define SCALAR_BYTES 32
+
+static void x509_privkey_freep(gnutls_x509_privkey_t *key)
+{
+	gnutls_x509_privkey_deinit(*key);
+}
+#define CLEANUP_X509_PRIVKEY __attribute__((cleanup(x509_privkey_freep)))
+
+static int x509_privkey_from(const struct signing_key *key, gnutls_x509_privkey_t *ret_key)
+{
+	CLEANUP_X509_PRIVKEY gnutls_x509_privkey_t result = NULL;
+	if (gnutls_x509_privkey_init(&result) < 0)
+		return -SIS_ERR_NO_MEMORY;
+	bool is_eddsa = key->public_key.algorithm == KEY_ED25519;
+	gnutls_datum_t x = backend_datum((struct span){ key->public_key.bytes, SCALAR_BYTES });
+	gnutls_datum_t y = backend_datum((struct span){ key->public_key.bytes + SCALAR_BYTES, SCALAR_BYTES });
+	gnutls_datum_t k = backend_datum((struct span){ key->secret.bytes, SCALAR_BYTES });
+	int r = gnutls_x509_privkey_import_ecc_raw(result, is_eddsa ? GNUTLS_ECC_CURVE_ED25519 : GNUTLS_ECC_CURVE_SECP256R1, &x,
+	                                           is_eddsa ? NULL : &y, &k);
+	if (r < 0)
+		return backend_error(r, -SIS_ERR_BAD_FORMAT);
+	*ret_key = result;
+	result = NULL;
+	return 0;
+}
+
+int signing_key_to_pem(const struct signing_key *key, const char *passphrase, struct secret **ret_pem)
+{
+	CLEANUP_X509_PRIVKEY gnutls_x509_privkey_t privkey = NULL;
+	int r = x509_privkey_from(key, &privkey);
+	if (r < 0)
+		return r;
+	CLEANUP_SECRET_DATUM gnutls_datum_t pem = { NULL, 0 };
+	r = gnutls_x509_privkey_export2_pkcs8(privkey, GNUTLS_X509_FMT_PEM, passphrase,
+	                                      passphrase != NULL ? GNUTLS_PKCS_PBES2_AES_256 : GNUTLS_PKCS_PLAIN, &pem);
+	return r < 0 ? backend_error(r, -SIS_ERR_INTERNAL) : secret_from(pem.data, pem.size, ret_pem);
+}
+
+/* Right-aligned: GnuTLS leaves out leading zeros, or adds one. */
+static int scalar_put(const gnutls_datum_t *datum, uint8_t ret_scalar[SCALAR_BYTES])
+{
+	const uint8_t *data = datum->data;
+	size_t size = datum->size;
+	for (; size > SCALAR_BYTES && *data == 0; data++)
+		size--;
+	if (data == NULL || size > SCALAR_BYTES)
+		return -SIS_ERR_BAD_FORMAT;
+	memset(ret_scalar, 0, SCALAR_BYTES);
+	memcpy(ret_scalar + SCALAR_BYTES - size, data, size);
+	return 0;
+}
+
+static int signing_key_from(gnutls_x509_privkey_t privkey, struct signing_key *ret_key)
+{
+	CLEANUP_SECRET_DATUM gnutls_datum_t x = { NULL, 0 }, y = { NULL, 0 }, k = { NULL, 0 };
+	gnutls_ecc_curve_t curve;
+	if (gnutls_x509_privkey_export_ecc_raw(privkey, &curve, &x, &y, &k) < 0)
+		return -SIS_ERR_NOT_ALLOWED;
+	if (curve != GNUTLS_ECC_CURVE_ED25519 && curve != GNUTLS_ECC_CURVE_SECP256R1)
+		return -SIS_ERR_NOT_ALLOWED;
+	SIGNING_KEY struct signing_key key = { .public_key.algorithm = curve == GNUTLS_ECC_CURVE_ED25519 ? KEY_ED25519 : KEY_ECDSA_P256 };
+	int r = scalar_put(&k, key.secret.bytes);
+	if (r == 0)
+		r = scalar_put(&x, key.public_key.bytes);
+	if (r == 0 && key.public_key.algorithm == KEY_ECDSA_P256)
+		r = scalar_put(&y, key.public_key.bytes + SCALAR_BYTES);
+	if (r == 0)
+		*ret_key = key;
+	return r;
+}
+
+int signing_key_from_pem(struct span pem, const char *passphrase, struct signing_key *ret_key)
+{
+	if (pem.size > KEY_PEM_MAX_BYTES)
+		return -SIS_ERR_TOO_LARGE;
+	CLEANUP_X509_PRIVKEY gnutls_x509_privkey_t privkey = NULL;
+	if (gnutls_x509_privkey_init(&privkey) < 0)
+		return -SIS_ERR_NO_MEMORY;
+	static const char encrypted[] = "BEGIN ENCRYPTED";
+	bool is_encrypted = memmem(pem.data, pem.size, encrypted, sizeof(encrypted) - 1) != NULL;
+	if (is_encrypted && passphrase == NULL)
+		return -SIS_ERR_BAD_LOGIN;
+	gnutls_datum_t text = backend_datum(pem);
+	int r = gnutls_x509_privkey_import2(privkey, &text, GNUTLS_X509_FMT_PEM, is_encrypted ? passphrase : NULL, 0);
+	if (r == GNUTLS_E_DECRYPTION_FAILED)
+		return -SIS_ERR_BAD_LOGIN;
+	return r < 0 ? backend_error(r, -SIS_ERR_BAD_FORMAT) : signing_key_from(privkey, ret_key);
+}
