@@ -18,7 +18,8 @@ struct channel_packet {                 /* valid only during the call */
 };
 
 typedef void channel_packet_fn(struct channel *channel, struct channel_packet *packet, void *arg);
-/* reason: a static sentence; error: CLOSED for an orderly end, PROTOCOL for a broken table rule. The owner frees the channel here or later. */
+/* reason: a static sentence; error: -SIS_ERR_CLOSED for an orderly end, -SIS_ERR_PROTOCOL for a broken table rule, -SIS_ERR_BUSY
+ * for a peer that does not read. The owner frees the channel here or later. */
 typedef void channel_broken_fn(struct channel *channel, int error, const char *reason, void *arg);
 
 int channel_pair(int ret_fds[2]);       /* close-on-exec, with the send buffer that MESSAGE_MAX_BYTES needs */
@@ -26,13 +27,16 @@ int channel_pair(int ret_fds[2]);       /* close-on-exec, with the send buffer t
 int channel_new(struct loop *loop, int fd, enum role self, enum role peer, channel_packet_fn *on_packet, channel_broken_fn *on_broken,
                 void *arg, struct channel **ret_channel);
 void channel_free(struct channel *channel);                     /* accepts NULL; safe inside its callbacks */
+/* For a handler that finds a peer breaking a rule that the table cannot express: the channel is dead at once and `broken` is called with PROTOCOL. */
+void channel_break(struct channel *channel, const char *reason);
 uint64_t channel_next_id(struct channel *channel);
 
 /* Queues when the peer is slow (bounded: BUSY beyond 64 MiB, and the channel is then broken). Descriptors are duplicated into the packet; the
  * caller keeps its own. */
 int channel_send(struct channel *channel, enum message_type type, uint64_t id, const struct builder *payload, const int *fds, unsigned n_fds);
-/* Blocking request and answer on a channel without a loop: the answer has the same id and the type wanted. TIMEOUT after timeout_ms. The
- * packet's payload borrows a buffer of the channel until the next call. */
+/* Blocking request and answer on a channel without a loop: the answer has the same id and the type wanted; packets that come before it go to
+ * on_packet, or break the channel when there is none. TIMEOUT after timeout_ms. The packet's payload borrows a buffer of the channel until the
+ * next call. */
 int channel_call(struct channel *channel, enum message_type type, const struct builder *payload, enum message_type wanted, int timeout_ms,
                  struct channel_packet *ret_packet);
 /* Blocking: the next packet of any allowed type. */
@@ -42,9 +46,10 @@ void channel_packet_close_fds(struct channel_packet *packet);
 /* A builder over the process's one scratch buffer (channels are used by one thread only). */
 struct builder channel_builder(void);
 
-/* Encode and send in one line: CHANNEL_SEND(channel, id, done, DONE, &(struct message_done){ .status = 0 }) */
-#define CHANNEL_SEND_FDS(channel_, id_, name_, NAME_, message_, fds_, n_fds_) ({ \
+/* Encode and send in one line: CHANNEL_SEND(channel, id, done, DONE, &(struct message_done){ .status = 0 }). With descriptors, a message written
+ * in place needs parentheses around it, because of its commas. */
+#define CHANNEL_SEND_FDS(channel_, id_, name_, NAME_, what_, fds_, n_fds_) ({ \
 	struct builder channel_builder_ = channel_builder(); \
-	message_##name_##_encode((message_), &channel_builder_); \
+	message_##name_##_encode((what_), &channel_builder_); \
 	channel_send((channel_), MESSAGE_##NAME_, (id_), &channel_builder_, (fds_), (n_fds_)); })
-#define CHANNEL_SEND(channel_, id_, name_, NAME_, message_) CHANNEL_SEND_FDS(channel_, id_, name_, NAME_, message_, NULL, 0)
+#define CHANNEL_SEND(channel_, id_, name_, NAME_, ...) CHANNEL_SEND_FDS(channel_, id_, name_, NAME_, (__VA_ARGS__), NULL, 0)

@@ -45,3 +45,5 @@ enum message_type {
 
 const char *message_name(enum message_type type);
 bool message_may_pass(enum message_type type, enum role sender, enum role receiver, unsigned n_fds);
+/* Whether the payload is exactly one message of this type: the channel asks before a handler sees the packet. */
+bool message_is_whole(enum message_type type, struct cursor payload);

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Packets between roles. A channel costs little while idle: what it receives passes through one buffer of the process, and packets are queued
+ * only while the peer does not read. */
+#include "ipc/channel.h"
+#include "base/error.h"
+#include "base/util.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MESSAGE_VERSION 1
+#define PAYLOAD_MAX_BYTES (MESSAGE_MAX_BYTES - MESSAGE_HEADER_BYTES)
+#define SEND_BUFFER_BYTES (1024 * 1024)
+#define QUEUE_MAX_BYTES (64u * 1024 * 1024)
+#define PACKETS_A_ROUND 32              /* then other descriptors get their turn */
+
+struct outgoing {                       /* a packet that waits for the peer to read */
+	struct outgoing *next;
+	size_t size;
+	unsigned n_fds;
+	int fds[MESSAGE_MAX_FDS];
+	uint8_t data[];
+};
+
+struct channel {
+	struct loop *loop;
+	struct loop_source *source;
+	channel_packet_fn *on_packet;
+	channel_broken_fn *on_broken;
+	void *arg;
+	uint8_t *own_buffer;            /* blocking channels only: their packets live longer than one callback */
+	struct outgoing *first, **last;
+	size_t queued_bytes;
+	uint64_t last_id;
+	const char *doom;               /* why the channel breaks as soon as the loop is back */
+	int fd;
+	enum role self, peer;
+	unsigned in_callback;
+	bool dead, freed;
+};
+
+static uint8_t receive_buffer[MESSAGE_MAX_BYTES];
+static uint8_t scratch_buffer[PAYLOAD_MAX_BYTES];
+
+struct builder channel_builder(void)
+{
+	return builder_from(scratch_buffer, sizeof(scratch_buffer));
+}
+
+/* AF_UNIX limits a packet by the sender's buffer. Debian's default (net.core.wmem_default 212992) already holds MESSAGE_MAX_BYTES; more only
+ * means less queueing, so failing to get it is no error. */
+static void grow_send_buffer(int fd)
+{
+	int size = SEND_BUFFER_BYTES;
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
+int channel_pair(int ret_fds[2])
+{
+	int fds[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
+		return error_from_errno(errno);
+	for (int i = 0; i < 2; i++) {
+		grow_send_buffer(fds[i]);
+		ret_fds[i] = fds[i];
+	}
+	return 0;
+}
+
+void channel_packet_close_fds(struct channel_packet *packet)
+{
+	for (unsigned i = 0; i < packet->n_fds; i++)
+		packet->fds[i] = fd_close(packet->fds[i]);
+	packet->n_fds = 0;
+}
+
+/* Sending */
+
+static void outgoing_free(struct outgoing *outgoing)
+{
+	for (unsigned i = 0; i < outgoing->n_fds; i++)
+		fd_close(outgoing->fds[i]);
+	free(outgoing);
+}
+
+static void drop_queue(struct channel *channel)
+{
+	while (channel->first != NULL) {
+		struct outgoing *outgoing = channel->first;
+		channel->first = outgoing->next;
+		outgoing_free(outgoing);
+	}
+	channel->last = &channel->first;
+	channel->queued_bytes = 0;
+}
+
+static int send_packet(int fd, struct iovec *parts, size_t n_parts, const int *fds, unsigned n_fds)
+{
+	union { struct cmsghdr header; char space[CMSG_SPACE(sizeof(int) * MESSAGE_MAX_FDS)]; } control;
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = n_parts };
+	if (n_fds > 0) {
+		memset(&control, 0, sizeof(control));
+		message.msg_control = &control;
+		message.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+		struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+		*header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int) * n_fds) };
+		memcpy(CMSG_DATA(header), fds, sizeof(int) * n_fds);
+	}
+	ssize_t n;
+	do
+		n = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? error_from_errno(errno) : 0;
+}
+
+/* Breaking from within a send would pull the ground from under whoever sends: we end the connection and let the loop report it. */
+static int doom(struct channel *channel, int error, const char *reason)
+{
+	channel->doom = reason;
+	(void)shutdown(channel->fd, SHUT_RDWR);
+	return error;
+}
+
+static int watch(struct channel *channel)
+{
+	return channel->source != NULL ? loop_modify_io(channel->source, EPOLLIN | (channel->first != NULL ? EPOLLOUT : 0u)) : 0;
+}
+
+static void flush_queue(struct channel *channel)
+{
+	while (channel->first != NULL) {
+		struct outgoing *outgoing = channel->first;
+		struct iovec part = { .iov_base = outgoing->data, .iov_len = outgoing->size };
+		int error = send_packet(channel->fd, &part, 1, outgoing->fds, outgoing->n_fds);
+		if (error == -SIS_ERR_AGAIN)
+			break;
+		if (error != 0) {               /* the peer is gone: the reading side will find out, after the last packet it left us */
+			drop_queue(channel);
+			break;
+		}
+		channel->first = outgoing->next;
+		channel->queued_bytes -= outgoing->size;
+		if (channel->first == NULL)
+			channel->last = &channel->first;
+		outgoing_free(outgoing);
+	}
+	if (watch(channel) != 0)
+		(void)doom(channel, -SIS_ERR_SYSTEM, "the event loop refused the channel");
+}
+
+static int enqueue(struct channel *channel, const struct iovec parts[2], const int *fds, unsigned n_fds)
+{
+	size_t size = parts[0].iov_len + parts[1].iov_len;
+	struct outgoing *outgoing = malloc(sizeof(*outgoing) + size);
+	if (outgoing == NULL)
+		return -SIS_ERR_NO_MEMORY;
+	*outgoing = (struct outgoing){ .size = size };
+	memcpy(outgoing->data, parts[0].iov_base, parts[0].iov_len);
+	if (parts[1].iov_len > 0)
+		memcpy(outgoing->data + parts[0].iov_len, parts[1].iov_base, parts[1].iov_len);
+	for (; outgoing->n_fds < n_fds; outgoing->n_fds++) {
+		int copy = fcntl(fds[outgoing->n_fds], F_DUPFD_CLOEXEC, 0);
+		if (copy < 0) {
+			int error = error_from_errno(errno);
+			outgoing_free(outgoing);
+			return error;
+		}
+		outgoing->fds[outgoing->n_fds] = copy;
+	}
+	*channel->last = outgoing;
+	channel->last = &outgoing->next;
+	channel->queued_bytes += size;
+	return watch(channel) == 0 ? 0 : doom(channel, -SIS_ERR_SYSTEM, "the event loop refused the channel");
+}
+
+int channel_send(struct channel *channel, enum message_type type, uint64_t id, const struct builder *payload, const int *fds, unsigned n_fds)
+{
+	assert(message_may_pass(type, channel->self, channel->peer, n_fds));
+	if (channel->dead || channel->doom != NULL)
+		return -SIS_ERR_CLOSED;
+	if (payload->failed || payload->size > PAYLOAD_MAX_BYTES)
+		return -SIS_ERR_TOO_LARGE;
+	uint8_t header[MESSAGE_HEADER_BYTES];
+	struct builder builder = builder_from(header, sizeof(header));
+	builder_put_u16(&builder, (uint16_t)type);
+	builder_put_u16(&builder, MESSAGE_VERSION);
+	builder_put_u32(&builder, (uint32_t)payload->size);
+	builder_put_u64(&builder, id);
+
+	struct iovec parts[2] = { { .iov_base = header, .iov_len = sizeof(header) }, { .iov_base = payload->data, .iov_len = payload->size } };
+	int error = channel->first == NULL ? send_packet(channel->fd, parts, 2, fds, n_fds) : -SIS_ERR_AGAIN;
+	if (error != -SIS_ERR_AGAIN || channel->loop == NULL)
+		return error;
+	if (channel->queued_bytes + sizeof(header) + payload->size > QUEUE_MAX_BYTES)
+		return doom(channel, -SIS_ERR_BUSY, "the peer does not read what is sent to it");
+	return enqueue(channel, parts, fds, n_fds);
+}
+
+uint64_t channel_next_id(struct channel *channel)
+{
+	return ++channel->last_id;
+}
+
+/* Receiving */
+
+static unsigned take_descriptors(struct msghdr *message, int fds[MESSAGE_MAX_FDS])
+{
+	unsigned n = 0;
+	for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header != NULL; header = CMSG_NXTHDR(message, header)) {
+		if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+			continue;
+		size_t n_here = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < n_here; i++) {
+			int fd;
+			memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(fd));
+			if (n < MESSAGE_MAX_FDS)
+				fds[n++] = fd;
+			else
+				fd_close(fd);
+		}
+	}
+	return n;
+}
+
+/* Why this packet may not pass, or NULL. */
+static const char *check_packet(const struct channel *channel, struct cursor *cursor, struct channel_packet *packet)
+{
+	unsigned type = cursor_get_u16(cursor), version = cursor_get_u16(cursor);
+	uint32_t size = cursor_get_u32(cursor);
+	packet->type = (enum message_type)type;
+	packet->id = cursor_get_u64(cursor);
+	packet->payload = *cursor;
+	if (cursor->failed || size != cursor_left(cursor))
+		return "a packet of a wrong size";
+	if (version != MESSAGE_VERSION)
+		return "a packet of another version";
+	if (!message_may_pass(packet->type, channel->peer, channel->self, packet->n_fds))
+		return "a message that it may not send";
+	if (!message_is_whole(packet->type, packet->payload))
+		return "a malformed message";
+	return NULL;
+}
+
+/* One packet into buffer. 0, AGAIN, CLOSED, PROTOCOL or another error, with the reason; descriptors are only owned by the packet on success. */
+static int receive_packet(struct channel *channel, uint8_t *buffer, struct channel_packet *packet, const char **ret_reason)
+{
+	union { struct cmsghdr header; char space[CMSG_SPACE(sizeof(int) * MESSAGE_MAX_FDS)]; } control;
+	struct iovec part = { .iov_base = buffer, .iov_len = MESSAGE_MAX_BYTES };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	ssize_t n;
+	do
+		n = recvmsg(channel->fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	*ret_reason = "the connection was closed";
+	if (n < 0)
+		return error_from_errno(errno);
+	*packet = (struct channel_packet){ .n_fds = take_descriptors(&message, packet->fds) };
+	memset(packet->fds + packet->n_fds, -1, sizeof(packet->fds) - packet->n_fds * sizeof(int));
+	if (n == 0) {                           /* also an empty packet, which no honest peer sends */
+		channel_packet_close_fds(packet);
+		return -SIS_ERR_CLOSED;
+	}
+	struct cursor cursor = cursor_from(buffer, (size_t)n);
+	if (message.msg_flags & MSG_CTRUNC && packet->n_fds < MESSAGE_MAX_FDS)
+		*ret_reason = "this process has no descriptors left";
+	else if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+		*ret_reason = "a packet of a wrong size";
+	else
+		*ret_reason = check_packet(channel, &cursor, packet);
+	if (*ret_reason == NULL)
+		return 0;
+	channel_packet_close_fds(packet);
+	return -SIS_ERR_PROTOCOL;
+}
+
+static void shut(struct channel *channel)
+{
+	channel->dead = true;
+	loop_remove(channel->source);
+	channel->source = NULL;
+	channel->fd = fd_close(channel->fd);
+	drop_queue(channel);
+}
+
+static void enter_callback(struct channel *channel)
+{
+	channel->in_callback++;
+}
+
+static void leave_callback(struct channel *channel)
+{
+	if (--channel->in_callback == 0 && channel->freed) {
+		free(channel->own_buffer);
+		free(channel);
+	}
+}
+
+static void break_with(struct channel *channel, int error, const char *reason)
+{
+	if (channel->dead)
+		return;
+	shut(channel);
+	enter_callback(channel);
+	if (channel->on_broken != NULL)
+		channel->on_broken(channel, error, reason, channel->arg);
+	leave_callback(channel);
+}
+
+void channel_break(struct channel *channel, const char *reason)
+{
+	break_with(channel, -SIS_ERR_PROTOCOL, reason);
+}
+
+static void read_packets(struct channel *channel)
+{
+	for (int i = 0; i < PACKETS_A_ROUND && !channel->dead; i++) {
+		struct channel_packet packet;
+		const char *reason;
+		int error = receive_packet(channel, receive_buffer, &packet, &reason);
+		if (error == -SIS_ERR_AGAIN)
+			return;
+		if (error != 0) {
+			break_with(channel, error, reason);
+			return;
+		}
+		channel->on_packet(channel, &packet, channel->arg);
+		channel_packet_close_fds(&packet);
+	}
+}
+
+static void on_io(uint32_t epoll_events, void *arg)
+{
+	struct channel *channel = arg;
+	enter_callback(channel);
+	if (channel->doom != NULL)
+		break_with(channel, -SIS_ERR_BUSY, channel->doom);
+	if (!channel->dead && epoll_events & EPOLLOUT)
+		flush_queue(channel);
+	if (!channel->dead && epoll_events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		read_packets(channel);
+	leave_callback(channel);
+}
+
+int channel_new(struct loop *loop, int fd, enum role self, enum role peer, channel_packet_fn *on_packet, channel_broken_fn *on_broken,
+                void *arg, struct channel **ret_channel)
+{
+	struct channel *channel = calloc(1, sizeof(*channel));
+	if (channel == NULL)
+		return -SIS_ERR_NO_MEMORY;
+	*channel = (struct channel){
+		.loop = loop, .fd = fd, .self = self, .peer = peer, .on_packet = on_packet, .on_broken = on_broken, .arg = arg,
+		.last = &channel->first,
+	};
+	int error = fd_set_nonblocking(fd, true);
+	if (error == 0 && loop == NULL && (channel->own_buffer = malloc(MESSAGE_MAX_BYTES)) == NULL)
+		error = -SIS_ERR_NO_MEMORY;
+	if (error == 0 && loop != NULL)
+		error = loop_add_io(loop, fd, EPOLLIN, on_io, channel, &channel->source);
+	if (error != 0) {
+		free(channel->own_buffer);
+		free(channel);
+		return error;
+	}
+	*ret_channel = channel;
+	return 0;
+}
+
+void channel_free(struct channel *channel)
+{
+	if (channel == NULL || channel->freed)
+		return;
+	channel->freed = true;
+	if (!channel->dead)
+		shut(channel);
+	enter_callback(channel);
+	leave_callback(channel);
+}
+
+/* Blocking use */
+
+static int wait_for(const struct channel *channel, short events, uint64_t deadline_ns)
+{
+	struct pollfd pollfd = { .fd = channel->fd, .events = events };
+	for (;;) {
+		uint64_t now = time_monotonic_ns();
+		int n = poll(&pollfd, 1, now >= deadline_ns ? 0 : (int)((deadline_ns - now + 999999) / 1000000));
+		if (n > 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return error_from_errno(errno);
+		if (n == 0)
+			return -SIS_ERR_TIMEOUT;
+	}
+}
+
+static int receive_until(struct channel *channel, uint64_t deadline_ns, struct channel_packet *ret_packet)
+{
+	assert(channel->loop == NULL);
+	if (channel->dead)
+		return -SIS_ERR_CLOSED;
+	for (;;) {
+		const char *reason;
+		struct channel_packet packet;
+		int error = receive_packet(channel, channel->own_buffer, &packet, &reason);
+		if (error == 0) {
+			*ret_packet = packet;
+			return 0;
+		}
+		if (error == -SIS_ERR_AGAIN)
+			error = wait_for(channel, POLLIN, deadline_ns);
+		else
+			break_with(channel, error, reason);
+		if (error != 0)
+			return error;
+	}
+}
+
+static uint64_t deadline_in(int timeout_ms)
+{
+	return time_monotonic_ns() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000000u;
+}
+
+int channel_receive(struct channel *channel, int timeout_ms, struct channel_packet *ret_packet)
+{
+	return receive_until(channel, deadline_in(timeout_ms), ret_packet);
+}
+
+static int send_until(struct channel *channel, enum message_type type, uint64_t id, const struct builder *payload, uint64_t deadline_ns)
+{
+	for (;;) {
+		int error = channel_send(channel, type, id, payload, NULL, 0);
+		if (error != -SIS_ERR_AGAIN)
+			return error;
+		error = wait_for(channel, POLLOUT, deadline_ns);
+		if (error != 0)
+			return error;
+	}
+}
+
+int channel_call(struct channel *channel, enum message_type type, const struct builder *payload, enum message_type wanted, int timeout_ms,
+                 struct channel_packet *ret_packet)
+{
+	uint64_t id = channel_next_id(channel), deadline_ns = deadline_in(timeout_ms);
+	int error = send_until(channel, type, id, payload, deadline_ns);
+	while (error == 0) {
+		struct channel_packet packet;
+		error = receive_until(channel, deadline_ns, &packet);
+		if (error != 0)
+			break;
+		if (packet.id == id && packet.type == wanted) {
+			*ret_packet = packet;
+			return 0;
+		}
+		if (channel->on_packet != NULL)
+			channel->on_packet(channel, &packet, channel->arg);
+		channel_packet_close_fds(&packet);
+		bool late = packet.id > 0 && packet.id < id;    /* the answer to a call that timed out is no offence */
+		if (channel->on_packet == NULL && !late) {
+			channel_break(channel, "an answer that nobody asked for");
+			return -SIS_ERR_PROTOCOL;
+		}
+	}
+	return error;
+}
