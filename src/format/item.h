@@ -17,6 +17,7 @@
 #define BUNDLE_HEAD_MAX_BYTES 1024
 #define MANIFEST_MAX_BYTES 65536u               /* plaintext */
 #define THUMBNAIL_MAX_BYTES 65536u              /* plaintext */
+#define OBJECT_MAX_BYTES (UINT64_C(1) << 60)    /* plaintext: no sum of sizes overflows */
 
 enum item_kind { ITEM_IMAGE, ITEM_MESSAGE, ITEM_FILE };
 const char *item_kind_name(enum item_kind kind);
@@ -81,11 +82,14 @@ int statement_verify(struct span text, const struct statement *statement, const 
 int grant_verify(struct span text, const struct grant *grant, const struct public_key *key);
 int key_statement_verify(struct span text, const struct key_statement *statement, const struct public_key *key);
 
+bool statement_has_audience(const struct statement *statement, const char *name);
+
 /* Wraps the file key: fills encapsulation and wrapped. HPKE info "sis/1 grant", additional data = the lines before "encapsulation". */
 int grant_wrap(struct grant *grant, const struct secret32 *file_key);
 /* BAD_GRANT when the key pair is not the grant's, BAD_SEAL when the wrap does not open. */
 int grant_unwrap(struct span text, const struct grant *grant, const struct secret32 *private_key, struct secret32 *ret_file_key);
-/* Item, statement hash, recipient and audience agree: BAD_GRANT otherwise. */
+/* Item and statement hash agree, and the recipient is in the audience or the granter is the owner, who may share with anybody later:
+ * BAD_GRANT otherwise. */
 int grant_belongs(const struct grant *grant, const struct statement *statement, const uint8_t statement_hash[DIGEST_BYTES]);
 
 /* Splits the concatenated grants of a bundle: calls fn for each (fn's non-zero ends it and is returned). BAD_FORMAT when they do not divide cleanly. */
@@ -101,5 +105,7 @@ struct bundle_head {
 /* AGAIN when the bytes end before the head does. */
 int bundle_head_parse(struct span start, struct bundle_head *ret_head, const char **ret_why);
 int bundle_head_write(struct bundle_head *head, char *ret_text, size_t capacity, size_t *ret_size);    /* sets head_size */
+/* MISMATCH when the head's part sizes are not the statement's. */
+int bundle_head_matches(const struct bundle_head *head, const struct statement *statement);
 uint64_t bundle_part_offset(const struct bundle_head *head, enum seal_part part);
 uint64_t bundle_size(const struct bundle_head *head);

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The manifest: JSON in, plain struct out, and back. */
+#include "format/manifest.h"
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "base/util.h"
+#include "format/item.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PADDING_BYTES 512
+
+static int refuse(const char **ret_why, const char *why)
+{
+	if (ret_why)
+		*ret_why = why;
+	return -SIS_ERR_BAD_FORMAT;
+}
+
+/* One side of "type/subtype". */
+static bool is_media_word(struct span word)
+{
+	static const char others[] = "!#$&^_.+-";
+
+	for (size_t i = 0; i < word.size; i++) {
+		const uint8_t c = word.data[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && !memchr(others, c, strlen(others)))
+			return false;
+	}
+	return word.size > 0;
+}
+
+static bool is_media_type(const char *text)
+{
+	const char *slash = strchr(text, '/');
+
+	return slash && is_media_word((struct span){ (const uint8_t *)text, (size_t)(slash - text) }) &&
+	       is_media_word(span_from_string(slash + 1));
+}
+
+/* The object without its padding; empty when the padding is not as it must be. */
+static struct span strip_padding(struct span plain)
+{
+	if (!plain.size || plain.size % PADDING_BYTES || plain.data[0] != '{')
+		return (struct span){ 0 };
+	while (plain.size && plain.data[plain.size - 1] == ' ')
+		plain.size--;
+	return plain.data[plain.size - 1] == '}' ? plain : (struct span){ 0 };
+}
+
+/* Copies a string member; false when it is there with another type or too long, or missing though it must be there. */
+static bool get_string(const json_t *object, const char *name, bool must, char *ret_text, size_t capacity)
+{
+	const json_t *member = json_object_get(object, name);
+
+	if (!member)
+		return !must;
+	return json_is_string(member) &&
+	       span_to_string((struct span){ (const uint8_t *)json_string_value(member), json_string_length(member) }, ret_text, capacity);
+}
+
+static bool get_number(const json_t *object, const char *name, bool must, uint64_t max, uint64_t *ret_value)
+{
+	uint64_t value;
+
+	if (!json_object_get(object, name))
+		return !must;
+	if (json_member_u64(object, name, &value) < 0 || value > max)
+		return false;
+	*ret_value = value;
+	return true;
+}
+
+static bool get_time(const json_t *object, const char *name, int64_t *ret_seconds)
+{
+	char text[TIME_TEXT + 1] = "";
+
+	if (!get_string(object, name, false, text, sizeof(text)))
+		return false;
+	return !json_object_get(object, name) || time_decode(span_from_string(text), ret_seconds) == 0;
+}
+
+int manifest_parse(struct span plain, struct manifest *ret_manifest, const char **ret_why)
+{
+	struct manifest manifest = { 0 };
+	uint64_t width = 0, height = 0;
+	struct span text;
+	CLEANUP_JSON json_t *object = NULL;
+
+	if (plain.size > MANIFEST_MAX_BYTES)
+		return -SIS_ERR_TOO_LARGE;
+	text = strip_padding(plain);
+	if (!text.size)
+		return refuse(ret_why, "the manifest is not one JSON object padded with spaces to a multiple of 512 bytes");
+	if (json_parse(text, MANIFEST_MAX_BYTES, &object) < 0 || !json_is_object(object))
+		return refuse(ret_why, "the manifest is no JSON object");
+	if (!get_string(object, "name", true, manifest.name, sizeof(manifest.name)) ||
+	    !get_string(object, "caption", false, manifest.caption, sizeof(manifest.caption)))
+		return refuse(ret_why, "the manifest's name or caption is missing or too long");
+	if (!get_string(object, "type", true, manifest.media_type, sizeof(manifest.media_type)) || !is_media_type(manifest.media_type))
+		return refuse(ret_why, "the manifest's media type is missing or malformed");
+	if (!get_number(object, "size", true, OBJECT_MAX_BYTES, &manifest.size) || !get_number(object, "width", false, UINT32_MAX, &width) ||
+	    !get_number(object, "height", false, UINT32_MAX, &height))
+		return refuse(ret_why, "the manifest's size, width or height is missing or out of range");
+	if (!get_time(object, "modified", &manifest.modified))
+		return refuse(ret_why, "the manifest's modification time is malformed");
+	manifest.width = (uint32_t)width;
+	manifest.height = (uint32_t)height;
+	*ret_manifest = manifest;
+	return 0;
+}
+
+/* NULL when a string is no UTF-8 or memory is out. */
+static json_t *make_object(const struct manifest *manifest)
+{
+	json_t *object = json_pack("{s:s, s:s, s:I}", "name", manifest->name, "type", manifest->media_type, "size", (json_int_t)manifest->size);
+	char modified[TIME_TEXT + 1];
+	int r = object ? 0 : -1;
+
+	if (r == 0 && manifest->width && manifest->height) {
+		r = json_object_set_new(object, "width", json_integer(manifest->width));
+		r |= json_object_set_new(object, "height", json_integer(manifest->height));
+	}
+	if (r == 0 && manifest->modified && time_encode(manifest->modified, modified) == 0)
+		r = json_object_set_new(object, "modified", json_string(modified));
+	if (r == 0 && manifest->caption[0])
+		r = json_object_set_new(object, "caption", json_string(manifest->caption));
+	if (r != 0) {
+		json_decref(object);
+		return NULL;
+	}
+	return object;
+}
+
+int manifest_write(const struct manifest *manifest, uint8_t **ret_plain, size_t *ret_size)
+{
+	CLEANUP_JSON json_t *object = NULL;
+	CLEANUP_FREE char *text = NULL;
+	size_t text_size, size;
+	uint8_t *plain;
+
+	if (!is_media_type(manifest->media_type) || manifest->size > OBJECT_MAX_BYTES || !utf8_is_valid(span_from_string(manifest->name)) ||
+	    !utf8_is_valid(span_from_string(manifest->caption)))
+		return -SIS_ERR_BAD_FORMAT;
+	object = make_object(manifest);
+	text = object ? json_print(object) : NULL;
+	if (!text)
+		return -SIS_ERR_NO_MEMORY;
+	text_size = strlen(text);
+	size = (text_size + PADDING_BYTES - 1) / PADDING_BYTES * PADDING_BYTES;
+	if (size > MANIFEST_MAX_BYTES)
+		return -SIS_ERR_TOO_LARGE;
+	plain = malloc(size);
+	if (!plain)
+		return -SIS_ERR_NO_MEMORY;
+	memset(plain, ' ', size);
+	memcpy(plain, text, text_size);
+	*ret_plain = plain;
+	*ret_size = size;
+	return 0;
+}
