@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Inside the store only: one SQLite connection with its kept statements. A connection belongs to one thread at a time. */
+#pragma once
+
+#include "base/cursor.h"
+#include "store/store.h"
+
+#include <sqlite3.h>
+
+#define DB_STATEMENTS_MAX 96
+
+struct db_statement { const char *sql; sqlite3_stmt *handle; };
+
+struct store_reader {
+	sqlite3 *db;
+	int objects_fd;                         /* state_dir/objects */
+	unsigned n_statements;
+	struct db_statement statement[DB_STATEMENTS_MAX];
+};
+
+struct store_writer {
+	struct store_reader reader;             /* first: whatever reads takes a reader */
+	int incoming_fd;                        /* state_dir/incoming */
+};
+
+/* Opens and sets up a connection. writable also creates the file. */
+int db_open(struct store_reader *reader, const char *state_dir, bool writable);
+void db_close(struct store_reader *reader);
+
+/* The kept statement for sql (a static string: it is found by its address), bound to the arguments that types names: 'i' int64_t, 't' const char *
+ * (NULL is null), 's' struct span as text, 'b' struct span as blob, 'o' int64_t that is null when 0. */
+int db_bind(struct store_reader *reader, sqlite3_stmt **ret_statement, const char *sql, const char *types, ...);
+/* 1: a row; 0: done; or a negative error. */
+int db_step(sqlite3_stmt *statement);
+/* Binds and runs what returns no row. */
+#define db_run(reader, sql, types, ...) ({ \
+	DB_STATEMENT sqlite3_stmt *db_statement_ = NULL; \
+	int db_error_ = db_bind((reader), &db_statement_, (sql), (types), ##__VA_ARGS__); \
+	db_error_ < 0 ? db_error_ : db_step(db_statement_); })
+int db_exec(struct store_reader *reader, const char *sql);
+
+void db_resetp(sqlite3_stmt **statement);
+#define DB_STATEMENT __attribute__((cleanup(db_resetp)))
+
+/* The negative error for what the connection last reported. */
+int db_error(sqlite3 *db);
+
+struct span db_column_span(sqlite3_stmt *statement, int column);        /* borrowed until the next step; null reads as empty */
+void db_column_name(sqlite3_stmt *statement, int column, char ret_name[NAME_MAX_TEXT + 1]);
+/* INTERNAL when the column is no blob of this size: a damaged database. */
+int db_column_fixed(sqlite3_stmt *statement, int column, void *ret_data, size_t size);
+
+/* "ab/abcdef…" below state_dir/objects: the first two characters of the item's id, then all of them. */
+#define DB_OBJECT_PATH (2 + 1 + ITEM_ID_TEXT + 1)
+void db_object_path(const uint8_t id[ITEM_ID_BYTES], char ret_path[DB_OBJECT_PATH]);

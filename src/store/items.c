@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Items: the rows that make one visible, and the object file that must be durable before they exist. */
+#include "store/db.h"
+#include "store/writer.h"
+
+#include "base/error.h"
+#include "base/util.h"
+#include "crypto/seal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int items_insert(struct store_reader *reader, const struct store_new_item *item, int64_t *ret_item_row)
+{
+	static const char sql[] =
+		"INSERT INTO items(id, user_id, device_id, received, statement, statement_hash, bytes, object_offset, object_size, object_root,"
+		" manifest_offset, manifest_size, manifest_root, thumbnail_offset, thumbnail_size, thumbnail_root)"
+		" VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+#define PART(n) (int64_t)item->part[n].offset, (int64_t)item->part[n].size, ((struct span){ item->part[n].root, DIGEST_BYTES })
+	int r = db_run(reader, sql, "biiisbiiibiibiib", ((struct span){ item->id, ITEM_ID_BYTES }), item->user_id, item->device_id, item->received,
+	               item->statement, ((struct span){ item->statement_hash, DIGEST_BYTES }), (int64_t)item->bytes,
+	               PART(SEAL_OBJECT), PART(SEAL_MANIFEST), PART(SEAL_THUMBNAIL));
+#undef PART
+	if (r < 0)
+		return r == -SIS_ERR_CONFLICT ? -SIS_ERR_EXISTS : r;
+	*ret_item_row = sqlite3_last_insert_rowid(reader->db);
+	return 0;
+}
+
+/* Owner and device may have been revoked while the bytes were checked. */
+static int items_charge_owner(struct store_reader *reader, const struct store_new_item *item)
+{
+	static const char find[] = "SELECT u.used, coalesce(u.quota, ?) FROM users u JOIN devices d USING(user_id)"
+	                           " WHERE u.user_id=? AND d.device_id=? AND u.state=0 AND d.state=0";
+	static const char charge[] = "UPDATE users SET used=used+? WHERE user_id=?";
+	DB_STATEMENT sqlite3_stmt *row = NULL;
+	int r = db_bind(reader, &row, find, "iii", (int64_t)item->quota, item->user_id, item->device_id);
+	if (r == 0)
+		r = db_step(row);
+	if (r <= 0)
+		return r < 0 ? r : -SIS_ERR_REVOKED;
+	uint64_t used = (uint64_t)sqlite3_column_int64(row, 0), quota = (uint64_t)sqlite3_column_int64(row, 1);
+	if (quota != 0 && (used > quota || item->bytes > quota - used))
+		return -SIS_ERR_QUOTA;
+	return db_run(reader, charge, "ii", (int64_t)item->bytes, item->user_id);
+}
+
+static int items_add_reader(struct store_reader *reader, const char *name, uint64_t sequence, int64_t item_row)
+{
+	static const char sql[] = "INSERT INTO inbox(user_id, sequence, item_row) SELECT user_id, ?, ? FROM users WHERE name=? AND state=0";
+	int r = db_run(reader, sql, "iit", (int64_t)sequence, item_row, name);
+	if (r < 0)
+		return r;
+	return sqlite3_changes(reader->db) == 1 ? 0 : -SIS_ERR_NO_USER;
+}
+
+static int items_add_grant(struct store_reader *reader, const struct store_new_grant *grant, int64_t item_row)
+{
+	static const char sql[] = "INSERT INTO grants(item_row, user_id, device, text) SELECT ?, d.user_id, d.name, ? FROM devices d"
+	                          " JOIN users u USING(user_id) WHERE u.name=? AND d.name=? AND u.state=0 AND d.state=0";
+	int r = db_run(reader, sql, "istt", item_row, grant->text, grant->recipient, grant->device);
+	if (r < 0)
+		return r == -SIS_ERR_CONFLICT ? -SIS_ERR_BAD_GRANT : r;
+	return sqlite3_changes(reader->db) == 1 ? 0 : -SIS_ERR_NO_KEY;
+}
+
+int store_add_item(struct store_writer *writer, const struct store_new_item *item, uint64_t *ret_sequence, char ret_who[STORE_WHO_TEXT])
+{
+	struct store_reader *reader = &writer->reader;
+	ret_who[0] = '\0';
+	int64_t item_row = 0;
+	uint64_t sequence = 0;
+	int r = items_charge_owner(reader, item);
+	if (r == 0)
+		r = items_insert(reader, item, &item_row);
+	if (r == 0)
+		r = store_next_sequence(writer, &sequence);
+	for (unsigned i = 0; i < item->n_audience && r == 0; i++) {
+		r = items_add_reader(reader, item->audience[i], sequence, item_row);
+		if (r < 0)
+			snprintf(ret_who, STORE_WHO_TEXT, "%s", item->audience[i]);
+	}
+	for (unsigned i = 0; i < item->n_grants && r == 0; i++) {
+		r = items_add_grant(reader, &item->grant[i], item_row);
+		if (r < 0)
+			snprintf(ret_who, STORE_WHO_TEXT, "%s/%s", item->grant[i].recipient, item->grant[i].device);
+	}
+	if (r == 0)
+		*ret_sequence = sequence;
+	return r;
+}
+
+int store_delete_item(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES], int64_t user_id)
+{
+	static const char drop[] = "DELETE FROM items WHERE id=? AND user_id=? RETURNING bytes";
+	static const char credit[] = "UPDATE users SET used=max(0, used-?) WHERE user_id=?";
+	DB_STATEMENT sqlite3_stmt *row = NULL;
+	int r = db_bind(&writer->reader, &row, drop, "bi", ((struct span){ id, ITEM_ID_BYTES }), user_id);
+	if (r == 0)
+		r = db_step(row);
+	if (r <= 0)
+		return r < 0 ? r : -SIS_ERR_NO_ITEM;
+	int64_t bytes = sqlite3_column_int64(row, 0);
+	db_resetp(&row);
+	return db_run(&writer->reader, credit, "ii", bytes, user_id);
+}
+
+/* The directory of an item's object, made when it is not there yet and then made durable in its parent. */
+static int items_open_directory(int objects_fd, const char *path, int *ret_fd)
+{
+	char name[3] = { path[0], path[1], '\0' };
+	if (mkdirat(objects_fd, name, 0750) == 0) {
+		CLEANUP_FD int parent = openat(objects_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (parent < 0 || fsync(parent) < 0)
+			return error_from_errno(errno);
+	} else if (errno != EEXIST) {
+		return error_from_errno(errno);
+	}
+	int fd = openat(objects_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return error_from_errno(errno);
+	*ret_fd = fd;
+	return 0;
+}
+
+int store_link_object(struct store_writer *writer, const char *upload_id, const uint8_t id[ITEM_ID_BYTES], int fd)
+{
+	char path[DB_OBJECT_PATH];
+	db_object_path(id, path);
+	CLEANUP_FD int directory = -1;
+	int r = items_open_directory(writer->reader.objects_fd, path, &directory);
+	if (r < 0)
+		return r;
+	/* Name first, then the flush: one journal commit of the file system then carries both. The name under incoming/ stays until the database
+	 * knows the item: a file with two names tells recovery that it was on its way. */
+	if (linkat(writer->incoming_fd, upload_id, directory, path + 3, 0) < 0)
+		return error_from_errno(errno);
+	if (fsync(fd) < 0 || fsync(directory) < 0) {
+		r = error_from_errno(errno);
+		unlinkat(directory, path + 3, 0);
+	}
+	return r;
+}
+
+int store_remove_object(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES])
+{
+	char path[DB_OBJECT_PATH];
+	db_object_path(id, path);
+	return unlinkat(writer->reader.objects_fd, path, 0) == 0 || errno == ENOENT ? 0 : error_from_errno(errno);
+}
+
+int store_part_root(int fd, uint64_t offset, uint64_t size, uint8_t ret_root[DIGEST_BYTES])
+{
+	struct merkle merkle;
+	merkle_init(&merkle);
+	CLEANUP_FREE uint8_t *chunk = malloc(SEAL_SEALED_CHUNK_BYTES);
+	if (chunk == NULL)
+		return -SIS_ERR_NO_MEMORY;
+	for (uint64_t done = 0; done < size;) {
+		size_t n = size - done < SEAL_SEALED_CHUNK_BYTES ? (size_t)(size - done) : SEAL_SEALED_CHUNK_BYTES;
+		int r = fd_pread_all(fd, chunk, n, offset + done);
+		if (r < 0)
+			return r;
+		uint8_t leaf[DIGEST_BYTES];
+		merkle_hash_leaf(chunk, n, leaf);
+		merkle_add_leaf(&merkle, leaf);
+		done += n;
+	}
+	merkle_root(&merkle, ret_root);
+	return 0;
+}
+
+int store_count(struct store_reader *reader, struct store_totals *ret_totals)
+{
+	static const char sql[] =
+		"SELECT (SELECT count(*) FROM users WHERE state=0), (SELECT count(*) FROM devices WHERE state=0),"
+		" (SELECT count(*) FROM certificates c JOIN devices d USING(device_id) WHERE d.state=0 AND c.not_after>unixepoch()),"
+		" (SELECT count(*) FROM items), (SELECT coalesce(sum(used), 0) FROM users),"
+		" coalesce((SELECT value FROM meta WHERE name='sequence'), 0)";
+	DB_STATEMENT sqlite3_stmt *row = NULL;
+	int r = db_bind(reader, &row, sql, "");
+	if (r == 0)
+		r = db_step(row);
+	if (r < 0)
+		return r;
+	*ret_totals = (struct store_totals){
+		.n_users = (uint64_t)sqlite3_column_int64(row, 0),
+		.n_devices = (uint64_t)sqlite3_column_int64(row, 1),
+		.n_certificates = (uint64_t)sqlite3_column_int64(row, 2),
+		.n_items = (uint64_t)sqlite3_column_int64(row, 3),
+		.bytes = (uint64_t)sqlite3_column_int64(row, 4),
+		.sequence = (uint64_t)sqlite3_column_int64(row, 5),
+	};
+	return 0;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The writer's connection: opening and upgrading the database, transactions, small facts. */
+#include "store/db.h"
+#include "store/schema.h"
+#include "store/writer.h"
+
+#include "base/error.h"
+#include "base/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int writer_upgrade(struct store_reader *reader, int version)
+{
+	int r = db_exec(reader, "BEGIN IMMEDIATE");
+	for (int i = version; i < SCHEMA_VERSION && r == 0; i++)
+		r = db_exec(reader, SCHEMA[i]);
+	if (r == 0) {
+		char sql[64];
+		snprintf(sql, sizeof(sql), "PRAGMA user_version=%d", SCHEMA_VERSION);
+		r = db_exec(reader, sql);
+	}
+	if (r == 0)
+		r = db_exec(reader, "COMMIT");
+	if (r < 0)
+		sqlite3_exec(reader->db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
+
+static int writer_set_up(struct store_reader *reader, char *ret_why, size_t capacity)
+{
+	/* Checkpoints at 1000 pages keep the WAL near 4 MiB; journal_size_limit gives back what a burst took. */
+	int r = db_exec(reader, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=8388608;");
+	int version = 0;
+	if (r == 0) {
+		sqlite3_stmt *statement;
+		if (sqlite3_prepare_v2(reader->db, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK)
+			return db_error(reader->db);
+		r = db_step(statement);
+		version = sqlite3_column_int(statement, 0);
+		sqlite3_finalize(statement);
+	}
+	if (r < 0)
+		return r;
+	if (version > SCHEMA_VERSION) {
+		if (ret_why != NULL)
+			snprintf(ret_why, capacity, "the database has version %d and this sisd knows up to %d: install a newer sis, or restore a backup",
+			         version, SCHEMA_VERSION);
+		return -SIS_ERR_UNKNOWN_SUITE;
+	}
+	return version < SCHEMA_VERSION ? writer_upgrade(reader, version) : 0;
+}
+
+int store_writer_open(const char *state_dir, struct store_writer **ret_writer, char *ret_why, size_t capacity)
+{
+	if (ret_why != NULL && capacity > 0)
+		ret_why[0] = '\0';
+	struct store_writer *writer = calloc(1, sizeof(*writer));
+	if (writer == NULL)
+		return -SIS_ERR_NO_MEMORY;
+	writer->incoming_fd = -1;
+	int r = db_open(&writer->reader, state_dir, true);
+	if (r == 0)
+		r = writer_set_up(&writer->reader, ret_why, capacity);
+	if (r == 0) {
+		CLEANUP_FD int state_fd = open(state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		writer->incoming_fd = state_fd < 0 ? -1 : openat(state_fd, "incoming", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (writer->incoming_fd < 0)
+			r = error_from_errno(errno);
+	}
+	if (r < 0) {
+		if (ret_why != NULL && capacity > 0 && ret_why[0] == '\0')
+			snprintf(ret_why, capacity, "the store in %s cannot be opened for writing: %s", state_dir, error_text(r));
+		store_writer_close(writer);
+		return r;
+	}
+	*ret_writer = writer;
+	return 0;
+}
+
+void store_writer_close(struct store_writer *writer)
+{
+	if (writer == NULL)
+		return;
+	db_close(&writer->reader);
+	writer->incoming_fd = fd_close(writer->incoming_fd);
+	free(writer);
+}
+
+struct store_reader *store_as_reader(struct store_writer *writer)
+{
+	return &writer->reader;
+}
+
+int store_begin(struct store_writer *writer)
+{
+	static const char sql[] = "BEGIN IMMEDIATE";
+	return db_run(&writer->reader, sql, "");
+}
+
+int store_commit(struct store_writer *writer)
+{
+	static const char sql[] = "COMMIT";
+	int r = db_run(&writer->reader, sql, "");
+	if (r < 0)
+		store_rollback(writer);
+	return r;
+}
+
+void store_rollback(struct store_writer *writer)
+{
+	if (store_is_open(writer))
+		sqlite3_exec(writer->reader.db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+bool store_is_open(struct store_writer *writer)
+{
+	return sqlite3_get_autocommit(writer->reader.db) == 0;
+}
+
+int store_step_begin(struct store_writer *writer)
+{
+	static const char sql[] = "SAVEPOINT step";
+	return db_run(&writer->reader, sql, "");
+}
+
+int store_step_end(struct store_writer *writer, bool keep)
+{
+	static const char undo[] = "ROLLBACK TO step";
+	static const char end[] = "RELEASE step";
+	int r = keep ? 0 : db_run(&writer->reader, undo, "");
+	return r < 0 ? r : db_run(&writer->reader, end, "");
+}
+
+int store_set_meta(struct store_writer *writer, const char *name, struct span value)
+{
+	static const char sql[] = "INSERT INTO meta(name, value) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET value=excluded.value";
+	return db_run(&writer->reader, sql, "tb", name, value);
+}
+
+int store_set_meta_number(struct store_writer *writer, const char *name, int64_t value)
+{
+	static const char sql[] = "INSERT INTO meta(name, value) VALUES(?, ?) ON CONFLICT(name) DO UPDATE SET value=excluded.value";
+	return db_run(&writer->reader, sql, "ti", name, value);
+}
+
+int64_t store_get_meta_number(struct store_reader *reader, const char *name, int64_t fallback)
+{
+	static const char sql[] = "SELECT value FROM meta WHERE name=?";
+	DB_STATEMENT sqlite3_stmt *row = NULL;
+	if (db_bind(reader, &row, sql, "t", name) < 0 || db_step(row) <= 0)
+		return fallback;
+	return sqlite3_column_int64(row, 0);
+}
+
+int store_next_sequence(struct store_writer *writer, uint64_t *ret_sequence)
+{
+	static const char sql[] = "INSERT INTO meta(name, value) VALUES('sequence', 1) ON CONFLICT(name) DO UPDATE SET value=value+1 RETURNING value";
+	DB_STATEMENT sqlite3_stmt *row = NULL;
+	int r = db_bind(&writer->reader, &row, sql, "");
+	if (r == 0)
+		r = db_step(row);
+	if (r < 0)
+		return r;
+	*ret_sequence = (uint64_t)sqlite3_column_int64(row, 0);
+	return 0;
+}
+
+int store_checkpoint(struct store_writer *writer)
+{
+	int code = sqlite3_wal_checkpoint_v2(writer->reader.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	return code == SQLITE_OK || code == SQLITE_BUSY ? 0 : db_error(writer->reader.db);
+}
+
+int store_backup(struct store_reader *reader, const char *path)
+{
+	static const char sql[] = "VACUUM INTO ?";
+	return db_run(reader, sql, "t", path);
+}
+
+int store_mark_clean(struct store_writer *writer)
+{
+	return store_set_meta_number(writer, "clean", 1);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The writer's half of the store: only the ledger includes it. Functions that take a store_reader look, those that take a store_writer change.
+ * Changes happen between store_begin and store_commit; each returns 0 or a negative error and, on failure, leaves what came before intact
+ * as long as store_is_open() still holds. A connection belongs to one thread at a time. */
+#pragma once
+
+#include "base/cursor.h"
+#include "store/store.h"
+
+struct store_writer;
+
+/* Creates the database when there is none, brings an older one up to date. ret_why gets a sentence on failure (NULL allowed): a newer database
+ * is refused. */
+int store_writer_open(const char *state_dir, struct store_writer **ret_writer, char *ret_why, size_t capacity);
+void store_writer_close(struct store_writer *writer);
+struct store_reader *store_as_reader(struct store_writer *writer);
+
+int store_begin(struct store_writer *writer);
+int store_commit(struct store_writer *writer);          /* durable on return; on failure everything since store_begin is undone */
+void store_rollback(struct store_writer *writer);
+bool store_is_open(struct store_writer *writer);        /* a full disk may have ended the transaction: then start again */
+/* A step within the transaction that can be undone alone. */
+int store_step_begin(struct store_writer *writer);
+int store_step_end(struct store_writer *writer, bool keep);
+
+/* Small facts: "ca", "crl", "crl_number", "crl_next", "clean". */
+int store_set_meta(struct store_writer *writer, const char *name, struct span value);
+int store_set_meta_number(struct store_writer *writer, const char *name, int64_t value);
+int64_t store_get_meta_number(struct store_reader *reader, const char *name, int64_t fallback);
+int store_next_sequence(struct store_writer *writer, uint64_t *ret_sequence);
+/* Moves what the WAL holds into the database file; called when idle. */
+int store_checkpoint(struct store_writer *writer);
+/* A consistent copy of the database, while others write, to a new file. */
+int store_backup(struct store_reader *reader, const char *path);
+
+/* ---------------------------------------------------- people.c: users and invites ---------------------------------------------------- */
+#define STORE_PASSWORD_MAX 384
+struct store_user {
+	int64_t user_id, created;
+	char name[NAME_MAX_TEXT + 1];
+	enum store_state state;
+	char password[STORE_PASSWORD_MAX];      /* crypt(5) hash, or empty */
+	int64_t quota;                          /* bytes; -1: the configured one */
+	uint64_t used;                          /* bytes of the items owned */
+	uint64_t n_devices, n_items, n_invites; /* live devices, items owned, usable invites */
+};
+/* Also finds revoked users: look at the state. NO_USER when the name was never used. */
+int store_find_user(struct store_reader *reader, const char *name, struct store_user *ret_user);
+int store_list_users(struct store_reader *reader, int (*fn)(const struct store_user *user, void *arg), void *arg);
+/* EXISTS when the name is or ever was taken. password: crypt(5) hash or NULL. */
+int store_add_user(struct store_writer *writer, const char *name, const char *password, int64_t now, int64_t *ret_user_id);
+
+#define STORE_CODE_HASH_BYTES 32
+struct store_invite {
+	int64_t invite_id, user_id, expires, used;
+	char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1];        /* device empty: the enroller chooses */
+	enum store_state user_state;
+};
+int store_add_invite(struct store_writer *writer, int64_t user_id, const char *device, const uint8_t code_hash[STORE_CODE_HASH_BYTES],
+                     int64_t now, int64_t expires);
+/* BAD_LOGIN when there is none; an expired or used one is returned for the caller to judge. */
+int store_find_invite(struct store_reader *reader, const uint8_t code_hash[STORE_CODE_HASH_BYTES], struct store_invite *ret_invite);
+/* CONFLICT when it was used already. */
+int store_use_invite(struct store_writer *writer, int64_t invite_id, int64_t now);
+/* Removes invites that expired unused before now, telling fn whose each was. */
+int store_expire_invites(struct store_writer *writer, int64_t now, void (*fn)(const char *user, void *arg), void *arg);
+
+/* ------------------------------------------------ devices.c: devices and certificates ------------------------------------------------ */
+struct store_certificate {
+	int64_t device_id;
+	char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1];        /* filled when listing only */
+	enum store_state state;                                         /* of the device */
+	uint8_t fingerprint[STORE_FINGERPRINT_BYTES];
+	struct span serial, der;
+	int64_t not_before, not_after, revoked;
+	unsigned reason;
+};
+/* CONFLICT when the user has or ever had a device of this name. */
+int store_add_device(struct store_writer *writer, int64_t user_id, const char *name, int64_t now, int64_t *ret_device_id);
+/* NO_INPUT when this user never had such a device. */
+int store_find_device(struct store_reader *reader, int64_t user_id, const char *name, int64_t *ret_device_id, enum store_state *ret_state);
+/* The first "device-N" that this user never had. */
+int store_free_device_name(struct store_reader *reader, int64_t user_id, char ret_name[NAME_MAX_TEXT + 1]);
+int store_add_certificate(struct store_writer *writer, const struct store_certificate *certificate);
+int store_set_key_statement(struct store_writer *writer, int64_t device_id, struct span text);
+/* user_name NULL: everybody's. */
+int store_list_certificates(struct store_reader *reader, const char *user_name,
+                            int (*fn)(const struct store_certificate *certificate, void *arg), void *arg);
+/* Revoked certificates that have not expired at now: the entries of a CRL. */
+int store_list_revoked(struct store_reader *reader, int64_t now, int (*fn)(const struct store_certificate *certificate, void *arg), void *arg);
+/* device_id 0: the user, every device and all invites. CONFLICT when it was revoked before. */
+int store_revoke(struct store_writer *writer, int64_t user_id, int64_t device_id, unsigned reason, int64_t now, unsigned *ret_n_devices);
+
+/* -------------------------------------------------------- uploads.c: unfinished uploads ---------------------------------------------- */
+#define STORE_UPLOAD_ID_TEXT 26
+#define STORE_LENGTH_UNKNOWN UINT64_MAX
+struct store_upload {
+	char id[STORE_UPLOAD_ID_TEXT + 1];
+	int64_t user_id, device_id, created;
+	uint64_t length;                        /* bytes, or STORE_LENGTH_UNKNOWN */
+	char item[ITEM_ID_TEXT + 1];            /* empty until it is committed */
+};
+int store_add_upload(struct store_writer *writer, const struct store_upload *upload);
+int store_update_upload(struct store_writer *writer, const struct store_upload *upload);
+int store_remove_upload(struct store_writer *writer, const char *id);
+int store_list_uploads(struct store_reader *reader, int (*fn)(const struct store_upload *upload, void *arg), void *arg);
+
+/* Files under incoming/. A new one is ledger's alone (0640, the group reads it once it is an object). */
+int store_create_incoming(struct store_writer *writer, const char *id, int *ret_fd);
+int store_open_incoming(struct store_writer *writer, const char *id, bool writable, int *ret_fd);
+int store_remove_incoming(struct store_writer *writer, const char *id);
+
+/* -------------------------------------------------------------- items.c ---------------------------------------------------------------- */
+struct store_new_grant { char recipient[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1]; struct span text; };
+struct store_new_item {
+	uint8_t id[ITEM_ID_BYTES];
+	int64_t user_id, device_id, received;
+	struct span statement;
+	uint8_t statement_hash[DIGEST_BYTES];
+	uint64_t bytes;                         /* of the whole object file */
+	struct store_part part[3];
+	unsigned n_audience;
+	char (*audience)[NAME_MAX_TEXT + 1];
+	unsigned n_grants;
+	const struct store_new_grant *grant;
+	uint64_t quota;                         /* bytes, for users without one of their own; 0: no limit */
+};
+/* EXISTS (that item id), NO_USER, NO_KEY (no such live device), BAD_GRANT (two for one device), QUOTA, REVOKED (the owner, meanwhile). ret_who,
+ * NAME_MAX_TEXT*2+2 bytes, names whom it is about, or is empty. */
+#define STORE_WHO_TEXT (2 * NAME_MAX_TEXT + 2)
+int store_add_item(struct store_writer *writer, const struct store_new_item *item, uint64_t *ret_sequence, char ret_who[STORE_WHO_TEXT]);
+/* NO_ITEM when it is not this user's. The object's file is removed by store_remove_object after the commit. */
+int store_delete_item(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES], int64_t user_id);
+/* Any thread: gives incoming/upload_id its second name objects/ab/ID and makes bytes and name durable. EXISTS never replaces. */
+int store_link_object(struct store_writer *writer, const char *upload_id, const uint8_t id[ITEM_ID_BYTES], int fd);
+int store_remove_object(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES]);
+
+/* The Merkle root over a sealed part of the open file. Any thread. */
+int store_part_root(int fd, uint64_t offset, uint64_t size, uint8_t ret_root[DIGEST_BYTES]);
+
+struct store_totals { uint64_t n_users, n_devices, n_certificates, n_items, bytes, sequence; };
+int store_count(struct store_reader *reader, struct store_totals *ret_totals);
+
+/* -------------------------------------------------------------- audit.c ---------------------------------------------------------------- */
+struct store_audit {
+	uint64_t sequence;
+	int64_t time;
+	const char *event, *role, *user, *device, *item, *peer, *text;  /* NULL or empty: absent */
+};
+int store_add_audit(struct store_writer *writer, const struct store_audit *audit);
+/* In order, sequence > after and time >= since, at most limit; user NULL: all. */
+int store_list_audit(struct store_reader *reader, const char *user, int64_t since, uint64_t after, unsigned limit,
+                     int (*fn)(const struct store_audit *audit, void *arg), void *arg);
+int store_last_audit(struct store_reader *reader, uint64_t *ret_sequence);
+
+/* ---------------------------------------------------- recover.c, check.c --------------------------------------------------------------- */
+struct store_recovery { unsigned n_finished, n_undone, n_orphans, n_dropped; bool unclean; };
+/* At start, before anything else: ends what an unclean stop left half done, and marks the database as in use. */
+int store_recover(struct store_writer *writer, struct store_recovery *ret_recovery);
+int store_mark_clean(struct store_writer *writer);      /* last thing before an orderly end */
+
+struct store_check_result { uint64_t n_items, bytes, n_problems; };
+/* Compares database and objects; full reads every byte and computes the roots. problem is called with one sentence each. May run in any
+ * thread with its own reader, beside the ledger's work. */
+int store_check(struct store_reader *reader, bool full, void (*problem)(const char *sentence, void *arg), void *arg,
+                struct store_check_result *ret_result);
