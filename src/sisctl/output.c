@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Tables, sentences and JSON of sisctl. */
+#include "sisctl/output.h"
+
+#include "base/text.h"
+#include "base/util.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define CELL_MAX 512
+#define COLUMNS_MAX 12
+
+int output_error(int exit_status, const char *format, ...)
+{
+	char words[2048];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(words, sizeof(words), format, arguments);
+	va_end(arguments);
+	fputs("sisctl: ", stderr);
+	output_text(stderr, words);
+	fputc('\n', stderr);
+	return exit_status;
+}
+
+void output_text(FILE *file, const char *text)
+{
+	char harmless[4096];
+	text_for_terminal(span_from_string(text), harmless, sizeof(harmless));
+	fputs(harmless, file);
+}
+
+void output_json(const json_t *json)
+{
+	CLEANUP_FREE char *text = json_print(json);
+	if (text == NULL)
+		abort();
+	puts(text);
+}
+
+int output_finish(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	return output_error(EX_IOERR, "standard output could not be written: %m");
+}
+
+void output_cell(const json_t *object, const struct column *column, char *ret_text, size_t capacity)
+{
+	const json_t *value = json_object_get(object, column->member);
+	char plain[CELL_MAX] = "-", time[TIME_TEXT + 1];
+	if (json_is_string(value) && json_string_length(value) > 0)
+		snprintf(plain, sizeof(plain), "%s", json_string_value(value));
+	else if (json_is_boolean(value))
+		snprintf(plain, sizeof(plain), "%s", json_is_true(value) ? "yes" : "no");
+	else if (json_is_integer(value) && column->kind == CELL_SIZE && json_integer_value(value) >= 0)
+		size_format((uint64_t)json_integer_value(value), plain, sizeof(plain));
+	else if (json_is_integer(value) && column->kind == CELL_TIME && time_encode(json_integer_value(value), time) == 0)
+		snprintf(plain, sizeof(plain), "%s", json_integer_value(value) != 0 ? time : "-");
+	else if (json_is_integer(value))
+		snprintf(plain, sizeof(plain), "%" PRId64, (int64_t)json_integer_value(value));
+	text_for_terminal(span_from_string(plain), ret_text, capacity);
+}
+
+static bool is_right_aligned(const struct column *column)
+{
+	return column->kind == CELL_NUMBER || column->kind == CELL_SIZE;
+}
+
+/* The last column is never padded, so that lines end where their text does. */
+static void print_cell(const char *text, const struct column *column, int width, bool last)
+{
+	if (is_right_aligned(column))
+		printf("%*s%s", width, text, last ? "\n" : "  ");
+	else
+		printf("%-*s%s", last ? 0 : width, text, last ? "\n" : "  ");
+}
+
+static void measure(const json_t *row, const struct column *columns, size_t n_columns, int *widths)
+{
+	char cell[CELL_MAX];
+	for (size_t i = 0; i < n_columns; i++) {
+		output_cell(row, &columns[i], cell, sizeof(cell));
+		int width = (int)strlen(cell);
+		if (width > widths[i])
+			widths[i] = width;
+	}
+}
+
+void output_table(const json_t *rows, const struct column *columns, size_t n_columns, const char *when_empty)
+{
+	int widths[COLUMNS_MAX];
+	size_t index;
+	const json_t *row;
+	char cell[CELL_MAX];
+
+	if (n_columns > COLUMNS_MAX)
+		abort();
+	if (json_array_size(rows) == 0) {
+		fprintf(stderr, "%s\n", when_empty);
+		return;
+	}
+	for (size_t i = 0; i < n_columns; i++)
+		widths[i] = (int)strlen(columns[i].title);
+	json_array_foreach(rows, index, row)
+		measure(row, columns, n_columns, widths);
+	for (size_t i = 0; i < n_columns; i++)
+		print_cell(columns[i].title, &columns[i], widths[i], i + 1 == n_columns);
+	json_array_foreach(rows, index, row)
+		for (size_t i = 0; i < n_columns; i++) {
+			output_cell(row, &columns[i], cell, sizeof(cell));
+			print_cell(cell, &columns[i], widths[i], i + 1 == n_columns);
+		}
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Standard output and standard error of sisctl. Whatever came from the daemon is made harmless for a terminal: users choose some of it. */
+#pragma once
+
+#include "base/json.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/* One sentence on standard error: what, why, what to do. Returns the exit status, so: return output_error(EX_USAGE, "…"). */
+int output_error(int exit_status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void output_text(FILE *file, const char *text);         /* harmless, without a line end */
+void output_json(const json_t *json);                   /* one line */
+/* 0, or EX_IOERR after telling why when standard output could not take everything. */
+int output_finish(void);
+
+enum cell_kind { CELL_TEXT, CELL_NUMBER, CELL_SIZE, CELL_TIME };
+struct column { const char *title, *member; enum cell_kind kind; };
+/* An array of objects as a table with a line of titles; nothing at all but a sentence on standard error when it is empty. */
+void output_table(const json_t *rows, const struct column *columns, size_t n_columns, const char *when_empty);
+/* A scalar member as harmless text, "-" when absent. */
+void output_cell(const json_t *object, const struct column *column, char *ret_text, size_t capacity);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the commands of sisctl share. A command is one file with one function; main.c has the table. */
+#pragma once
+
+#include "sisctl/output.h"
+#include "sisctl/varlink.h"
+
+#include <stdbool.h>
+
+struct sisctl {
+	const char *socket;
+	bool json;
+	struct varlink *varlink;                /* connected by sisctl_call() */
+};
+
+struct command_option { char letter; const char *name; bool wants_value; const char *help; };
+
+struct command {
+	const char *name, *arguments, *help;
+	int min_arguments, max_arguments;
+	const struct command_option *options;   /* ended by a row without name; NULL for none */
+	/* values: by row of options: the value, or "" for an option without one, or NULL when it was not given. Returns an exit status. */
+	int (*run)(struct sisctl *sisctl, char **arguments, const char *const *values);
+};
+#define COMMAND_OPTIONS_MAX 8
+
+int command_add(struct sisctl *sisctl, char **arguments, const char *const *values);
+int command_invite(struct sisctl *sisctl, char **arguments, const char *const *values);
+int command_list(struct sisctl *sisctl, char **arguments, const char *const *values);
+int command_revoke(struct sisctl *sisctl, char **arguments, const char *const *values);
+int command_certs(struct sisctl *sisctl, char **arguments, const char *const *values);
+int command_logs(struct sisctl *sisctl, char **arguments, const char *const *values);
+int command_status(struct sisctl *sisctl, char **arguments, const char *const *values);
+int command_check(struct sisctl *sisctl, char **arguments, const char *const *values);
+
+/* Connects when that has not been done, sends one call of io.sis.control (method without the interface's name). Takes over parameters.
+ * Returns 0, or the exit status after having told the user why. */
+int sisctl_send(struct sisctl *sisctl, const char *method, json_t *parameters, bool more);
+/* Receives one reply: 0, or the exit status after having told the user what the daemon refused and why. */
+int sisctl_receive(struct sisctl *sisctl, struct varlink_reply *ret_reply);
+/* Both, for the calls with one reply. */
+int sisctl_call(struct sisctl *sisctl, const char *method, json_t *parameters, struct varlink_reply *ret_reply);
+
+/* {name: value} for each pair until a NULL name; pairs without a value are left out. Aborts on no memory. */
+json_t *parameters_new(const char *name, const char *value, ...) __attribute__((sentinel));
