@@ -1,0 +1,152 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""sisctl against a daemon that this test plays itself: what it sends, what it shows, what it says when things go wrong."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
+from sis_testlib import *
+
+
+class FakeDaemon:
+    """Listens on a control socket and answers each call with the next of the given byte strings or JSON replies."""
+
+    def __init__(self, *answers):
+        self.path = os.path.join(temporary("fake"), "control.sock")
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind(self.path)
+        self.listener.listen()
+        self.answers, self.calls = answers, []
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        connection, _ = self.listener.accept()
+        data = b""
+        while b"\0" not in data:
+            more = connection.recv(65536)
+            if not more:
+                return
+            data += more
+        self.calls.append(json.loads(data.split(b"\0")[0]))
+        for answer in self.answers:
+            connection.sendall(answer if isinstance(answer, bytes) else json.dumps(answer).encode() + b"\0")
+        connection.close()
+
+    def sisctl(self, *arguments, **options):
+        return run_program([SISCTL, "-s", self.path] + list(arguments), **options)
+
+
+@test("add prints exactly the invite line on standard output")
+def add_prints_the_invite():
+    line = "sis://localhost:7443/alice#" + "a" * 26 + "." + "0" * 64
+    fake = FakeDaemon({"parameters": {"invite": line}})
+    done = fake.sisctl("add", "alice", "--device", "laptop")
+    check_equal((done.stdout, done.stderr), (line + "\n", ""), "output")
+    check_equal(fake.calls, [{"method": "io.sis.control.AddUser", "parameters": {"user": "alice", "device": "laptop"}}], "call")
+
+
+@test("--json prints the reply's parameters on one line, before or after the command")
+def json_output():
+    for arguments in (["--json", "list"], ["list", "--json"]):
+        fake = FakeDaemon({"parameters": {"users": []}})
+        check_equal(json.loads(fake.sisctl(*arguments).stdout), {"users": []}, "output of %r" % arguments)
+
+
+@test("control and bidi characters from the daemon reach no terminal")
+def harmless_output():
+    nasty = "al\x1b]0;owned\x07ice\u202egpj\n\x9b31m"
+    users = {"parameters": {"users": [{"user": nasty, "state": "live", "devices": 1, "items": 2, "bytes": 3, "invites": 0, "created": nasty}]}}
+    entry = {"parameters": {"entry": {"sequence": 1, "time": "2026-11-21T11:30:00Z", "text": nasty}}}
+    error = {"error": "io.sis.control.Failed", "parameters": {"error": "NO_SPACE", "detail": nasty}}
+    for arguments, answer, status in ((["list"], users, 0), (["logs"], entry, 0), (["check"], error, 74),
+                                      (["list"], {"error": nasty}, 69), (["add", "x"], {"parameters": {"invite": nasty}}, 0)):
+        done = FakeDaemon(answer).sisctl(*arguments, status=status)
+        for bad in "\x1b\x07\u202e\x9b":
+            check_not_in(bad, done.stdout + done.stderr, "output of %s" % arguments[0])
+        check(done.stdout.count("\n") <= 2, "a line end from the daemon came through: %r" % done.stdout)
+
+
+@test("each refusal of the daemon is one sentence and its own exit status")
+def refusals():
+    for name, status, word in (("NotAllowed", 77, "root"), ("NoSuchUser", 67, "no such user"), ("NoSuchDevice", 67, "device"),
+                               ("UserExists", 73, "taken"), ("BadName", 65, "valid name")):
+        done = FakeDaemon({"error": "io.sis.control." + name, "parameters": {}}).sisctl("revoke", "alice", status=status)
+        check_in(word, done.stderr, name)
+        check_equal((done.stdout, done.stderr.count("\n")), ("", 1), "output for %s" % name)
+    done = FakeDaemon({"error": "io.sis.control.Failed", "parameters": {"error": "NO_SPACE", "detail": ""}}).sisctl("check", status=74)
+    check_in("no space left", done.stderr)
+
+
+@test("answers that are no Varlink are refused in words")
+def garbage_answers():
+    for garbage in (b"garbage\0", b"[]\0", b"{\"error\": 5}\0", b"{\"parameters\": []}\0", b"\0", b"{\"error\": \"\"}\0", b"{" * 1000 + b"\0",
+                    b'{"error": "' + b"x" * 500 + b'"}\0'):
+        done = FakeDaemon(garbage).sisctl("list", status=76)
+        check_in("does not speak Varlink", done.stderr, "words after %r" % garbage[:20])
+    for cut in (b"", b"{\"parameters\": {"):
+        check_in("closed the connection", FakeDaemon(cut).sisctl("list", status=69).stderr)
+
+
+@test("no socket, nobody behind it, a path too long: each says what to do")
+def unreachable():
+    directory = temporary("nothing")
+    done = run_program([SISCTL, "-s", directory + "/none", "list"], status=69)
+    check_in("is sisd running", done.stderr)
+    dead = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    dead.bind(directory + "/dead")
+    dead.close()
+    check_in("nobody listens", run_program([SISCTL, "list", "-s", directory + "/dead"], status=69).stderr)
+    check_in("too long", run_program([SISCTL, "-s", "/" + "x" * 200, "list"], status=64).stderr)
+    done = run_program([SISCTL, "list"], status=69, env=program_environment(SIS_CONTROL=directory + "/by-environment"))
+    check_in("by-environment", done.stderr)
+
+
+@test("who may not use the socket is told who may", root=True, needs=["setpriv"])
+def not_permitted():
+    fake = FakeDaemon()
+    os.chmod(fake.path, 0o600)
+    # The program is copied to where another user can run it.
+    program = shutil.copy(SISCTL, os.path.join(temporary("program"), "sisctl"))
+    done = run_program(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", program, "-s", fake.path, "list"], status=77)
+    check_in("sis-admin", done.stderr)
+
+
+@test("wrong usage ends with 64 and says how it is right")
+def usage():
+    for arguments in ([], ["nonsense"], ["add"], ["add", "a", "b"], ["list", "--nonsense"], ["logs", "--since", "yesterday"], ["--nonsense"]):
+        done = run_program([SISCTL, "-s", "/nonexistent"] + arguments, status=64)
+        check(done.stderr and not done.stdout, "output of %r" % arguments)
+    check_in("COMMAND", run_program([SISCTL, "--help"]).stdout)
+    check_in("0.", run_program([SISCTL, "--version"]).stdout)
+
+
+@test("logs sends times as RFC 3339 and prints one line an entry until the last")
+def logs():
+    entries = [{"parameters": {"entry": {"sequence": n, "time": "2026-11-21T11:30:0%dZ" % n, "event": "UPLOADED", "text": "entry %d" % n}},
+                "continues": n < 3} for n in (1, 2, 3)]
+    fake = FakeDaemon(*entries)
+    done = fake.sisctl("logs", "--user", "alice", "--since", "2026-11-21")
+    check_equal(done.stdout, "".join("2026-11-21T11:30:0%dZ entry %d\n" % (n, n) for n in (1, 2, 3)), "output")
+    check_equal(fake.calls, [{"method": "io.sis.control.Logs", "more": True, "parameters": {"user": "alice", "since": "2026-11-21T00:00:00Z"}}], "call")
+    fake = FakeDaemon(entries[2])
+    fake.sisctl("logs", "-f", "-S", "2h")
+    check(fake.calls[0]["parameters"]["follow"] is True and fake.calls[0]["parameters"]["since"].endswith("Z"), "call: %r" % fake.calls)
+
+
+@test("check ends with 65 when there are problems, and prints each")
+def check_command():
+    done = FakeDaemon({"parameters": {"problems": ["one", "two"], "items": 5, "bytes": 1024}}).sisctl("check", "--full", status=65)
+    check_equal(done.stdout.splitlines()[:2], ["one", "two"], "problems")
+    check_in("5 items", done.stdout)
+    FakeDaemon({"parameters": {"problems": [], "items": 5, "bytes": 1024}}).sisctl("check")
+
+
+@test("a full standard output is an error, not silence")
+def full_output():
+    fake = FakeDaemon({"parameters": {"users": []}})
+    done = subprocess.run(["sh", "-c", '"$0" -s "$1" --json list > /dev/full', SISCTL, fake.path], stderr=subprocess.PIPE, env=program_environment())
+    check_equal(done.returncode, 74, "exit status (%r)" % done.stderr)
+
+
+run()
