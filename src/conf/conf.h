@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <sys/socket.h>
 
 #define CONF_LIST_MAX 16
 
@@ -27,11 +29,21 @@ struct conf {
 #undef OPTION_CHOICE
 };
 
-/* All problems are collected, each as "FILE:LINE: what, why, what to do", newline-separated, in *ret_problems (malloc'd, NULL on success). */
+/* All problems are collected, each as "FILE:LINE: what, why, what to do", newline-separated, in *ret_problems (malloc'd, NULL on success).
+ * @include is refused: what is in force can be read in one file. NO_INPUT when there is no such file, else CONFIG. */
 int conf_load(const char *path, struct conf **ret_conf, char **ret_problems);
 int conf_defaults(struct conf **ret_conf);
-void conf_free(struct conf *conf);
-void conf_print_file(void);             /* the commented sisd.conf, on standard output */
-void conf_print_man(void);              /* the OPTIONS part of sisd.conf(5) in mdoc */
+void conf_free(struct conf *conf);                      /* accepts NULL */
+void conf_freep(struct conf **conf);
+#define CLEANUP_CONF __attribute__((cleanup(conf_freep)))
+
+void conf_print_file(FILE *out);        /* the commented sisd.conf */
+void conf_print_man(FILE *out);         /* the OPTIONS part of sisd.conf(5) in mdoc */
+
 /* Names of options that differ and need a restart (listen, state_dir, control, users), comma-separated into ret_names; 0 when none. */
 unsigned conf_needs_restart(const struct conf *old_conf, const struct conf *new_conf, char *ret_names, unsigned capacity);
+/* Takes the values of those options over from old_conf: until the restart they are what is in force. old_conf stays whole. */
+void conf_keep_restart_options(const struct conf *old_conf, struct conf *new_conf);
+
+/* "127.0.0.1:7443", "[::1]:0": numeric addresses only, decimal port. BAD_FORMAT. */
+int conf_address_parse(const char *text, struct sockaddr_storage *ret_address, socklen_t *ret_size);
