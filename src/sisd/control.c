@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The control socket. The master makes it and hands it to the ledger; a socket that some daemon still answers on is never taken over. */
+#include "sisd/master.h"
+#include "base/util.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define CONTROL_BACKLOG 64
+
+static struct sockaddr_un control_address(const char *path) {
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	memcpy(address.sun_path, path, strlen(path) + 1);       /* conf checked that it fits */
+	return address;
+}
+
+/* /run is empty after a boot, and without systemd nobody else makes the directory. */
+static int control_make_directory(const char *path) {
+	CLEANUP_FREE char *copy = xstrdup(path);
+	const char *directory = dirname(copy);
+
+	if (mkdir(directory, 0755) == 0)
+		return chmod(directory, 0755);          /* whatever the umask says, sisctl's users must get there */
+	return errno == EEXIST ? 0 : -1;
+}
+
+static bool control_is_answered(const char *path) {
+	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un address = control_address(path);
+
+	/* EAGAIN is a full backlog: somebody is there, only slow. */
+	return fd >= 0 && (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 || errno == EAGAIN);
+}
+
+static int control_remove_stale(const char *path) {
+	struct stat st;
+
+	if (lstat(path, &st) < 0) {
+		if (errno == ENOENT)
+			return 0;
+		complain("%s: control cannot be examined: %s", path, strerror(errno));
+		return EX_OSERR;
+	}
+	if (!S_ISSOCK(st.st_mode)) {
+		complain("%s: control is something else than a socket: move it away, or choose another path", path);
+		return EX_CANTCREAT;
+	}
+	if (control_is_answered(path)) {
+		complain("%s: another daemon answers on this control socket: stop it, or choose another path", path);
+		return EX_TEMPFAIL;
+	}
+	if (unlink(path) < 0) {
+		complain("%s: the old control socket cannot be removed: %s", path, strerror(errno));
+		return EX_CANTCREAT;
+	}
+	return 0;
+}
+
+static int control_bind(int fd, const char *path, const struct users *users) {
+	struct sockaddr_un address = control_address(path);
+	mode_t umask_before = umask(0117);              /* born 0660 */
+	int r = bind(fd, (struct sockaddr *)&address, sizeof address);
+
+	umask(umask_before);
+	if (r < 0)
+		return -1;
+	if (users->separate && lchown(path, users->ledger.uid, users->control_group) < 0)
+		return -1;
+	return listen(fd, CONTROL_BACKLOG);
+}
+
+int control_open(const char *path, const struct users *users, int *ret_fd) {
+	CLEANUP_FD int fd = -1;
+	int status;
+
+	if (control_make_directory(path) < 0) {
+		complain("%s: the directory of the control socket cannot be made: %s", path, strerror(errno));
+		return EX_CANTCREAT;
+	}
+	status = control_remove_stale(path);
+	if (status != 0)
+		return status;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || control_bind(fd, path, users) < 0) {
+		complain("%s: the control socket cannot be made: %s", path, strerror(errno));
+		return EX_CANTCREAT;
+	}
+	*ret_fd = fd_take(&fd);
+	return 0;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The master's start: configuration, users, state, sockets, then signer and ledger, and when both are ready the workers. */
+#include "sisd/master.h"
+#include "base/error.h"
+#include "base/util.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define IDENTITY_RENEW_MS (30 * 86400 * 1000LL)         /* the server's own certificate lives 90 days (slices.c) */
+
+struct process *master_process(struct master *master, unsigned n) {
+	if (n < 2)
+		return n == 0 ? &master->signer : &master->ledger;
+	return n - 2 < MASTER_WORKERS_MAX ? &master->workers[n - 2] : NULL;
+}
+
+bool master_is_stopping(const struct master *master) {
+	return master->phase >= MASTER_STOPPING_WORKERS;
+}
+
+int master_load_conf(const struct master_options *options, struct conf **ret_conf) {
+	CLEANUP_FREE char *problems = NULL;
+	int r;
+
+	if (!options->conf_path_given && access(options->conf_path, F_OK) < 0) {
+		conf_defaults(ret_conf);
+		return 0;
+	}
+	r = conf_load(options->conf_path, ret_conf, &problems);
+	if (r < 0)
+		fprintf(stderr, "%s\n", problems ? problems : error_text(r));
+	return r < 0 ? error_exit_status(r) : 0;
+}
+
+unsigned master_count_workers(const struct conf *conf) {
+	cpu_set_t cpus;
+	unsigned n = (unsigned)conf->workers;
+
+	if (n == 0 && sched_getaffinity(0, sizeof cpus, &cpus) == 0)
+		n = (unsigned)CPU_COUNT(&cpus);
+	if (n == 0)
+		n = 1;
+	return n < MASTER_WORKERS_MAX ? n : MASTER_WORKERS_MAX;
+}
+
+int master_check(const struct master_options *options) {
+	CLEANUP_CONF struct conf *conf = NULL;
+	int status, fds[2] = { -1, -1 };
+	struct users users;
+
+	if ((status = master_load_conf(options, &conf)) || (status = users_resolve(conf, &users)) || (status = slice_load_external_tls(conf, fds)))
+		return status;
+	fd_close(fds[0]);
+	fd_close(fds[1]);
+	printf("%s: no problems\n", options->conf_path);
+	return 0;
+}
+
+static void addresses_join(const struct listeners *listeners, char *ret_text, size_t capacity) {
+	struct builder text = builder_from(ret_text, capacity - 1);
+
+	for (unsigned i = 0; i < listeners->n; i++)
+		builder_printf(&text, "%s%s", i ? ", " : "", listeners->address[i]);
+	ret_text[text.size] = '\0';
+}
+
+static int ready_file_write(const struct master *master) {
+	char port[16];
+	int n = snprintf(port, sizeof port, "%u\n", master->listeners.first_port);
+
+	return file_write_atomic(AT_FDCWD, master->options.ready_file, port, (size_t)n, 0644);
+}
+
+static void master_started(struct master *master) {
+	char addresses[CONF_LIST_MAX * ADDRESS_TEXT];
+
+	master->phase = MASTER_RUNNING;
+	master->started_once = true;
+	addresses_join(&master->listeners, addresses, sizeof addresses);
+	MASTER_LOG(master, STARTED, .detail = addresses);
+	if (!master->users.separate)
+		MASTER_LOG(master, SANDBOX_WEAK, .role = "master", .detail = "not started as root, so all roles share one user id");
+	notify_ready(master);
+	if (master->options.ready_file && ready_file_write(master) < 0)
+		stop_begin(master, "the ready file cannot be written", EX_CANTCREAT);
+}
+
+static bool workers_all_ready(const struct master *master) {
+	for (unsigned i = 0; i < master->n_workers; i++)
+		if (master->workers[i].state != PROCESS_READY)
+			return false;
+	return true;
+}
+
+/* Workers come last: they need the signer's certificate and a database that the ledger has opened. */
+void master_role_ready(struct process *process) {
+	struct master *master = process->master;
+
+	process->state = PROCESS_READY;
+	if (master->phase != MASTER_STARTING)
+		return;
+	if (process->role == ROLE_WORKER) {
+		if (workers_all_ready(master))
+			master_started(master);
+	} else if (master->signer.state == PROCESS_READY && master->ledger.state == PROCESS_READY) {
+		for (unsigned i = 0; i < master->n_workers && master->phase == MASTER_STARTING; i++)
+			supervise_start(&master->workers[i]);
+	}
+}
+
+static void on_terminate(int signal_number, void *arg) {
+	stop_begin(arg, signal_number == SIGINT ? "interrupted" : "asked to", EX_OK);
+}
+
+static void on_hangup(int signal_number, void *arg) {
+	reload_configuration(arg);
+}
+
+static void identity_renew(void *arg) {
+	struct master *master = arg;
+
+	if (master->phase == MASTER_RUNNING)
+		slice_configure(&master->signer);
+	loop_timer_set(master->identity_timer, IDENTITY_RENEW_MS);
+}
+
+static int master_open(struct master *master) {
+	struct listeners *listeners = &master->listeners;
+	int status;
+
+	if ((status = users_resolve(master->conf, &master->users)) || (status = spawn_check_programs(master->options.libexec_dir))
+	    || (status = listen_open(master->conf, listeners))
+	    || (status = state_open(master->conf, &master->users, &master->lock_fd, &master->keys_fd)))
+		return status;
+	if (listeners->control_fd < 0) {
+		status = control_open(master->conf->control, &master->users, &listeners->control_fd);
+		listeners->control_is_ours = status == 0;
+	}
+	return status;
+}
+
+static int master_open_loop(struct master *master) {
+	int r;
+
+	if ((r = loop_new(&master->loop)) < 0 || (r = loop_add_signal(master->loop, SIGTERM, on_terminate, master)) < 0
+	    || (r = loop_add_signal(master->loop, SIGINT, on_terminate, master)) < 0
+	    || (r = loop_add_signal(master->loop, SIGHUP, on_hangup, master)) < 0
+	    || (r = loop_add_timer(master->loop, IDENTITY_RENEW_MS, identity_renew, master, &master->identity_timer)) < 0)
+		return error_exit_status(r);
+	supervise_begin(master);
+	notify_begin(master);
+	return 0;
+}
+
+static void master_places(struct master *master) {
+	struct process *process;
+	unsigned index = 0;
+
+	MASTER_FOR_EACH(master, process) {
+		process->master = master;
+		process->role = ROLE_WORKER;
+		process->index = process->role == ROLE_WORKER && process >= master->workers ? index++ : 0;
+	}
+	master->signer.role = ROLE_SIGNER;
+	master->ledger.role = ROLE_LEDGER;
+}
+
+static void master_close(struct master *master) {
+	struct process *process;
+
+	MASTER_FOR_EACH(master, process)
+		channel_free(process->channel);
+	if (master->listeners.control_is_ours)
+		unlink(master->conf->control);
+	listen_close(&master->listeners);
+	fd_close(master->listeners.control_fd);
+	fd_close(master->keys_fd);
+	loop_free(master->loop);
+	fd_close(master->lock_fd);
+	conf_free(master->conf);
+	free(master);
+}
+
+/* Workers hold thousands of connections; the roles lower it again to what each needs. */
+static void raise_descriptor_limit(void) {
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int master_serve(struct master *master) {
+	master->n_workers = master_count_workers(master->conf);
+	supervise_start(&master->signer);
+	if (!master_is_stopping(master))
+		supervise_start(&master->ledger);
+	if (!master_is_stopping(master))
+		slice_start_signer_and_ledger(master);
+	return loop_run(master->loop);
+}
+
+int master_run(const struct master_options *options) {
+	struct master *master = xcalloc(1, sizeof *master);
+	int status, fds[2] = { -1, -1 };
+
+	master->options = *options;
+	master->lock_fd = master->keys_fd = master->listeners.control_fd = -1;
+	master->started = time_now();
+	signal(SIGPIPE, SIG_IGN);
+	raise_descriptor_limit();
+	master_places(master);
+	status = master_load_conf(options, &master->conf);
+	if (status == 0)
+		status = slice_load_external_tls(master->conf, fds);
+	fd_close(fds[0]);
+	fd_close(fds[1]);
+	if (status == 0)
+		status = master_open(master);
+	journal_begin(master);
+	if (status == 0)
+		status = master_open_loop(master);
+	if (status == 0)
+		status = master_serve(master);
+	log_set_sink(NULL, NULL);
+	master_close(master);
+	return status;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The master's state, and what its files offer each other. The master never parses a byte from the network: it opens what must be opened,
+ * starts the roles, hands each its slice, watches them, and writes the log. */
+#pragma once
+
+#include "base/log.h"
+#include "base/loop.h"
+#include "conf/conf.h"
+#include "ipc/channel.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define MASTER_WORKERS_MAX 64           /* of the option workers */
+#define ADDRESS_TEXT 64                 /* "[2001:db8::1]:7443" */
+
+struct master_options {                 /* the command line */
+	const char *conf_path;
+	bool conf_path_given;           /* only then must the file exist */
+	const char *libexec_dir;
+	const char *ready_file;         /* NULL: none */
+	bool log_to_stderr;
+};
+
+/* Whom a role becomes; both UINT32_MAX when sisd was not started as root. */
+struct user { uid_t uid; gid_t gid; };
+
+struct users {
+	bool separate;                  /* started as root */
+	struct user signer, ledger, worker;
+	gid_t control_group;
+};
+
+struct listeners {
+	int fd[CONF_LIST_MAX];
+	char address[CONF_LIST_MAX][ADDRESS_TEXT];      /* as bound: port 0 is resolved */
+	uint16_t first_port;
+	unsigned n;
+	int control_fd;
+	bool control_is_ours;           /* made here, so removed here */
+};
+
+enum process_state { PROCESS_ABSENT, PROCESS_STARTING, PROCESS_READY, PROCESS_STOPPING };
+
+struct process {                        /* a role's place; the process in it may change */
+	struct master *master;
+	enum role role;
+	unsigned index;                 /* of a worker */
+	enum process_state state;
+	pid_t pid;                      /* 0: none */
+	struct channel *channel;        /* NULL: none, or broken */
+	bool exited;                    /* waited for, but its last words may still be in the channel */
+	int wait_status;
+	bool broke_protocol;
+	const char *end_reason;         /* static: why the master ended it; NULL otherwise */
+	struct loop_source *timer;      /* respawn when absent, kill when it should be gone */
+	unsigned backoff_ms, restarts, early_deaths;
+	int64_t since;
+	uint64_t started_ns;
+	bool heard;                     /* since the last round of the watchdog */
+	unsigned silent_rounds;
+	unsigned n_events;              /* logged in this round */
+	char sandbox[256], route[128], peer[128];
+	uint32_t connections;
+};
+
+enum master_phase { MASTER_STARTING, MASTER_RUNNING, MASTER_STOPPING_WORKERS, MASTER_STOPPING_LEDGER, MASTER_STOPPING_SIGNER };
+
+struct master {
+	struct master_options options;
+	struct conf *conf;
+	struct users users;
+	struct listeners listeners;
+	struct loop *loop;
+	int lock_fd, keys_fd;
+	int64_t started;
+	enum master_phase phase;
+	bool started_once;
+	struct process signer, ledger, workers[MASTER_WORKERS_MAX];
+	unsigned n_workers;             /* wanted now; a place beyond it is empty or stopping */
+	struct loop_source *stop_timer, *watchdog_timer, *notify_timer, *identity_timer;
+	uint64_t watchdog_due_ns, watchdog_interval_us;
+	int exit_status;
+};
+
+/* One sentence on standard error, for what ends the start. */
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* master.c: each returns a sysexits status. */
+int master_run(const struct master_options *options);
+int master_check(const struct master_options *options);
+int master_load_conf(const struct master_options *options, struct conf **ret_conf);
+unsigned master_count_workers(const struct conf *conf);
+bool master_is_stopping(const struct master *master);
+void master_role_ready(struct process *process);
+
+/* users.c */
+int users_resolve(const struct conf *conf, struct users *ret_users);
+
+/* state.c: makes the tree, takes the lock; *ret_keys_fd is the open keys directory. */
+int state_open(const struct conf *conf, const struct users *users, int *ret_lock_fd, int *ret_keys_fd);
+
+/* listen.c, control.c */
+int listen_open(const struct conf *conf, struct listeners *listeners);
+unsigned listen_inherited_fds(void);    /* how many descriptors systemd passed */
+void listen_close(struct listeners *listeners);
+int control_open(const char *path, const struct users *users, int *ret_fd);
+
+/* spawn.c: forks and executes the role and opens its channel. */
+int spawn_role(struct process *process);
+int spawn_check_programs(const char *libexec_dir);
+
+/* slices.c */
+int slice_load_external_tls(const struct conf *conf, int ret_fds[2]);
+void slice_start_signer_and_ledger(struct master *master);
+void slice_start_worker(struct process *worker);
+void slice_configure(struct process *process);  /* CONFIG_* */
+void slice_tell_worker_gone(struct process *worker);
+
+/* hear.c: what the roles say. */
+void hear_packet(struct channel *channel, struct channel_packet *packet, void *arg);
+void hear_broken(struct channel *channel, int error, const char *reason, void *arg);
+
+/* supervise.c */
+void supervise_start(struct process *process);
+void supervise_begin(struct master *master);    /* SIGCHLD and the watchdog */
+void supervise_check_ended(struct process *process);
+void supervise_kill(struct process *process, int signal_number, const char *reason);
+void supervise_retire(struct process *worker);
+bool process_is_alive(const struct process *process);
+const char *process_name(const struct process *process);        /* "worker" */
+
+/* stop.c */
+void stop_begin(struct master *master, const char *reason, int exit_status);
+void stop_advance(struct master *master);
+
+/* reload.c, notify.c, status.c, journal.c */
+void reload_configuration(struct master *master);
+void notify_begin(struct master *master);
+void notify_ready(struct master *master);
+void notify_reloading(void);
+void notify_stopping(void);
+void notify_extend_start(uint64_t microseconds);
+char *status_print(const struct master *master);                /* JSON, malloc'd; NULL on no memory */
+void journal_begin(struct master *master);
+void journal_log(struct master *master, enum role sender, const struct log_args *args);
+
+/* Usage: MASTER_LOG(master, STARTED, .detail = "...") */
+#define MASTER_LOG(master_, name_, ...) journal_log((master_), ROLE_MASTER, &LOG(name_, __VA_ARGS__))
+
+/* for (...) over every place, the signer's and ledger's first */
+struct process *master_process(struct master *master, unsigned n);      /* NULL beyond the last */
+#define MASTER_FOR_EACH(master_, process_) \
+	for (unsigned n_##process_ = 0; ((process_) = master_process((master_), n_##process_)); n_##process_++)

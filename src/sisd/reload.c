@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * SIGHUP: the configuration and the certificates are read again; connections stay. A wrong file changes nothing. */
+#include "sisd/master.h"
+#include "base/util.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+/* The whole old configuration stays in force when any part of the new one cannot be had. */
+static bool reload_load(struct master *master, struct conf **ret_conf) {
+	CLEANUP_CONF struct conf *conf = NULL;
+	int tls_fds[2] = { -1, -1 };
+
+	if (master_load_conf(&master->options, &conf) != 0) {
+		MASTER_LOG(master, RELOAD_FAILED, .reason = "sisd.conf is wrong: sisd --check tells what");
+		return false;
+	}
+	if (slice_load_external_tls(conf, tls_fds) != 0) {
+		MASTER_LOG(master, RELOAD_FAILED, .reason = "tls_certificate or tls_key cannot be used: sisd --check tells why");
+		return false;
+	}
+	fd_close(tls_fds[0]);
+	fd_close(tls_fds[1]);
+	*ret_conf = conf;
+	conf = NULL;
+	return true;
+}
+
+static void reload_note_restart(struct master *master, struct conf *conf) {
+	char names[256];
+
+	if (conf_needs_restart(master->conf, conf, names, sizeof names) == 0)
+		return;
+	MASTER_LOG(master, RELOAD_NOTE, .detail = names);
+	conf_keep_restart_options(master->conf, conf);
+}
+
+static void reload_tell_roles(struct master *master) {
+	struct process *process;
+
+	MASTER_FOR_EACH(master, process)
+		if (process_is_alive(process) && process->state != PROCESS_STOPPING)
+			slice_configure(process);
+}
+
+static void reload_resize(struct master *master, unsigned n_workers) {
+	unsigned before = master->n_workers;
+
+	master->n_workers = n_workers;
+	for (unsigned i = before; i < n_workers; i++)
+		if (!process_is_alive(&master->workers[i]))     /* else it is stopping, and comes back when it has stopped */
+			supervise_start(&master->workers[i]);
+	for (unsigned i = n_workers; i < before; i++)
+		supervise_retire(&master->workers[i]);
+}
+
+void reload_configuration(struct master *master) {
+	struct conf *conf;
+
+	if (master->phase != MASTER_RUNNING)
+		return;
+	notify_reloading();
+	if (reload_load(master, &conf)) {
+		reload_note_restart(master, conf);
+		conf_free(master->conf);
+		master->conf = conf;
+		reload_tell_roles(master);
+		reload_resize(master, master_count_workers(conf));
+		MASTER_LOG(master, RELOADED, .detail = NULL);
+	}
+	notify_ready(master);
+}

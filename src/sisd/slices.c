@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What each role is given: the descriptors it lives on, and its own slice of the configuration, never more. */
+#include "sisd/master.h"
+#include "base/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define CA_LIFETIME_S (20 * 365 * 86400ULL)
+#define SERVER_CERTIFICATE_LIFETIME_S (90 * 86400ULL)   /* supervise.c asks for a new one long before */
+#define MS_PER_S 1000
+
+static uint32_t log_level_number(const struct conf *conf) {
+	static const struct { const char *name; uint32_t level; } levels[] = {
+		{ "err", LOG_ERR }, { "warning", LOG_WARNING }, { "notice", LOG_NOTICE }, { "info", LOG_INFO }, { "debug", LOG_DEBUG },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(levels); i++)
+		if (strcmp(levels[i].name, conf->log_level) == 0)
+			return levels[i].level;
+	return LOG_INFO;
+}
+
+static uint32_t clamp_u32(uint64_t value) {
+	return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+}
+
+/* "pictures.example.org:7443", "[2001:db8::1]:7443" */
+static char *public_address(const struct master *master) {
+	const char *name = master->conf->server_names.item[0];
+	unsigned port = master->conf->public_port ? (unsigned)master->conf->public_port : master->listeners.first_port;
+
+	return xasprintf(strchr(name, ':') ? "[%s]:%u" : "%s:%u", name, port);
+}
+
+/* One name a line. */
+static char *server_names_join(const struct conf *conf) {
+	char *names = xstrdup(conf->server_names.item[0]);
+
+	for (unsigned i = 1; i < conf->server_names.n; i++) {
+		char *longer = xasprintf("%s\n%s", names, conf->server_names.item[i]);
+
+		free(names);
+		names = longer;
+	}
+	return names;
+}
+
+static int external_open(const char *option, const char *path, mode_t forbidden, int *ret_fd) {
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		complain("%s: %s cannot be opened: %s", path, option, strerror(errno));
+		return EX_NOINPUT;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		complain("%s: %s is no regular file", path, option);
+		return EX_CONFIG;
+	}
+	if (st.st_mode & forbidden) {
+		complain("%s: %s can be read by everybody: chmod o-rwx %s, and think about a new key", path, option, path);
+		return EX_CONFIG;
+	}
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+/* Both -1 when the server makes its own. Returns a sysexits status. */
+int slice_load_external_tls(const struct conf *conf, int ret_fds[2]) {
+	CLEANUP_FD int certificate = -1, key = -1;
+	int status;
+
+	ret_fds[0] = ret_fds[1] = -1;
+	if (!*conf->tls_certificate)
+		return 0;
+	if ((status = external_open("tls_certificate", conf->tls_certificate, 0, &certificate))
+	    || (status = external_open("tls_key", conf->tls_key, 0007, &key)))
+		return status;
+	ret_fds[0] = fd_take(&certificate);
+	ret_fds[1] = fd_take(&key);
+	return 0;
+}
+
+static void configure_signer(struct process *signer) {
+	const struct conf *conf = signer->master->conf;
+	CLEANUP_FREE char *names = server_names_join(conf);
+	bool external = *conf->tls_certificate != '\0';
+	struct message_config_signer message = {
+		.server_names = span_from_string(names), .server_certificate_lifetime_s = SERVER_CERTIFICATE_LIFETIME_S,
+		.ca_lifetime_s = CA_LIFETIME_S, .external_tls = external, .log_level = log_level_number(conf),
+	};
+	int fds[2];
+
+	/* reload.c and master_run() opened them a moment ago; if they are gone since, the identity in force stays in force. */
+	if (slice_load_external_tls(conf, fds) != 0)
+		return;
+	CHANNEL_SEND_FDS(signer->channel, 0, config_signer, CONFIG_SIGNER, &message, fds, external ? 2 : 0);
+	fd_close(fds[0]);
+	fd_close(fds[1]);
+}
+
+static void configure_ledger(struct process *ledger) {
+	const struct conf *conf = ledger->master->conf;
+	CLEANUP_FREE char *address = public_address(ledger->master);
+	struct message_config_ledger message = {
+		.registration = span_from_string(conf->registration), .public_address = span_from_string(address),
+		.invite_lifetime_s = conf->invite_lifetime, .certificate_lifetime_s = conf->certificate_lifetime,
+		.max_item_bytes = conf->max_item_bytes, .quota_bytes = conf->quota_bytes, .upload_lifetime_s = conf->upload_lifetime,
+		.log_level = log_level_number(conf),
+	};
+
+	CHANNEL_SEND(ledger->channel, 0, config_ledger, CONFIG_LEDGER, &message);
+}
+
+static void configure_worker(struct process *worker) {
+	const struct conf *conf = worker->master->conf;
+	struct message_config_worker message = {
+		.registration = span_from_string(conf->registration), .max_item_bytes = conf->max_item_bytes,
+		.max_connections = clamp_u32(conf->max_connections), .max_connections_per_source = clamp_u32(conf->max_connections_per_source),
+		.header_timeout_ms = clamp_u32(conf->header_timeout * MS_PER_S), .idle_timeout_ms = clamp_u32(conf->idle_timeout * MS_PER_S),
+		.min_rate_bytes_s = clamp_u32(conf->min_rate), .log_level = log_level_number(conf),
+	};
+
+	CHANNEL_SEND(worker->channel, 0, config_worker, CONFIG_WORKER, &message);
+}
+
+void slice_configure(struct process *process) {
+	if (!process->channel)
+		return;
+	if (process->role == ROLE_SIGNER)
+		configure_signer(process);
+	else if (process->role == ROLE_LEDGER)
+		configure_ledger(process);
+	else
+		configure_worker(process);
+}
+
+/* The two know each other through one channel that the master does not keep. */
+void slice_start_signer_and_ledger(struct master *master) {
+	const struct users *users = &master->users;
+	struct message_start_signer signer = { .uid = users->signer.uid, .gid = users->signer.gid };
+	struct message_start_ledger ledger = {
+		.state_dir = span_from_string(master->conf->state_dir), .own_uid = geteuid(), .uid = users->ledger.uid, .gid = users->ledger.gid,
+	};
+	int pair[2];
+
+	if (channel_pair(pair) < 0) {
+		stop_begin(master, "no channel between signer and ledger could be made", EX_OSERR);
+		return;
+	}
+	CHANNEL_SEND_FDS(master->signer.channel, 0, start_signer, START_SIGNER, &signer, ((int[]){ master->keys_fd, pair[0] }), 2);
+	CHANNEL_SEND_FDS(master->ledger.channel, 0, start_ledger, START_LEDGER, &ledger,
+	                 ((int[]){ master->listeners.control_fd, pair[1], master->lock_fd }), 3);
+	fd_close(pair[0]);
+	fd_close(pair[1]);
+	slice_configure(&master->signer);
+	slice_configure(&master->ledger);
+}
+
+static void start_worker_send(struct process *worker, int ledger_fd, int signer_fd) {
+	struct master *master = worker->master;
+	struct message_start_worker message = {
+		.index = worker->index, .n_listeners = master->listeners.n, .state_dir = span_from_string(master->conf->state_dir),
+		.uid = master->users.worker.uid, .gid = master->users.worker.gid,
+	};
+	int fds[2 + CONF_LIST_MAX] = { ledger_fd, signer_fd };
+
+	memcpy(fds + 2, master->listeners.fd, master->listeners.n * sizeof *fds);
+	CHANNEL_SEND_FDS(worker->channel, 0, start_worker, START_WORKER, &message, fds, 2 + master->listeners.n);
+}
+
+/* Worker, ledger and signer get connected directly; the master steps aside. */
+void slice_start_worker(struct process *worker) {
+	struct master *master = worker->master;
+	struct message_peer peer = { .worker = worker->index };
+	int to_ledger[2], to_signer[2];
+
+	if (channel_pair(to_ledger) < 0)
+		return;
+	if (channel_pair(to_signer) == 0) {
+		CHANNEL_SEND_FDS(master->ledger.channel, 0, peer, PEER, &peer, &to_ledger[1], 1);
+		CHANNEL_SEND_FDS(master->signer.channel, 0, peer, PEER, &peer, &to_signer[1], 1);
+		start_worker_send(worker, to_ledger[0], to_signer[0]);
+		slice_configure(worker);
+		fd_close(to_signer[0]);
+		fd_close(to_signer[1]);
+	}
+	fd_close(to_ledger[0]);
+	fd_close(to_ledger[1]);
+}
+
+void slice_tell_worker_gone(struct process *worker) {
+	struct master *master = worker->master;
+	struct message_peer_gone message = { .worker = worker->index };
+
+	if (master->signer.channel)
+		CHANNEL_SEND(master->signer.channel, 0, peer_gone, PEER_GONE, &message);
+	if (master->ledger.channel)
+		CHANNEL_SEND(master->ledger.channel, 0, peer_gone, PEER_GONE, &message);
+}

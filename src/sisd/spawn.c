@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Fork and execute: a role starts from a fresh image, with its channel as descriptor 3, standard error for a sanitizer's or libc's last words,
+ * and nothing else of the master's. */
+#include "sisd/master.h"
+#include "base/error.h"
+#include "base/util.h"
+#include "ipc/role.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define ENVIRONMENT_MAX 8
+
+static const char *role_program(enum role role) {
+	return role == ROLE_SIGNER ? "sisd-signer" : role == ROLE_LEDGER ? "sisd-ledger" : "sisd-worker";
+}
+
+/* Nothing of who started the master reaches a role, except what a sanitizer build is told. */
+static void environment_fill(char *environment[ENVIRONMENT_MAX]) {
+	unsigned n = 0;
+
+	environment[n++] = xstrdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin");
+	environment[n++] = xstrdup("LANG=C.UTF-8");
+#ifdef SIS_SANITIZERS
+	static const char *const names[] = { "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS" };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *value = getenv(names[i]);
+
+		if (value)
+			environment[n++] = xasprintf("%s=%s", names[i], value);
+	}
+#endif
+	environment[n] = NULL;
+}
+
+static void signals_reset(void) {
+	static const struct sigaction by_default = { .sa_handler = SIG_DFL }, ignore = { .sa_handler = SIG_IGN };
+	sigset_t none;
+
+	for (int signal_number = 1; signal_number < NSIG; signal_number++)
+		sigaction(signal_number, &by_default, NULL);
+	sigaction(SIGPIPE, &ignore, NULL);              /* survives execve: a closed socket is an error, not an end */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* In the child. The terminal's Ctrl-C is for the master alone, which stops the roles in order: hence the session of its own. */
+__attribute__((noreturn))
+static void child_execute(const char *path, const char *program, int channel_fd, char *environment[]) {
+	char *argv[] = { xstrdup(program), NULL };
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	setsid();
+	signals_reset();
+	if (channel_fd == ROLE_MASTER_FD)
+		fcntl(channel_fd, F_SETFD, 0);
+	else if (dup2(channel_fd, ROLE_MASTER_FD) < 0)
+		_exit(EX_OSERR);
+	if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 || dup2(null_fd, STDOUT_FILENO) < 0)
+		_exit(EX_OSERR);
+	if (close_range(ROLE_MASTER_FD + 1, ~0U, 0) < 0)
+		_exit(EX_OSERR);
+	execve(path, argv, environment);
+	complain("%s: cannot be executed: %s", path, strerror(errno));
+	_exit(errno == ENOENT ? EX_UNAVAILABLE : EX_OSERR);
+}
+
+int spawn_check_programs(const char *libexec_dir) {
+	static const enum role roles[] = { ROLE_SIGNER, ROLE_LEDGER, ROLE_WORKER };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(roles); i++) {
+		CLEANUP_FREE char *path = xasprintf("%s/%s", libexec_dir, role_program(roles[i]));
+
+		if (access(path, X_OK) < 0) {
+			complain("%s: cannot be executed: %s: give the directory of the roles' programs with -L", path, strerror(errno));
+			return EX_UNAVAILABLE;
+		}
+	}
+	return 0;
+}
+
+static void environment_free(char *environment[ENVIRONMENT_MAX]) {
+	for (char **at = environment; *at; at++)
+		free(*at);
+}
+
+int spawn_role(struct process *process) {
+	const char *program = role_program(process->role);
+	CLEANUP_FREE char *path = xasprintf("%s/%s", process->master->options.libexec_dir, program);
+	char *environment[ENVIRONMENT_MAX];
+	CLEANUP_FD int ours = -1, theirs = -1;
+	int fds[2], r;
+	pid_t pid;
+
+	r = channel_pair(fds);
+	if (r < 0)
+		return r;
+	ours = fds[0];
+	theirs = fds[1];
+	environment_fill(environment);
+	pid = fork();
+	if (pid == 0)
+		child_execute(path, program, theirs, environment);
+	environment_free(environment);
+	if (pid < 0)
+		return error_from_errno(errno);
+	process->pid = pid;
+	return channel_new(process->master->loop, fd_take(&ours), ROLE_MASTER, process->role, hear_packet, hear_broken, process, &process->channel);
+}
