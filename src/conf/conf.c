@@ -12,19 +12,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void list_clear(struct conf_list *list) {
+static void list_clear(struct conf_list *list)
+{
 	for (unsigned i = 0; i < list->n; i++)
 		free(list->item[i]);
 	*list = (struct conf_list){ 0 };
 }
 
-static void list_copy(struct conf_list *list, const struct conf_list *from) {
+static void list_copy(struct conf_list *list, const struct conf_list *from)
+{
 	list_clear(list);
 	for (; list->n < from->n; list->n++)
 		list->item[list->n] = xstrdup(from->item[list->n]);
 }
 
-static void list_from_lines(struct conf_list *list, const char *lines) {
+static void list_from_lines(struct conf_list *list, const char *lines)
+{
 	while (list->n < CONF_LIST_MAX && *lines) {
 		size_t size = strcspn(lines, "\n");
 
@@ -33,7 +36,8 @@ static void list_from_lines(struct conf_list *list, const char *lines) {
 	}
 }
 
-static void option_set_default(const struct option *option, struct conf *conf) {
+static void option_set_default(const struct option *option, struct conf *conf)
+{
 	if (option->kind == OPTION_IS_LIST)
 		list_from_lines(option_list_member(option, conf), option->default_text);
 	else if (option_is_text(option))
@@ -42,7 +46,8 @@ static void option_set_default(const struct option *option, struct conf *conf) {
 		abort();        /* options.def itself is wrong */
 }
 
-int conf_defaults(struct conf **ret_conf) {
+int conf_defaults(struct conf **ret_conf)
+{
 	struct conf *conf = xcalloc(1, sizeof *conf);
 
 	for (unsigned i = 0; i < option_table_size; i++)
@@ -51,7 +56,8 @@ int conf_defaults(struct conf **ret_conf) {
 	return 0;
 }
 
-void conf_free(struct conf *conf) {
+void conf_free(struct conf *conf)
+{
 	if (!conf)
 		return;
 	for (unsigned i = 0; i < option_table_size; i++) {
@@ -65,12 +71,14 @@ void conf_free(struct conf *conf) {
 	free(conf);
 }
 
-void conf_freep(struct conf **conf) {
+void conf_freep(struct conf **conf)
+{
 	conf_free(*conf);
 	*conf = NULL;
 }
 
-static bool list_equals(const struct conf_list *a, const struct conf_list *b) {
+static bool list_equals(const struct conf_list *a, const struct conf_list *b)
+{
 	if (a->n != b->n)
 		return false;
 	for (unsigned i = 0; i < a->n; i++)
@@ -79,7 +87,8 @@ static bool list_equals(const struct conf_list *a, const struct conf_list *b) {
 	return true;
 }
 
-static bool option_differs(const struct option *option, struct conf *a, struct conf *b) {
+static bool option_differs(const struct option *option, struct conf *a, struct conf *b)
+{
 	if (option->kind == OPTION_IS_LIST)
 		return !list_equals(option_list_member(option, a), option_list_member(option, b));
 	if (option_is_text(option))
@@ -88,11 +97,13 @@ static bool option_differs(const struct option *option, struct conf *a, struct c
 }
 
 /* The members are only read through this. */
-static struct conf *conf_reading(const struct conf *conf) {
+static struct conf *conf_reading(const struct conf *conf)
+{
 	return (struct conf *)(uintptr_t)conf;
 }
 
-unsigned conf_needs_restart(const struct conf *old_conf, const struct conf *new_conf, char *ret_names, unsigned capacity) {
+unsigned conf_needs_restart(const struct conf *old_conf, const struct conf *new_conf, char *ret_names, unsigned capacity)
+{
 	struct builder names = builder_from(ret_names, capacity - 1);
 	unsigned n = 0;
 
@@ -108,7 +119,8 @@ unsigned conf_needs_restart(const struct conf *old_conf, const struct conf *new_
 	return n;
 }
 
-void conf_keep_restart_options(const struct conf *old_conf, struct conf *new_conf) {
+void conf_keep_restart_options(const struct conf *old_conf, struct conf *new_conf)
+{
 	for (unsigned i = 0; i < option_table_size; i++) {
 		const struct option *option = &option_table[i];
 
@@ -125,7 +137,8 @@ void conf_keep_restart_options(const struct conf *old_conf, struct conf *new_con
 	}
 }
 
-static int address_fill(const char *host, bool bracketed, uint16_t port, struct sockaddr_storage *ret_address, socklen_t *ret_size) {
+static int address_fill(const char *host, bool bracketed, uint16_t port, struct sockaddr_storage *ret_address, socklen_t *ret_size)
+{
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
 
@@ -137,7 +150,8 @@ static int address_fill(const char *host, bool bracketed, uint16_t port, struct 
 	return 0;
 }
 
-int conf_address_parse(const char *text, struct sockaddr_storage *ret_address, socklen_t *ret_size) {
+int conf_address_parse(const char *text, struct sockaddr_storage *ret_address, socklen_t *ret_size)
+{
 	bool bracketed = *text == '[';
 	const char *host = text + bracketed, *end = bracketed ? strchr(text, ']') : strchr(text, ':');
 	char copy[INET6_ADDRSTRLEN];

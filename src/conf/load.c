@@ -26,7 +26,8 @@ struct loading {
 #define PROBLEM(loading, line, ...) loading_problem(loading, line, __VA_ARGS__)
 
 __attribute__((format(printf, 3, 4)))
-static void loading_problem(struct loading *loading, unsigned line, const char *format, ...) {
+static void loading_problem(struct loading *loading, unsigned line, const char *format, ...)
+{
 	va_list args;
 
 	fprintf(loading->problems, "%s%s:%u: ", loading->n_problems++ ? "\n" : "", loading->path, line);
@@ -35,7 +36,8 @@ static void loading_problem(struct loading *loading, unsigned line, const char *
 	va_end(args);
 }
 
-static const char *setting_type_name(const config_setting_t *setting) {
+static const char *setting_type_name(const config_setting_t *setting)
+{
 	switch (config_setting_type(setting)) {
 	case CONFIG_TYPE_STRING:
 		return "a string";
@@ -53,7 +55,8 @@ static const char *setting_type_name(const config_setting_t *setting) {
 	}
 }
 
-static const char *option_example(const struct option *option) {
+static const char *option_example(const struct option *option)
+{
 	switch (option->kind) {
 	case OPTION_IS_LIST:
 		return "a list of strings, such as [ \"...\", \"...\" ]";
@@ -68,12 +71,14 @@ static const char *option_example(const struct option *option) {
 	}
 }
 
-static void problem_type(struct loading *loading, const struct option *option, const config_setting_t *setting) {
+static void problem_type(struct loading *loading, const struct option *option, const config_setting_t *setting)
+{
 	PROBLEM(loading, config_setting_source_line(setting), "%s is %s, but must be %s", option->name, setting_type_name(setting),
 	        option_example(option));
 }
 
-static void load_string(struct loading *loading, const struct option *option, const config_setting_t *setting) {
+static void load_string(struct loading *loading, const struct option *option, const config_setting_t *setting)
+{
 	const char *value = config_setting_get_string(setting), *why;
 	char **member = option_string_member(option, loading->conf);
 
@@ -89,14 +94,16 @@ static void load_string(struct loading *loading, const struct option *option, co
 	}
 }
 
-static bool list_holds(const struct conf_list *list, const char *value) {
+static bool list_holds(const struct conf_list *list, const char *value)
+{
 	for (unsigned i = 0; i < list->n; i++)
 		if (strcmp(list->item[i], value) == 0)
 			return true;
 	return false;
 }
 
-static void load_entry(struct loading *loading, const struct option *option, const config_setting_t *entry, struct conf_list *list) {
+static void load_entry(struct loading *loading, const struct option *option, const config_setting_t *entry, struct conf_list *list)
+{
 	const char *value = config_setting_get_string(entry), *why;
 	unsigned line = config_setting_source_line(entry);
 
@@ -110,7 +117,8 @@ static void load_entry(struct loading *loading, const struct option *option, con
 		list->item[list->n++] = xstrdup(value);
 }
 
-static void load_list(struct loading *loading, const struct option *option, const config_setting_t *setting) {
+static void load_list(struct loading *loading, const struct option *option, const config_setting_t *setting)
+{
 	struct conf_list *list = option_list_member(option, loading->conf);
 	int n = config_setting_length(setting);
 
@@ -130,7 +138,8 @@ static void load_list(struct loading *loading, const struct option *option, cons
 }
 
 /* False when the setting has not a type that this option takes, or is a string that is no such number. */
-static bool setting_to_number(const struct option *option, const config_setting_t *setting, uint64_t *ret_value) {
+static bool setting_to_number(const struct option *option, const config_setting_t *setting, uint64_t *ret_value)
+{
 	int type = config_setting_type(setting);
 	long long value;
 
@@ -143,7 +152,8 @@ static bool setting_to_number(const struct option *option, const config_setting_
 	return true;
 }
 
-static void load_number(struct loading *loading, const struct option *option, const config_setting_t *setting) {
+static void load_number(struct loading *loading, const struct option *option, const config_setting_t *setting)
+{
 	unsigned line = config_setting_source_line(setting);
 	uint64_t value;
 
@@ -161,7 +171,8 @@ static void load_number(struct loading *loading, const struct option *option, co
 	}
 }
 
-static void load_setting(struct loading *loading, const config_setting_t *setting) {
+static void load_setting(struct loading *loading, const config_setting_t *setting)
+{
 	const char *name = config_setting_name(setting);
 	const struct option *option = option_find(name), *nearest;
 
@@ -179,7 +190,8 @@ static void load_setting(struct loading *loading, const config_setting_t *settin
 }
 
 /* Options that only make sense together. */
-static void load_check_pairs(struct loading *loading, config_t *config) {
+static void load_check_pairs(struct loading *loading, config_t *config)
+{
 	const config_setting_t *certificate = config_lookup(config, "tls_certificate"), *key = config_lookup(config, "tls_key");
 	const struct conf *conf = loading->conf;
 
@@ -190,7 +202,8 @@ static void load_check_pairs(struct loading *loading, config_t *config) {
 }
 
 /* libconfig would open whatever @include names, before anything is checked; it knows the directive at the start of a line only. */
-static bool text_has_include(const char *text, unsigned *ret_line) {
+static bool text_has_include(const char *text, unsigned *ret_line)
+{
 	for (unsigned line = 1; ; line++) {
 		if (strncmp(text + strspn(text, " \t"), "@include", strlen("@include")) == 0) {
 			*ret_line = line;
@@ -203,7 +216,8 @@ static bool text_has_include(const char *text, unsigned *ret_line) {
 	}
 }
 
-static void load_text(struct loading *loading, const char *text, size_t size) {
+static void load_text(struct loading *loading, const char *text, size_t size)
+{
 	config_t config;
 	unsigned line;
 
@@ -229,7 +243,8 @@ static void load_text(struct loading *loading, const char *text, size_t size) {
 	config_destroy(&config);
 }
 
-static int load_file(const char *path, char **ret_text, size_t *ret_size, char **ret_problems) {
+static int load_file(const char *path, char **ret_text, size_t *ret_size, char **ret_problems)
+{
 	int r;
 
 	errno = 0;
@@ -240,7 +255,8 @@ static int load_file(const char *path, char **ret_text, size_t *ret_size, char *
 	return r == -SIS_ERR_NO_INPUT ? r : -SIS_ERR_CONFIG;
 }
 
-int conf_load(const char *path, struct conf **ret_conf, char **ret_problems) {
+int conf_load(const char *path, struct conf **ret_conf, char **ret_problems)
+{
 	CLEANUP_CONF struct conf *conf = NULL;
 	CLEANUP_FREE char *text = NULL, *problems = NULL;
 	struct loading loading = { .path = path };

@@ -18,14 +18,16 @@
 #define HOST_LABEL_MAX 63
 #define NEAR_ENOUGH 3                   /* edits between what was written and what was probably meant */
 
-static bool has_control(const char *value) {
+static bool has_control(const char *value)
+{
 	for (; *value; value++)
 		if ((unsigned char)*value < 0x20 || *value == 0x7f)
 			return true;
 	return false;
 }
 
-static const char *check_address(const char *value) {
+static const char *check_address(const char *value)
+{
 	struct sockaddr_storage address;
 	socklen_t size;
 
@@ -33,7 +35,8 @@ static const char *check_address(const char *value) {
 		? "must be \"address:port\" with a numeric address, such as \"0.0.0.0:7443\" or \"[::1]:7443\"" : NULL;
 }
 
-static const char *check_path(const char *value) {
+static const char *check_path(const char *value)
+{
 	if (*value != '/')
 		return "must be an absolute path: start it with \"/\"";
 	if (strlen(value) >= PATH_MAX)
@@ -41,23 +44,27 @@ static const char *check_path(const char *value) {
 	return has_control(value) ? "must not hold control characters" : NULL;
 }
 
-static const char *check_path_or_empty(const char *value) {
+static const char *check_path_or_empty(const char *value)
+{
 	return *value ? check_path(value) : NULL;
 }
 
-static const char *check_socket_path(const char *value) {
+static const char *check_socket_path(const char *value)
+{
 	if (strlen(value) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
 		return "is longer than the path of a socket may be (107 bytes): choose a shorter one";
 	return check_path(value);
 }
 
-static bool label_is_valid(const char *label, size_t size) {
+static bool label_is_valid(const char *label, size_t size)
+{
 	if (size == 0 || size > HOST_LABEL_MAX || label[0] == '-' || label[size - 1] == '-')
 		return false;
 	return strspn(label, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") >= size;
 }
 
-static bool host_name_is_valid(const char *value) {
+static bool host_name_is_valid(const char *value)
+{
 	if (strlen(value) > HOST_NAME_MAX_TEXT)
 		return false;
 	for (;;) {
@@ -73,7 +80,8 @@ static bool host_name_is_valid(const char *value) {
 	return strspn(value, "0123456789") != strlen(value);
 }
 
-static const char *check_host(const char *value) {
+static const char *check_host(const char *value)
+{
 	uint8_t address[sizeof(struct in6_addr)];
 
 	if (inet_pton(AF_INET, value, address) == 1 || inet_pton(AF_INET6, value, address) == 1 || host_name_is_valid(value))
@@ -81,7 +89,8 @@ static const char *check_host(const char *value) {
 	return "must be a host name such as \"pictures.example.org\", or an address without port and brackets";
 }
 
-static const char *check_user(const char *value) {
+static const char *check_user(const char *value)
+{
 	uint64_t number;
 
 	if (span_to_u64(span_from_string(value), UINT32_MAX - 1, &number))
@@ -109,26 +118,30 @@ static const char *const restart_options[] = {
 	"listen", "state_dir", "control", "signer_user", "ledger_user", "worker_user", "group", "control_group",
 };
 
-bool option_needs_restart(const struct option *option) {
+bool option_needs_restart(const struct option *option)
+{
 	for (size_t i = 0; i < ARRAY_SIZE(restart_options); i++)
 		if (strcmp(restart_options[i], option->name) == 0)
 			return true;
 	return false;
 }
 
-const struct option *option_find(const char *name) {
+const struct option *option_find(const char *name)
+{
 	for (unsigned i = 0; i < option_table_size; i++)
 		if (strcmp(option_table[i].name, name) == 0)
 			return &option_table[i];
 	return NULL;
 }
 
-static unsigned least(unsigned a, unsigned b) {
+static unsigned least(unsigned a, unsigned b)
+{
 	return a < b ? a : b;
 }
 
 /* Levenshtein's distance, one row of the matrix at a time; names longer than the row are simply far. */
-static unsigned edit_distance(const char *a, const char *b) {
+static unsigned edit_distance(const char *a, const char *b)
+{
 	unsigned row[64];
 	size_t n_b = strlen(b);
 
@@ -150,7 +163,8 @@ static unsigned edit_distance(const char *a, const char *b) {
 	return row[n_b];
 }
 
-const struct option *option_nearest(const char *name) {
+const struct option *option_nearest(const char *name)
+{
 	const struct option *nearest = NULL;
 	unsigned best = NEAR_ENOUGH + 1;
 
@@ -165,27 +179,33 @@ const struct option *option_nearest(const char *name) {
 	return nearest;
 }
 
-bool option_is_text(const struct option *option) {
+bool option_is_text(const struct option *option)
+{
 	return option->kind == OPTION_IS_STRING || option->kind == OPTION_IS_CHOICE;
 }
 
-static void *option_member(const struct option *option, struct conf *conf) {
+static void *option_member(const struct option *option, struct conf *conf)
+{
 	return (char *)conf + option->offset;
 }
 
-char **option_string_member(const struct option *option, struct conf *conf) {
+char **option_string_member(const struct option *option, struct conf *conf)
+{
 	return option_member(option, conf);
 }
 
-struct conf_list *option_list_member(const struct option *option, struct conf *conf) {
+struct conf_list *option_list_member(const struct option *option, struct conf *conf)
+{
 	return option_member(option, conf);
 }
 
-uint64_t *option_number_member(const struct option *option, struct conf *conf) {
+uint64_t *option_number_member(const struct option *option, struct conf *conf)
+{
 	return option_member(option, conf);
 }
 
-int option_number_parse(const struct option *option, const char *text, uint64_t *ret_value) {
+int option_number_parse(const struct option *option, const char *text, uint64_t *ret_value)
+{
 	switch (option->kind) {
 	case OPTION_IS_SIZE:
 		return size_parse(text, ret_value);
@@ -196,7 +216,8 @@ int option_number_parse(const struct option *option, const char *text, uint64_t 
 	}
 }
 
-bool option_number_in_range(const struct option *option, uint64_t value) {
+bool option_number_in_range(const struct option *option, uint64_t value)
+{
 	uint64_t min = 0, max = 0;
 
 	if (option_number_parse(option, option->min, &min) < 0 || option_number_parse(option, option->max, &max) < 0)
@@ -204,7 +225,8 @@ bool option_number_in_range(const struct option *option, uint64_t value) {
 	return value >= min && value <= max;
 }
 
-bool option_choice_is_valid(const struct option *option, const char *text) {
+bool option_choice_is_valid(const struct option *option, const char *text)
+{
 	size_t size = strlen(text);
 
 	for (const char *at = option->choices; size > 0; at++) {

@@ -10,7 +10,8 @@
 #define COMMENT_WIDTH 98
 
 /* Words of text, folded into lines that start with prefix. */
-static void print_folded(FILE *out, const char *prefix, const char *text) {
+static void print_folded(FILE *out, const char *prefix, const char *text)
+{
 	size_t column = 0;
 
 	while (*text) {
@@ -29,11 +30,13 @@ static void print_folded(FILE *out, const char *prefix, const char *text) {
 }
 
 /* A number needs no quotes; everything with a unit does. */
-static bool default_is_bare(const struct option *option) {
+static bool default_is_bare(const struct option *option)
+{
 	return option->min && strspn(option->default_text, "0123456789") == strlen(option->default_text);
 }
 
-static void print_list(FILE *out, const char *lines) {
+static void print_list(FILE *out, const char *lines)
+{
 	fputs("[ ", out);
 	for (const char *at = lines; *at; ) {
 		size_t size = strcspn(at, "\n");
@@ -44,14 +47,16 @@ static void print_list(FILE *out, const char *lines) {
 	fputs(" ]", out);
 }
 
-static void print_default(FILE *out, const struct option *option) {
+static void print_default(FILE *out, const struct option *option)
+{
 	if (option->kind == OPTION_IS_LIST)
 		print_list(out, option->default_text);
 	else
 		fprintf(out, default_is_bare(option) ? "%s" : "\"%s\"", option->default_text);
 }
 
-static void print_range(FILE *out, const struct option *option, const char *prefix) {
+static void print_range(FILE *out, const struct option *option, const char *prefix)
+{
 	char text[256];
 
 	if (option->min)
@@ -63,7 +68,8 @@ static void print_range(FILE *out, const struct option *option, const char *pref
 	fprintf(out, "%s%s\n", prefix, text);
 }
 
-void conf_print_file(FILE *out) {
+void conf_print_file(FILE *out)
+{
 	fputs("# sisd.conf(5): the configuration of sisd(8). What stands here, commented out, is what holds without it.\n"
 	      "# Check it with: sisd --check. After a change: systemctl reload sisd, or restart where the option says so.\n"
 	      "# Times are seconds, or \"90s\", \"15m\", \"12h\", \"7d\", \"2w\"; sizes are bytes, or \"64K\", \"16M\", \"2G\".\n", out);
@@ -81,7 +87,8 @@ void conf_print_file(FILE *out) {
 	}
 }
 
-static const char *option_kind_name(const struct option *option) {
+static const char *option_kind_name(const struct option *option)
+{
 	static const char *const names[] = {
 		[OPTION_IS_STRING] = "string", [OPTION_IS_LIST] = "list of strings", [OPTION_IS_NUMBER] = "number",
 		[OPTION_IS_SIZE] = "size", [OPTION_IS_DURATION] = "time", [OPTION_IS_CHOICE] = "string",
@@ -91,7 +98,8 @@ static const char *option_kind_name(const struct option *option) {
 }
 
 /* mdoc wants a new line after each sentence, and reads a line that starts with a quote or period as a request. */
-static void print_sentences(FILE *out, const char *text) {
+static void print_sentences(FILE *out, const char *text)
+{
 	while (*text) {
 		const char *end = strstr(text, ". ");
 		size_t size = end ? (size_t)(end - text) + 1 : strlen(text);
@@ -101,7 +109,8 @@ static void print_sentences(FILE *out, const char *text) {
 	}
 }
 
-void conf_print_man(FILE *out) {
+void conf_print_man(FILE *out)
+{
 	fputs(".Bl -tag -width Ds\n", out);
 	for (unsigned i = 0; i < option_table_size; i++) {
 		const struct option *option = &option_table[i];

@@ -15,7 +15,8 @@
 
 #define CONTROL_BACKLOG 64
 
-static struct sockaddr_un control_address(const char *path) {
+static struct sockaddr_un control_address(const char *path)
+{
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
 	memcpy(address.sun_path, path, strlen(path) + 1);       /* conf checked that it fits */
@@ -23,7 +24,8 @@ static struct sockaddr_un control_address(const char *path) {
 }
 
 /* /run is empty after a boot, and without systemd nobody else makes the directory. */
-static int control_make_directory(const char *path) {
+static int control_make_directory(const char *path)
+{
 	CLEANUP_FREE char *copy = xstrdup(path);
 	const char *directory = dirname(copy);
 
@@ -32,7 +34,8 @@ static int control_make_directory(const char *path) {
 	return errno == EEXIST ? 0 : -1;
 }
 
-static bool control_is_answered(const char *path) {
+static bool control_is_answered(const char *path)
+{
 	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un address = control_address(path);
 
@@ -40,7 +43,8 @@ static bool control_is_answered(const char *path) {
 	return fd >= 0 && (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 || errno == EAGAIN);
 }
 
-static int control_remove_stale(const char *path) {
+static int control_remove_stale(const char *path)
+{
 	struct stat st;
 
 	if (lstat(path, &st) < 0) {
@@ -64,7 +68,8 @@ static int control_remove_stale(const char *path) {
 	return 0;
 }
 
-static int control_bind(int fd, const char *path, const struct users *users) {
+static int control_bind(int fd, const char *path, const struct users *users)
+{
 	struct sockaddr_un address = control_address(path);
 	mode_t umask_before = umask(0117);              /* born 0660 */
 	int r = bind(fd, (struct sockaddr *)&address, sizeof address);
@@ -77,7 +82,8 @@ static int control_bind(int fd, const char *path, const struct users *users) {
 	return listen(fd, CONTROL_BACKLOG);
 }
 
-int control_open(const char *path, const struct users *users, int *ret_fd) {
+int control_open(const char *path, const struct users *users, int *ret_fd)
+{
 	CLEANUP_FD int fd = -1;
 	int status;
 

@@ -17,12 +17,14 @@
 typedef int hear_fn(struct process *process, struct channel_packet *packet);
 
 /* Cut and made harmless: log fields are data from who may be a stranger. Empty means absent. */
-static const char *field_copy(struct span span, char ret_text[LOG_FIELD_MAX]) {
+static const char *field_copy(struct span span, char ret_text[LOG_FIELD_MAX])
+{
 	text_for_terminal(span, ret_text, LOG_FIELD_MAX);
 	return *ret_text ? ret_text : NULL;
 }
 
-static int hear_ready(struct process *process, struct channel_packet *packet) {
+static int hear_ready(struct process *process, struct channel_packet *packet)
+{
 	struct message_ready message;
 
 	if (message_ready_decode(&packet->payload, &message) < 0 || process->state != PROCESS_STARTING)
@@ -32,7 +34,8 @@ static int hear_ready(struct process *process, struct channel_packet *packet) {
 	return 0;
 }
 
-static int hear_log(struct process *process, struct channel_packet *packet) {
+static int hear_log(struct process *process, struct channel_packet *packet)
+{
 	char user[LOG_FIELD_MAX], device[LOG_FIELD_MAX], item[LOG_FIELD_MAX], peer[LOG_FIELD_MAX], reason[LOG_FIELD_MAX], role[LOG_FIELD_MAX],
 		route[LOG_FIELD_MAX], detail[LOG_FIELD_MAX];
 	struct message_log message;
@@ -54,7 +57,8 @@ static int hear_log(struct process *process, struct channel_packet *packet) {
 	return 0;
 }
 
-static int hear_serving(struct process *process, struct channel_packet *packet) {
+static int hear_serving(struct process *process, struct channel_packet *packet)
+{
 	struct message_serving message;
 
 	if (message_serving_decode(&packet->payload, &message) < 0)
@@ -65,13 +69,15 @@ static int hear_serving(struct process *process, struct channel_packet *packet) 
 	return 0;
 }
 
-static int hear_pong(struct process *process, struct channel_packet *packet) {
+static int hear_pong(struct process *process, struct channel_packet *packet)
+{
 	struct message_pong message;
 
 	return message_pong_decode(&packet->payload, &message);         /* that something came was noted for any packet */
 }
 
-static int hear_role_status(struct process *process, struct channel_packet *packet) {
+static int hear_role_status(struct process *process, struct channel_packet *packet)
+{
 	struct message_role_status message;
 	CLEANUP_FREE char *json = NULL;
 
@@ -91,7 +97,8 @@ static hear_fn *const handlers[MESSAGE_END] = {
 	[MESSAGE_ROLE_STATUS] = hear_role_status,
 };
 
-static void role_broke_protocol(struct process *process, const char *detail) {
+static void role_broke_protocol(struct process *process, const char *detail)
+{
 	if (process->broke_protocol)
 		return;
 	process->broke_protocol = true;
@@ -99,7 +106,8 @@ static void role_broke_protocol(struct process *process, const char *detail) {
 	supervise_kill(process, SIGKILL, "it sent a message that it may not send");
 }
 
-void hear_packet(struct channel *channel, struct channel_packet *packet, void *arg) {
+void hear_packet(struct channel *channel, struct channel_packet *packet, void *arg)
+{
 	struct process *process = arg;
 	hear_fn *handler = handlers[packet->type];
 
@@ -110,7 +118,8 @@ void hear_packet(struct channel *channel, struct channel_packet *packet, void *a
 		role_broke_protocol(process, message_name(packet->type));
 }
 
-void hear_broken(struct channel *channel, int error, const char *reason, void *arg) {
+void hear_broken(struct channel *channel, int error, const char *reason, void *arg)
+{
 	struct process *process = arg;
 
 	if (error == -SIS_ERR_PROTOCOL || error == SIS_ERR_PROTOCOL)

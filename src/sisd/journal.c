@@ -22,7 +22,8 @@
 
 static bool to_journal;
 
-void complain(const char *format, ...) {
+void complain(const char *format, ...)
+{
 	char text[TEXT_MAX];
 	va_list args;
 
@@ -33,7 +34,8 @@ void complain(const char *format, ...) {
 }
 
 /* $JOURNAL_STREAM names the stream that systemd connected; when standard error has been redirected since, that is what is wanted. */
-static bool stderr_is_journal(void) {
+static bool stderr_is_journal(void)
+{
 	const char *stream = getenv("JOURNAL_STREAM");
 	unsigned long long device, inode;
 	struct stat st;
@@ -42,13 +44,15 @@ static bool stderr_is_journal(void) {
 		&& st.st_ino == inode;
 }
 
-static const char *priority_name(int priority) {
+static const char *priority_name(int priority)
+{
 	static const char *const names[] = { "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug" };
 
 	return priority >= LOG_EMERG && priority <= LOG_DEBUG ? names[priority] : "info";
 }
 
-static int level_of(const struct master *master) {
+static int level_of(const struct master *master)
+{
 	static const char *const names[] = { "err", "warning", "notice", "info", "debug" };
 
 	for (int i = 0; i < (int)ARRAY_SIZE(names); i++)
@@ -58,7 +62,8 @@ static int level_of(const struct master *master) {
 }
 
 /* "SIS_USER=alice\nSIS_ITEM=...\n" : made harmless, so no value holds a line feed. */
-static void fields_put_text(struct builder *fields, const char *name, const char *value) {
+static void fields_put_text(struct builder *fields, const char *name, const char *value)
+{
 	char harmless[TEXT_MAX];
 
 	if (!value)
@@ -67,12 +72,14 @@ static void fields_put_text(struct builder *fields, const char *name, const char
 	builder_printf(fields, "SIS_%s=%s\n", name, harmless);
 }
 
-static void fields_put_number(struct builder *fields, const char *name, int64_t value) {
+static void fields_put_number(struct builder *fields, const char *name, int64_t value)
+{
 	if (value != 0)
 		builder_printf(fields, "SIS_%s=%lld\n", name, (long long)value);
 }
 
-static void fields_fill(struct builder *fields, const struct log_args *args) {
+static void fields_fill(struct builder *fields, const struct log_args *args)
+{
 	fields_put_text(fields, "USER", args->user);
 	fields_put_text(fields, "DEVICE", args->device);
 	fields_put_text(fields, "ITEM", args->item);
@@ -87,7 +94,8 @@ static void fields_fill(struct builder *fields, const struct log_args *args) {
 	fields_put_number(fields, "COUNT", args->count);
 }
 
-static int journal_send(const char *fields, size_t size) {
+static int journal_send(const char *fields, size_t size)
+{
 	struct iovec iovec[FIELDS_MAX];
 	int n = 0;
 
@@ -101,7 +109,8 @@ static int journal_send(const char *fields, size_t size) {
 }
 
 /* Quoted where a space would make it look like two. */
-static void line_put_fields(struct builder *line, const char *fields, size_t size) {
+static void line_put_fields(struct builder *line, const char *fields, size_t size)
+{
 	for (size_t at = 0; at < size; ) {
 		int length = (int)strcspn(fields + at, "\n"), name = (int)strcspn(fields + at, "=") + 1;
 		bool quote = memchr(fields + at, ' ', (size_t)length) != NULL;
@@ -111,7 +120,8 @@ static void line_put_fields(struct builder *line, const char *fields, size_t siz
 	}
 }
 
-static void stderr_write(const char *event, int priority, const char *text, const char *fields, size_t size) {
+static void stderr_write(const char *event, int priority, const char *text, const char *fields, size_t size)
+{
 	char buffer[LINE_MAX_BYTES], when[TIME_TEXT + 1] = "";
 	struct builder line = builder_from(buffer, sizeof buffer - 1);
 
@@ -122,7 +132,8 @@ static void stderr_write(const char *event, int priority, const char *text, cons
 	(void)fd_write_all(STDERR_FILENO, buffer, line.size + 1);       /* nobody is left to be told */
 }
 
-static void journal_write(enum role sender, const struct log_args *args, const char *text) {
+static void journal_write(enum role sender, const struct log_args *args, const char *text)
+{
 	char buffer[LINE_MAX_BYTES];
 	struct builder all = builder_from(buffer, sizeof buffer - 1);
 	int priority = event_priority(args->event);
@@ -138,7 +149,8 @@ static void journal_write(enum role sender, const struct log_args *args, const c
 	stderr_write(event_name(args->event), priority, text, buffer + head, all.size - head);
 }
 
-static void audit(struct master *master, enum role sender, const struct log_args *args, const char *text) {
+static void audit(struct master *master, enum role sender, const struct log_args *args, const char *text)
+{
 	struct message_audit message = {
 		.event = span_from_string(event_name(args->event)), .time = time_now(), .role = span_from_string(role_name(sender)),
 		.user = span_from_string(args->user), .device = span_from_string(args->device), .item = span_from_string(args->item),
@@ -149,7 +161,8 @@ static void audit(struct master *master, enum role sender, const struct log_args
 		CHANNEL_SEND(master->ledger.channel, 0, audit, AUDIT, &message);
 }
 
-void journal_log(struct master *master, enum role sender, const struct log_args *args) {
+void journal_log(struct master *master, enum role sender, const struct log_args *args)
+{
 	char text[TEXT_MAX];
 
 	event_format(args, text, sizeof text);
@@ -159,11 +172,13 @@ void journal_log(struct master *master, enum role sender, const struct log_args 
 		audit(master, sender, args, text);
 }
 
-static void sink(const struct log_args *args, void *arg) {
+static void sink(const struct log_args *args, void *arg)
+{
 	journal_log(arg, ROLE_MASTER, args);
 }
 
-void journal_begin(struct master *master) {
+void journal_begin(struct master *master)
+{
 	to_journal = !master->options.log_to_stderr && stderr_is_journal();
 	log_set_level(LOG_DEBUG);               /* decided here, after the audit */
 	log_set_sink(sink, master);

@@ -18,7 +18,8 @@
 #define LISTEN_BACKLOG 4096
 
 /* The address as it really is, so that port 0 reads as the port taken; 0 on failure. */
-static uint16_t address_format(int fd, char ret_text[ADDRESS_TEXT]) {
+static uint16_t address_format(int fd, char ret_text[ADDRESS_TEXT])
+{
 	struct sockaddr_storage address = { 0 };
 	socklen_t size = sizeof address;
 	char host[INET6_ADDRSTRLEN] = "";
@@ -42,7 +43,8 @@ static uint16_t address_format(int fd, char ret_text[ADDRESS_TEXT]) {
 	return port;
 }
 
-static int listeners_add(struct listeners *listeners, int fd) {
+static int listeners_add(struct listeners *listeners, int fd)
+{
 	uint16_t port;
 
 	if (listeners->n == CONF_LIST_MAX) {
@@ -56,7 +58,8 @@ static int listeners_add(struct listeners *listeners, int fd) {
 	return 0;
 }
 
-static int address_bind(int fd, const struct sockaddr_storage *address, socklen_t size) {
+static int address_bind(int fd, const struct sockaddr_storage *address, socklen_t size)
+{
 	static const int on = 1;
 
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
@@ -69,7 +72,8 @@ static int address_bind(int fd, const struct sockaddr_storage *address, socklen_
 	return listen(fd, LISTEN_BACKLOG);
 }
 
-static int complain_listen(const char *text) {
+static int complain_listen(const char *text)
+{
 	const char *hint = errno == EADDRINUSE ? ": another program listens there; choose another port in listen"
 		: errno == EACCES ? ": ports below 1024 need root or CAP_NET_BIND_SERVICE"
 		: errno == EADDRNOTAVAIL ? ": this host has no such address; correct listen" : "";
@@ -79,7 +83,8 @@ static int complain_listen(const char *text) {
 }
 
 /* A host without IPv6 still serves with the default configuration, so that family is left out there, if another is left. */
-static int listen_on(struct listeners *listeners, const char *text, bool may_skip) {
+static int listen_on(struct listeners *listeners, const char *text, bool may_skip)
+{
 	struct sockaddr_storage address;
 	CLEANUP_FD int fd = -1;
 	socklen_t size;
@@ -101,7 +106,8 @@ static int listen_on(struct listeners *listeners, const char *text, bool may_ski
 	return status;
 }
 
-static int listen_configured(const struct conf *conf, struct listeners *listeners) {
+static int listen_configured(const struct conf *conf, struct listeners *listeners)
+{
 	for (unsigned i = 0; i < conf->listen.n; i++) {
 		bool is_last = i + 1 == conf->listen.n;
 		int status = listen_on(listeners, conf->listen.item[i], conf->listen.n > 1 && !(is_last && listeners->n == 0));
@@ -112,14 +118,16 @@ static int listen_configured(const struct conf *conf, struct listeners *listener
 	return 0;
 }
 
-unsigned listen_inherited_fds(void) {
+unsigned listen_inherited_fds(void)
+{
 	int n = sd_listen_fds(0);
 
 	return n > 0 ? (unsigned)n : 0;
 }
 
 /* By the name in sisd.socket, and where that says nothing, by what it is. */
-static int listen_inherit(struct listeners *listeners, int fd, const char *name) {
+static int listen_inherit(struct listeners *listeners, int fd, const char *name)
+{
 	bool is_control = sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) > 0;
 	bool is_https = sd_is_socket_inet(fd, AF_UNSPEC, SOCK_STREAM, 1, 0) > 0;
 
@@ -140,13 +148,15 @@ static int listen_inherit(struct listeners *listeners, int fd, const char *name)
 	return 0;
 }
 
-static void names_free(char ***names) {
+static void names_free(char ***names)
+{
 	for (char **name = *names; name && *name; name++)
 		free(*name);
 	free(*names);
 }
 
-static int listen_inherit_all(struct listeners *listeners) {
+static int listen_inherit_all(struct listeners *listeners)
+{
 	__attribute__((cleanup(names_free))) char **names = NULL;
 	int n = sd_listen_fds_with_names(1, &names);
 
@@ -159,7 +169,8 @@ static int listen_inherit_all(struct listeners *listeners) {
 	return 0;
 }
 
-int listen_open(const struct conf *conf, struct listeners *listeners) {
+int listen_open(const struct conf *conf, struct listeners *listeners)
+{
 	int status;
 
 	*listeners = (struct listeners){ .control_fd = -1 };
@@ -169,7 +180,8 @@ int listen_open(const struct conf *conf, struct listeners *listeners) {
 	return status;
 }
 
-void listen_close(struct listeners *listeners) {
+void listen_close(struct listeners *listeners)
+{
 	for (unsigned i = 0; i < listeners->n; i++)
 		fd_close(listeners->fd[i]);
 	listeners->n = 0;

@@ -48,7 +48,8 @@ struct command_line {
 	const char *print;
 };
 
-static int print_options(const char *what) {
+static int print_options(const char *what)
+{
 	if (strcmp(what, "conf") == 0)
 		conf_print_file(stdout);
 	else if (strcmp(what, "man") == 0)
@@ -60,12 +61,14 @@ static int print_options(const char *what) {
 	return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
 }
 
-static int print_and_exit(const char *text) {
+static int print_and_exit(const char *text)
+{
 	return fputs(text, stdout) < 0 || fflush(stdout) != 0 ? EX_IOERR : EX_OK;
 }
 
 /* Fills ret_line; a status other than -1 ends the program with it. */
-static int command_line_parse(int argc, char *argv[], struct command_line *ret_line) {
+static int command_line_parse(int argc, char *argv[], struct command_line *ret_line)
+{
 	struct master_options *options = &ret_line->options;
 	int option;
 
@@ -89,7 +92,8 @@ static int command_line_parse(int argc, char *argv[], struct command_line *ret_l
 	return -1;
 }
 
-int main(int argc, char *argv[]) {
+int main(int argc, char *argv[])
+{
 	struct command_line line = { .options = { .conf_path = DEFAULT_CONF, .libexec_dir = SIS_LIBEXECDIR } };
 	int status;
 

@@ -17,17 +17,20 @@
 
 #define IDENTITY_RENEW_MS (30 * 86400 * 1000LL)         /* the server's own certificate lives 90 days (slices.c) */
 
-struct process *master_process(struct master *master, unsigned n) {
+struct process *master_process(struct master *master, unsigned n)
+{
 	if (n < 2)
 		return n == 0 ? &master->signer : &master->ledger;
 	return n - 2 < MASTER_WORKERS_MAX ? &master->workers[n - 2] : NULL;
 }
 
-bool master_is_stopping(const struct master *master) {
+bool master_is_stopping(const struct master *master)
+{
 	return master->phase >= MASTER_STOPPING_WORKERS;
 }
 
-int master_load_conf(const struct master_options *options, struct conf **ret_conf) {
+int master_load_conf(const struct master_options *options, struct conf **ret_conf)
+{
 	CLEANUP_FREE char *problems = NULL;
 	int r;
 
@@ -41,7 +44,8 @@ int master_load_conf(const struct master_options *options, struct conf **ret_con
 	return r < 0 ? error_exit_status(r) : 0;
 }
 
-unsigned master_count_workers(const struct conf *conf) {
+unsigned master_count_workers(const struct conf *conf)
+{
 	cpu_set_t cpus;
 	unsigned n = (unsigned)conf->workers;
 
@@ -52,7 +56,8 @@ unsigned master_count_workers(const struct conf *conf) {
 	return n < MASTER_WORKERS_MAX ? n : MASTER_WORKERS_MAX;
 }
 
-int master_check(const struct master_options *options) {
+int master_check(const struct master_options *options)
+{
 	CLEANUP_CONF struct conf *conf = NULL;
 	int status, fds[2] = { -1, -1 };
 	struct users users;
@@ -65,7 +70,8 @@ int master_check(const struct master_options *options) {
 	return 0;
 }
 
-static void addresses_join(const struct listeners *listeners, char *ret_text, size_t capacity) {
+static void addresses_join(const struct listeners *listeners, char *ret_text, size_t capacity)
+{
 	struct builder text = builder_from(ret_text, capacity - 1);
 
 	for (unsigned i = 0; i < listeners->n; i++)
@@ -73,14 +79,16 @@ static void addresses_join(const struct listeners *listeners, char *ret_text, si
 	ret_text[text.size] = '\0';
 }
 
-static int ready_file_write(const struct master *master) {
+static int ready_file_write(const struct master *master)
+{
 	char port[16];
 	int n = snprintf(port, sizeof port, "%u\n", master->listeners.first_port);
 
 	return file_write_atomic(AT_FDCWD, master->options.ready_file, port, (size_t)n, 0644);
 }
 
-static void master_started(struct master *master) {
+static void master_started(struct master *master)
+{
 	char addresses[CONF_LIST_MAX * ADDRESS_TEXT];
 
 	master->phase = MASTER_RUNNING;
@@ -94,7 +102,8 @@ static void master_started(struct master *master) {
 		stop_begin(master, "the ready file cannot be written", EX_CANTCREAT);
 }
 
-static bool workers_all_ready(const struct master *master) {
+static bool workers_all_ready(const struct master *master)
+{
 	for (unsigned i = 0; i < master->n_workers; i++)
 		if (master->workers[i].state != PROCESS_READY)
 			return false;
@@ -102,7 +111,8 @@ static bool workers_all_ready(const struct master *master) {
 }
 
 /* Workers come last: they need the signer's certificate and a database that the ledger has opened. */
-void master_role_ready(struct process *process) {
+void master_role_ready(struct process *process)
+{
 	struct master *master = process->master;
 
 	process->state = PROCESS_READY;
@@ -117,15 +127,18 @@ void master_role_ready(struct process *process) {
 	}
 }
 
-static void on_terminate(int signal_number, void *arg) {
+static void on_terminate(int signal_number, void *arg)
+{
 	stop_begin(arg, signal_number == SIGINT ? "interrupted" : "asked to", EX_OK);
 }
 
-static void on_hangup(int signal_number, void *arg) {
+static void on_hangup(int signal_number, void *arg)
+{
 	reload_configuration(arg);
 }
 
-static void identity_renew(void *arg) {
+static void identity_renew(void *arg)
+{
 	struct master *master = arg;
 
 	if (master->phase == MASTER_RUNNING)
@@ -133,7 +146,8 @@ static void identity_renew(void *arg) {
 	loop_timer_set(master->identity_timer, IDENTITY_RENEW_MS);
 }
 
-static int master_open(struct master *master) {
+static int master_open(struct master *master)
+{
 	struct listeners *listeners = &master->listeners;
 	int status;
 
@@ -148,7 +162,8 @@ static int master_open(struct master *master) {
 	return status;
 }
 
-static int master_open_loop(struct master *master) {
+static int master_open_loop(struct master *master)
+{
 	int r;
 
 	if ((r = loop_new(&master->loop)) < 0 || (r = loop_add_signal(master->loop, SIGTERM, on_terminate, master)) < 0
@@ -161,7 +176,8 @@ static int master_open_loop(struct master *master) {
 	return 0;
 }
 
-static void master_places(struct master *master) {
+static void master_places(struct master *master)
+{
 	struct process *process;
 	unsigned index = 0;
 
@@ -174,7 +190,8 @@ static void master_places(struct master *master) {
 	master->ledger.role = ROLE_LEDGER;
 }
 
-static void master_close(struct master *master) {
+static void master_close(struct master *master)
+{
 	struct process *process;
 
 	MASTER_FOR_EACH(master, process)
@@ -191,7 +208,8 @@ static void master_close(struct master *master) {
 }
 
 /* Workers hold thousands of connections; the roles lower it again to what each needs. */
-static void raise_descriptor_limit(void) {
+static void raise_descriptor_limit(void)
+{
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -200,7 +218,8 @@ static void raise_descriptor_limit(void) {
 	}
 }
 
-static int master_serve(struct master *master) {
+static int master_serve(struct master *master)
+{
 	master->n_workers = master_count_workers(master->conf);
 	supervise_start(&master->signer);
 	if (!master_is_stopping(master))
@@ -210,7 +229,8 @@ static int master_serve(struct master *master) {
 	return loop_run(master->loop);
 }
 
-int master_run(const struct master_options *options) {
+int master_run(const struct master_options *options)
+{
 	struct master *master = xcalloc(1, sizeof *master);
 	int status, fds[2] = { -1, -1 };
 

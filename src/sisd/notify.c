@@ -7,14 +7,16 @@
 #include <time.h>
 #include <unistd.h>
 
-static void watchdog_ping(void *arg) {
+static void watchdog_ping(void *arg)
+{
 	struct master *master = arg;
 
 	sd_notify(0, "WATCHDOG=1");
 	loop_timer_set(master->notify_timer, (int64_t)(master->watchdog_interval_us / 1000));
 }
 
-void notify_begin(struct master *master) {
+void notify_begin(struct master *master)
+{
 	uint64_t timeout_us = 0;
 
 	if (sd_watchdog_enabled(0, &timeout_us) <= 0)
@@ -24,14 +26,16 @@ void notify_begin(struct master *master) {
 		watchdog_ping(master);
 }
 
-void notify_ready(struct master *master) {
+void notify_ready(struct master *master)
+{
 	const struct listeners *listeners = &master->listeners;
 
 	sd_notifyf(0, "READY=1\nSTATUS=Serving on %s%s with %u workers\nMAINPID=%d", listeners->n ? listeners->address[0] : "no address",
 	           listeners->n > 1 ? " and more" : "", master->n_workers, (int)getpid());
 }
 
-void notify_reloading(void) {
+void notify_reloading(void)
+{
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -39,10 +43,12 @@ void notify_reloading(void) {
 	           (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 }
 
-void notify_stopping(void) {
+void notify_stopping(void)
+{
 	sd_notify(0, "STOPPING=1\nSTATUS=Stopping: the workers finish what is under way");
 }
 
-void notify_extend_start(uint64_t microseconds) {
+void notify_extend_start(uint64_t microseconds)
+{
 	sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu\nSTATUS=Starting", (unsigned long long)microseconds);
 }

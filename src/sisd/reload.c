@@ -9,7 +9,8 @@
 #include <sysexits.h>
 
 /* The whole old configuration stays in force when any part of the new one cannot be had. */
-static bool reload_load(struct master *master, struct conf **ret_conf) {
+static bool reload_load(struct master *master, struct conf **ret_conf)
+{
 	CLEANUP_CONF struct conf *conf = NULL;
 	int tls_fds[2] = { -1, -1 };
 
@@ -28,7 +29,8 @@ static bool reload_load(struct master *master, struct conf **ret_conf) {
 	return true;
 }
 
-static void reload_note_restart(struct master *master, struct conf *conf) {
+static void reload_note_restart(struct master *master, struct conf *conf)
+{
 	char names[256];
 
 	if (conf_needs_restart(master->conf, conf, names, sizeof names) == 0)
@@ -37,7 +39,8 @@ static void reload_note_restart(struct master *master, struct conf *conf) {
 	conf_keep_restart_options(master->conf, conf);
 }
 
-static void reload_tell_roles(struct master *master) {
+static void reload_tell_roles(struct master *master)
+{
 	struct process *process;
 
 	MASTER_FOR_EACH(master, process)
@@ -45,7 +48,8 @@ static void reload_tell_roles(struct master *master) {
 			slice_configure(process);
 }
 
-static void reload_resize(struct master *master, unsigned n_workers) {
+static void reload_resize(struct master *master, unsigned n_workers)
+{
 	unsigned before = master->n_workers;
 
 	master->n_workers = n_workers;
@@ -56,7 +60,8 @@ static void reload_resize(struct master *master, unsigned n_workers) {
 		supervise_retire(&master->workers[i]);
 }
 
-void reload_configuration(struct master *master) {
+void reload_configuration(struct master *master)
+{
 	struct conf *conf;
 
 	if (master->phase != MASTER_RUNNING)

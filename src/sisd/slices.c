@@ -18,7 +18,8 @@
 #define SERVER_CERTIFICATE_LIFETIME_S (90 * 86400ULL)   /* supervise.c asks for a new one long before */
 #define MS_PER_S 1000
 
-static uint32_t log_level_number(const struct conf *conf) {
+static uint32_t log_level_number(const struct conf *conf)
+{
 	static const struct { const char *name; uint32_t level; } levels[] = {
 		{ "err", LOG_ERR }, { "warning", LOG_WARNING }, { "notice", LOG_NOTICE }, { "info", LOG_INFO }, { "debug", LOG_DEBUG },
 	};
@@ -29,12 +30,14 @@ static uint32_t log_level_number(const struct conf *conf) {
 	return LOG_INFO;
 }
 
-static uint32_t clamp_u32(uint64_t value) {
+static uint32_t clamp_u32(uint64_t value)
+{
 	return value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
 }
 
 /* "pictures.example.org:7443", "[2001:db8::1]:7443" */
-static char *public_address(const struct master *master) {
+static char *public_address(const struct master *master)
+{
 	const char *name = master->conf->server_names.item[0];
 	unsigned port = master->conf->public_port ? (unsigned)master->conf->public_port : master->listeners.first_port;
 
@@ -42,7 +45,8 @@ static char *public_address(const struct master *master) {
 }
 
 /* One name a line. */
-static char *server_names_join(const struct conf *conf) {
+static char *server_names_join(const struct conf *conf)
+{
 	char *names = xstrdup(conf->server_names.item[0]);
 
 	for (unsigned i = 1; i < conf->server_names.n; i++) {
@@ -54,7 +58,8 @@ static char *server_names_join(const struct conf *conf) {
 	return names;
 }
 
-static int external_open(const char *option, const char *path, mode_t forbidden, int *ret_fd) {
+static int external_open(const char *option, const char *path, mode_t forbidden, int *ret_fd)
+{
 	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
 
@@ -75,7 +80,8 @@ static int external_open(const char *option, const char *path, mode_t forbidden,
 }
 
 /* Both -1 when the server makes its own. Returns a sysexits status. */
-int slice_load_external_tls(const struct conf *conf, int ret_fds[2]) {
+int slice_load_external_tls(const struct conf *conf, int ret_fds[2])
+{
 	CLEANUP_FD int certificate = -1, key = -1;
 	int status;
 
@@ -90,7 +96,8 @@ int slice_load_external_tls(const struct conf *conf, int ret_fds[2]) {
 	return 0;
 }
 
-static void configure_signer(struct process *signer) {
+static void configure_signer(struct process *signer)
+{
 	const struct conf *conf = signer->master->conf;
 	CLEANUP_FREE char *names = server_names_join(conf);
 	bool external = *conf->tls_certificate != '\0';
@@ -108,7 +115,8 @@ static void configure_signer(struct process *signer) {
 	fd_close(fds[1]);
 }
 
-static void configure_ledger(struct process *ledger) {
+static void configure_ledger(struct process *ledger)
+{
 	const struct conf *conf = ledger->master->conf;
 	CLEANUP_FREE char *address = public_address(ledger->master);
 	struct message_config_ledger message = {
@@ -121,7 +129,8 @@ static void configure_ledger(struct process *ledger) {
 	CHANNEL_SEND(ledger->channel, 0, config_ledger, CONFIG_LEDGER, &message);
 }
 
-static void configure_worker(struct process *worker) {
+static void configure_worker(struct process *worker)
+{
 	const struct conf *conf = worker->master->conf;
 	struct message_config_worker message = {
 		.registration = span_from_string(conf->registration), .max_item_bytes = conf->max_item_bytes,
@@ -133,7 +142,8 @@ static void configure_worker(struct process *worker) {
 	CHANNEL_SEND(worker->channel, 0, config_worker, CONFIG_WORKER, &message);
 }
 
-void slice_configure(struct process *process) {
+void slice_configure(struct process *process)
+{
 	if (!process->channel)
 		return;
 	if (process->role == ROLE_SIGNER)
@@ -145,7 +155,8 @@ void slice_configure(struct process *process) {
 }
 
 /* The two know each other through one channel that the master does not keep. */
-void slice_start_signer_and_ledger(struct master *master) {
+void slice_start_signer_and_ledger(struct master *master)
+{
 	const struct users *users = &master->users;
 	struct message_start_signer signer = { .uid = users->signer.uid, .gid = users->signer.gid };
 	struct message_start_ledger ledger = {
@@ -166,7 +177,8 @@ void slice_start_signer_and_ledger(struct master *master) {
 	slice_configure(&master->ledger);
 }
 
-static void start_worker_send(struct process *worker, int ledger_fd, int signer_fd) {
+static void start_worker_send(struct process *worker, int ledger_fd, int signer_fd)
+{
 	struct master *master = worker->master;
 	struct message_start_worker message = {
 		.index = worker->index, .n_listeners = master->listeners.n, .state_dir = span_from_string(master->conf->state_dir),
@@ -179,7 +191,8 @@ static void start_worker_send(struct process *worker, int ledger_fd, int signer_
 }
 
 /* Worker, ledger and signer get connected directly; the master steps aside. */
-void slice_start_worker(struct process *worker) {
+void slice_start_worker(struct process *worker)
+{
 	struct master *master = worker->master;
 	struct message_peer peer = { .worker = worker->index };
 	int to_ledger[2], to_signer[2];
@@ -198,7 +211,8 @@ void slice_start_worker(struct process *worker) {
 	fd_close(to_ledger[1]);
 }
 
-void slice_tell_worker_gone(struct process *worker) {
+void slice_tell_worker_gone(struct process *worker)
+{
 	struct master *master = worker->master;
 	struct message_peer_gone message = { .worker = worker->index };
 

@@ -18,12 +18,14 @@
 
 #define ENVIRONMENT_MAX 8
 
-static const char *role_program(enum role role) {
+static const char *role_program(enum role role)
+{
 	return role == ROLE_SIGNER ? "sisd-signer" : role == ROLE_LEDGER ? "sisd-ledger" : "sisd-worker";
 }
 
 /* Nothing of who started the master reaches a role, except what a sanitizer build is told. */
-static void environment_fill(char *environment[ENVIRONMENT_MAX]) {
+static void environment_fill(char *environment[ENVIRONMENT_MAX])
+{
 	unsigned n = 0;
 
 	environment[n++] = xstrdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin");
@@ -41,7 +43,8 @@ static void environment_fill(char *environment[ENVIRONMENT_MAX]) {
 	environment[n] = NULL;
 }
 
-static void signals_reset(void) {
+static void signals_reset(void)
+{
 	static const struct sigaction by_default = { .sa_handler = SIG_DFL }, ignore = { .sa_handler = SIG_IGN };
 	sigset_t none;
 
@@ -54,7 +57,8 @@ static void signals_reset(void) {
 
 /* In the child. The terminal's Ctrl-C is for the master alone, which stops the roles in order: hence the session of its own. */
 __attribute__((noreturn))
-static void child_execute(const char *path, const char *program, int channel_fd, char *environment[]) {
+static void child_execute(const char *path, const char *program, int channel_fd, char *environment[])
+{
 	char *argv[] = { xstrdup(program), NULL };
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -73,7 +77,8 @@ static void child_execute(const char *path, const char *program, int channel_fd,
 	_exit(errno == ENOENT ? EX_UNAVAILABLE : EX_OSERR);
 }
 
-int spawn_check_programs(const char *libexec_dir) {
+int spawn_check_programs(const char *libexec_dir)
+{
 	static const enum role roles[] = { ROLE_SIGNER, ROLE_LEDGER, ROLE_WORKER };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(roles); i++) {
@@ -87,12 +92,14 @@ int spawn_check_programs(const char *libexec_dir) {
 	return 0;
 }
 
-static void environment_free(char *environment[ENVIRONMENT_MAX]) {
+static void environment_free(char *environment[ENVIRONMENT_MAX])
+{
 	for (char **at = environment; *at; at++)
 		free(*at);
 }
 
-int spawn_role(struct process *process) {
+int spawn_role(struct process *process)
+{
 	const char *program = role_program(process->role);
 	CLEANUP_FREE char *path = xasprintf("%s/%s", process->master->options.libexec_dir, program);
 	char *environment[ENVIRONMENT_MAX];
@@ -113,5 +120,8 @@ int spawn_role(struct process *process) {
 	if (pid < 0)
 		return error_from_errno(errno);
 	process->pid = pid;
-	return channel_new(process->master->loop, fd_take(&ours), ROLE_MASTER, process->role, hear_packet, hear_broken, process, &process->channel);
+	r = channel_new(process->master->loop, ours, ROLE_MASTER, process->role, hear_packet, hear_broken, process, &process->channel);
+	if (r == 0)
+		fd_take(&ours);
+	return r;
 }

@@ -21,7 +21,8 @@
 
 #define OPEN_DIRECTORY (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
-static int complain_errno(const char *path, const char *what) {
+static int complain_errno(const char *path, const char *what)
+{
 	int status = error_exit_status(error_from_errno(errno));
 
 	complain("%s: %s: %s", path, what, strerror(errno));
@@ -29,7 +30,8 @@ static int complain_errno(const char *path, const char *what) {
 }
 
 /* Gives the directory its owner and mode; one that belongs to somebody else, with files in it, is not ours to take over. */
-static int directory_settle(int fd, const char *path, bool is_new, uid_t uid, gid_t gid, mode_t mode) {
+static int directory_settle(int fd, const char *path, bool is_new, uid_t uid, gid_t gid, mode_t mode)
+{
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
@@ -45,7 +47,8 @@ static int directory_settle(int fd, const char *path, bool is_new, uid_t uid, gi
 	return 0;
 }
 
-static int directory_make(int parent_fd, const char *state_dir, const char *name, struct user owner, mode_t mode, int *ret_fd) {
+static int directory_make(int parent_fd, const char *state_dir, const char *name, struct user owner, mode_t mode, int *ret_fd)
+{
 	CLEANUP_FREE char *path = xasprintf("%s/%s", state_dir, name);
 	CLEANUP_FD int fd = -1;
 	bool is_new;
@@ -63,7 +66,8 @@ static int directory_make(int parent_fd, const char *state_dir, const char *name
 	return status;
 }
 
-static int state_dir_check(int fd, const char *path) {
+static int state_dir_check(int fd, const char *path)
+{
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
@@ -79,7 +83,8 @@ static int state_dir_check(int fd, const char *path) {
 	return 0;
 }
 
-static int state_dir_open(const char *path, gid_t gid, int *ret_fd) {
+static int state_dir_open(const char *path, gid_t gid, int *ret_fd)
+{
 	CLEANUP_FD int fd = -1;
 	bool is_new = mkdir(path, 0700) == 0;
 	int status;
@@ -97,7 +102,8 @@ static int state_dir_open(const char *path, gid_t gid, int *ret_fd) {
 	return status;
 }
 
-static void complain_locked(int fd, const char *path) {
+static void complain_locked(int fd, const char *path)
+{
 	char pid[16] = "";
 	ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
 
@@ -105,7 +111,8 @@ static void complain_locked(int fd, const char *path) {
 	complain("%s: is in use by another sisd%s%s: stop that one, or choose another state_dir", path, *pid ? ", process " : "", pid);
 }
 
-static int state_lock(int dir_fd, const char *path, int *ret_fd) {
+static int state_lock(int dir_fd, const char *path, int *ret_fd)
+{
 	CLEANUP_FD int fd = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
@@ -125,11 +132,13 @@ static int state_lock(int dir_fd, const char *path, int *ret_fd) {
 	return 0;
 }
 
-static struct user owner_or_self(struct user user) {
+static struct user owner_or_self(struct user user)
+{
 	return user.uid == (uid_t)-1 ? (struct user){ geteuid(), getegid() } : user;
 }
 
-int state_open(const struct conf *conf, const struct users *users, int *ret_lock_fd, int *ret_keys_fd) {
+int state_open(const struct conf *conf, const struct users *users, int *ret_lock_fd, int *ret_keys_fd)
+{
 	CLEANUP_FD int dir_fd = -1, lock_fd = -1, keys_fd = -1;
 	struct user signer = owner_or_self(users->signer), ledger = owner_or_self(users->ledger);
 	const char *path = conf->state_dir;

@@ -7,13 +7,15 @@
 
 #include <unistd.h>
 
-static json_t *time_json(int64_t seconds) {
+static json_t *time_json(int64_t seconds)
+{
 	char text[TIME_TEXT + 1];
 
 	return time_encode(seconds, text) == 0 ? json_string(text) : json_null();
 }
 
-static const char *state_name(const struct process *process) {
+static const char *state_name(const struct process *process)
+{
 	static const char *const names[] = {
 		[PROCESS_ABSENT] = "absent", [PROCESS_STARTING] = "starting", [PROCESS_READY] = "ready", [PROCESS_STOPPING] = "stopping",
 	};
@@ -21,18 +23,21 @@ static const char *state_name(const struct process *process) {
 	return names[process->state];
 }
 
-static json_t *process_json(const struct process *process) {
+static json_t *process_json(const struct process *process)
+{
 	return json_pack("{s:s, s:i, s:s, s:o, s:i, s:s, s:i}", "role", process_name(process), "pid", (int)process->pid,
 	                 "state", state_name(process), "since", time_json(process->since), "restarts", (int)process->restarts,
 	                 "sandbox", process->sandbox, "connections", (int)process->connections);
 }
 
-static json_t *master_json(const struct master *master) {
+static json_t *master_json(const struct master *master)
+{
 	return json_pack("{s:s, s:i, s:s, s:o, s:i, s:s, s:i}", "role", "master", "pid", (int)getpid(), "state", "ready",
 	                 "since", time_json(master->started), "restarts", 0, "sandbox", "no new privileges, not dumpable", "connections", 0);
 }
 
-static json_t *roles_json(const struct master *master) {
+static json_t *roles_json(const struct master *master)
+{
 	json_t *roles = json_array();
 
 	json_array_append_new(roles, master_json(master));
@@ -44,7 +49,8 @@ static json_t *roles_json(const struct master *master) {
 	return roles;
 }
 
-static json_t *listen_json(const struct master *master) {
+static json_t *listen_json(const struct master *master)
+{
 	json_t *listen = json_array();
 
 	for (unsigned i = 0; i < master->listeners.n; i++)
@@ -52,7 +58,8 @@ static json_t *listen_json(const struct master *master) {
 	return listen;
 }
 
-char *status_print(const struct master *master) {
+char *status_print(const struct master *master)
+{
 	CLEANUP_JSON json_t *status = json_pack("{s:s, s:o, s:o, s:s, s:o}", "version", PACKAGE_VERSION, "started", time_json(master->started),
 	                                        "listen", listen_json(master), "state_dir", master->conf->state_dir, "roles", roles_json(master));
 

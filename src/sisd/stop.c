@@ -12,7 +12,8 @@ static const struct { uint32_t grace_ms, kill_ms; } stop_limits[] = {
 	[MASTER_STOPPING_SIGNER] = { 1000, 2000 },
 };
 
-static bool belongs_to_phase(const struct process *process) {
+static bool belongs_to_phase(const struct process *process)
+{
 	switch (process->master->phase) {
 	case MASTER_STOPPING_WORKERS:
 		return process->role == ROLE_WORKER;
@@ -23,7 +24,8 @@ static bool belongs_to_phase(const struct process *process) {
 	}
 }
 
-static bool phase_is_over(struct master *master) {
+static bool phase_is_over(struct master *master)
+{
 	struct process *process;
 
 	MASTER_FOR_EACH(master, process)
@@ -32,7 +34,8 @@ static bool phase_is_over(struct master *master) {
 	return true;
 }
 
-static void phase_ask(struct master *master) {
+static void phase_ask(struct master *master)
+{
 	struct process *process;
 
 	MASTER_FOR_EACH(master, process) {
@@ -48,7 +51,8 @@ static void phase_ask(struct master *master) {
 	loop_timer_set(master->stop_timer, stop_limits[master->phase].kill_ms);
 }
 
-static void phase_kill(void *arg) {
+static void phase_kill(void *arg)
+{
 	struct master *master = arg;
 	struct process *process;
 
@@ -57,7 +61,8 @@ static void phase_kill(void *arg) {
 			supervise_kill(process, SIGKILL, "it did not stop in time");
 }
 
-void stop_advance(struct master *master) {
+void stop_advance(struct master *master)
+{
 	while (phase_is_over(master)) {
 		if (master->phase == MASTER_STOPPING_SIGNER) {
 			loop_stop(master->loop, master->exit_status);
@@ -68,7 +73,8 @@ void stop_advance(struct master *master) {
 	}
 }
 
-static void stop_now(struct master *master) {
+static void stop_now(struct master *master)
+{
 	struct process *process;
 
 	MASTER_FOR_EACH(master, process)
@@ -77,7 +83,8 @@ static void stop_now(struct master *master) {
 }
 
 /* reason is static. Called again, it does not wait for anybody any more. */
-void stop_begin(struct master *master, const char *reason, int exit_status) {
+void stop_begin(struct master *master, const char *reason, int exit_status)
+{
 	if (master_is_stopping(master)) {
 		if (exit_status == 0)
 			stop_now(master);

@@ -31,22 +31,26 @@
 #define START_LIMIT_S 60
 #define LEDGER_START_LIMIT_S 900        /* it may have to go through a large store after an unclean stop */
 
-bool process_is_alive(const struct process *process) {
+bool process_is_alive(const struct process *process)
+{
 	return process->pid > 0;
 }
 
-const char *process_name(const struct process *process) {
+const char *process_name(const struct process *process)
+{
 	return role_name(process->role);
 }
 
-void supervise_kill(struct process *process, int signal_number, const char *reason) {
+void supervise_kill(struct process *process, int signal_number, const char *reason)
+{
 	if (!process->end_reason)
 		process->end_reason = reason;
 	if (process->pid > 0 && !process->exited)
 		kill(process->pid, signal_number);
 }
 
-static const char *end_describe(const struct process *process, char *text, size_t capacity) {
+static const char *end_describe(const struct process *process, char *text, size_t capacity)
+{
 	int status = process->wait_status;
 
 	if (process->end_reason)
@@ -60,7 +64,8 @@ static const char *end_describe(const struct process *process, char *text, size_
 	return text;
 }
 
-static void process_reset(struct process *process) {
+static void process_reset(struct process *process)
+{
 	process->state = PROCESS_ABSENT;
 	process->pid = 0;
 	process->exited = process->broke_protocol = process->heard = false;
@@ -70,7 +75,8 @@ static void process_reset(struct process *process) {
 	process->route[0] = process->peer[0] = '\0';
 }
 
-static void respawn_later(struct process *worker, bool was_asked) {
+static void respawn_later(struct process *worker, bool was_asked)
+{
 	uint64_t lived_s = (time_monotonic_ns() - worker->started_ns) / NS_PER_S;
 	unsigned delay_ms;
 
@@ -82,7 +88,8 @@ static void respawn_later(struct process *worker, bool was_asked) {
 	loop_timer_set(worker->timer, delay_ms);
 }
 
-static int exit_status_of(const struct process *process) {
+static int exit_status_of(const struct process *process)
+{
 	bool is_sysexits = WIFEXITED(process->wait_status) && WEXITSTATUS(process->wait_status) >= EX__BASE
 		&& WEXITSTATUS(process->wait_status) <= EX__MAX;
 
@@ -90,7 +97,8 @@ static int exit_status_of(const struct process *process) {
 	return is_sysexits && !process->master->started_once ? WEXITSTATUS(process->wait_status) : EX_SOFTWARE;
 }
 
-static void worker_ended(struct process *worker, bool was_asked) {
+static void worker_ended(struct process *worker, bool was_asked)
+{
 	struct master *master = worker->master;
 	int status = exit_status_of(worker);
 
@@ -104,7 +112,8 @@ static void worker_ended(struct process *worker, bool was_asked) {
 		respawn_later(worker, was_asked);
 }
 
-static void process_ended(struct process *process) {
+static void process_ended(struct process *process)
+{
 	struct master *master = process->master;
 	bool was_asked = process->state == PROCESS_STOPPING;
 	const char *reason, *name = process_name(process);
@@ -127,7 +136,8 @@ static void process_ended(struct process *process) {
 	}
 }
 
-void supervise_check_ended(struct process *process) {
+void supervise_check_ended(struct process *process)
+{
 	if (process->pid == 0)
 		return;
 	if (process->exited && !process->channel)
@@ -137,7 +147,8 @@ void supervise_check_ended(struct process *process) {
 }
 
 /* Absent: it is time to start it again. Otherwise: it should be gone by now. */
-static void process_timer(void *arg) {
+static void process_timer(void *arg)
+{
 	struct process *process = arg;
 
 	if (process->pid == 0) {
@@ -152,7 +163,8 @@ static void process_timer(void *arg) {
 	}
 }
 
-static void start_failed(struct process *process, int error) {
+static void start_failed(struct process *process, int error)
+{
 	struct master *master = process->master;
 
 	MASTER_LOG(master, ROLE_DIED, .role = process_name(process), .reason = error_text(error));
@@ -162,7 +174,8 @@ static void start_failed(struct process *process, int error) {
 		stop_begin(master, "a role cannot be started", error_exit_status(error));
 }
 
-void supervise_start(struct process *process) {
+void supervise_start(struct process *process)
+{
 	struct master *master = process->master;
 	int r = 0;
 
@@ -183,7 +196,8 @@ void supervise_start(struct process *process) {
 		slice_start_worker(process);
 }
 
-void supervise_retire(struct process *worker) {
+void supervise_retire(struct process *worker)
+{
 	if (worker->pid == 0 || worker->state == PROCESS_STOPPING) {
 		loop_timer_set(worker->timer, -1);
 		return;
@@ -194,7 +208,8 @@ void supervise_retire(struct process *worker) {
 	loop_timer_set(worker->timer, RETIRE_GRACE_MS + LAST_WORDS_MS);
 }
 
-static void child_signal(int signal_number, void *arg) {
+static void child_signal(int signal_number, void *arg)
+{
 	struct master *master = arg;
 	struct process *process;
 
@@ -207,7 +222,8 @@ static void child_signal(int signal_number, void *arg) {
 }
 
 /* Whether the kernel holds it in an uninterruptible wait, that is for the disk. */
-static bool process_waits_for_disk(pid_t pid) {
+static bool process_waits_for_disk(pid_t pid)
+{
 	CLEANUP_FREE char *text = NULL;
 	char path[64];
 	size_t size;
@@ -220,12 +236,14 @@ static bool process_waits_for_disk(pid_t pid) {
 	return state && strncmp(state, ") D", 3) == 0;
 }
 
-static void watchdog_abort(struct process *process, const char *reason) {
+static void watchdog_abort(struct process *process, const char *reason)
+{
 	supervise_kill(process, SIGABRT, reason);
 	loop_timer_set(process->timer, ABORT_TO_KILL_MS);
 }
 
-static void watchdog_check_silence(struct process *process) {
+static void watchdog_check_silence(struct process *process)
+{
 	process->silent_rounds = process->heard ? 0 : process->silent_rounds + 1;
 	process->heard = false;
 	if (process->silent_rounds >= WATCHDOG_SILENT_ROUNDS
@@ -233,14 +251,16 @@ static void watchdog_check_silence(struct process *process) {
 		watchdog_abort(process, "it did not answer for 30 seconds");
 }
 
-static void watchdog_check_start(struct process *process) {
+static void watchdog_check_start(struct process *process)
+{
 	uint64_t limit_s = process->role == ROLE_LEDGER ? LEDGER_START_LIMIT_S : START_LIMIT_S;
 
 	if (time_monotonic_ns() - process->started_ns > limit_s * NS_PER_S)
 		watchdog_abort(process, "it was not ready in time");
 }
 
-static void watchdog_check(struct process *process, bool forgive) {
+static void watchdog_check(struct process *process, bool forgive)
+{
 	if (process->n_events > 0)
 		process->n_events = 0;
 	if (process->pid == 0 || process->exited || process->end_reason)
@@ -256,7 +276,8 @@ static void watchdog_check(struct process *process, bool forgive) {
 }
 
 /* A round that comes late means that the master itself was held up (frozen, swapped out), and the roles with it: their silence is no sign. */
-static void watchdog_round(void *arg) {
+static void watchdog_round(void *arg)
+{
 	struct master *master = arg;
 	uint64_t now = time_monotonic_ns();
 	bool late = now > master->watchdog_due_ns + WATCHDOG_ROUND_MS / 2 * NS_PER_MS;
@@ -270,7 +291,8 @@ static void watchdog_round(void *arg) {
 	loop_timer_set(master->watchdog_timer, WATCHDOG_ROUND_MS);
 }
 
-void supervise_begin(struct master *master) {
+void supervise_begin(struct master *master)
+{
 	master->watchdog_due_ns = time_monotonic_ns() + WATCHDOG_ROUND_MS * NS_PER_MS;
 	loop_add_signal(master->loop, SIGCHLD, child_signal, master);
 	loop_add_timer(master->loop, WATCHDOG_ROUND_MS, watchdog_round, master, &master->watchdog_timer);

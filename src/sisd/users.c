@@ -12,7 +12,8 @@
 
 #define NOBODY_CHOSEN ((uid_t)-1)
 
-static bool is_number(const char *text, unsigned *ret_number) {
+static bool is_number(const char *text, unsigned *ret_number)
+{
 	char *end;
 	unsigned long number = strtoul(text, &end, 10);
 
@@ -22,7 +23,8 @@ static bool is_number(const char *text, unsigned *ret_number) {
 	return true;
 }
 
-static int user_find(const char *option, const char *name, struct user *ret_user) {
+static int user_find(const char *option, const char *name, struct user *ret_user)
+{
 	const struct passwd *entry;
 	unsigned number;
 
@@ -44,7 +46,8 @@ static int user_find(const char *option, const char *name, struct user *ret_user
 	return 0;
 }
 
-static int group_find(const char *option, const char *name, gid_t *ret_gid) {
+static int group_find(const char *option, const char *name, gid_t *ret_gid)
+{
 	const struct group *entry;
 	unsigned number;
 
@@ -61,14 +64,16 @@ static int group_find(const char *option, const char *name, gid_t *ret_gid) {
 	return 0;
 }
 
-static int users_check_apart(const struct users *users) {
+static int users_check_apart(const struct users *users)
+{
 	if (users->signer.uid != users->ledger.uid && users->ledger.uid != users->worker.uid && users->worker.uid != users->signer.uid)
 		return 0;
 	complain("signer_user, ledger_user and worker_user must be three different users: a shared one would let one role trace another");
 	return EX_CONFIG;
 }
 
-int users_resolve(const struct conf *conf, struct users *ret_users) {
+int users_resolve(const struct conf *conf, struct users *ret_users)
+{
 	struct users users = { .separate = geteuid() == 0 };
 	gid_t group;
 	int r;
