@@ -30,9 +30,12 @@ struct http_handler {
 	void (*on_gone)(struct http_request *request, void *arg);
 	/* The answer was sent to its end (complete) or cut off. For the log of what was fetched. bytes: of the body. */
 	void (*on_sent)(struct http_request *request, bool complete, uint64_t bytes, void *arg);
-	/* A connection ended without a request being at fault: garbage, limits, time. reason is a static sentence. */
+	/* A connection ended without a request being at fault: garbage, limits, time. reason is one sentence; for the two limits on connections it is
+	 * the very string below. */
 	void (*on_refused)(const char *peer, const char *reason, void *arg);
 };
+
+extern const char HTTP_LIMIT_SOURCE[], HTTP_LIMIT_TOTAL[];
 
 int http_server_new(struct loop *loop, const struct http_handler *handler, void *arg, struct http_server **ret_server);
 void http_server_free(struct http_server *server);
@@ -77,6 +80,18 @@ void http_respond(struct http_request *request, unsigned status, const struct ht
 /* Takes fd; sends length bytes from offset. */
 void http_respond_file(struct http_request *request, unsigned status, const struct http_header *headers, size_t n_headers, int fd, uint64_t offset,
                        uint64_t length);
-/* RFC 9457 problem document from an error of the table; detail is one sentence or NULL; extra members as a JSON fragment or NULL. */
+/* RFC 9457 problem document from an error of the table; detail is one sentence or NULL. */
 void http_respond_problem(struct http_request *request, int error, const char *detail);
+/* The same with what the table does not give. Every member may be 0 or NULL: the error's own then. */
+struct http_problem {
+	int error;
+	unsigned status;
+	const char *type;               /* instead of "urn:sis:error:..." */
+	const char *title, *detail;
+	const struct http_problem_member { const char *name; uint64_t value; } *members;
+	size_t n_members;
+	const struct http_header *headers;
+	size_t n_headers;
+};
+void http_respond_problem_with(struct http_request *request, const struct http_problem *problem);
 void http_close(struct http_request *request);                                  /* drop the connection without an answer */

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the files of the server share. One connection is a small state machine that connection_run() drives until it can do no more; everything
+ * else (a handler's answer, a timer, a revocation) only changes state and calls connection_run(), which never nests. */
+#pragma once
+
+#include "base/util.h"
+#include "http/message.h"
+#include "http/server.h"
+
+#include <sys/socket.h>
+
+#define SCRATCH_BYTES (128 * 1024)      /* shared by all connections of a process: one for what is read, one for what is written */
+#define RECORD_BYTES 16384              /* of TLS */
+#define ROUND_BYTES (256 * 1024)        /* a connection's share of one loop round */
+#define RATE_WINDOW_MS 30000
+#define LINGER_MS 5000
+#define ACCEPT_BATCH 32
+#define ACCEPT_PAUSE_MS 200             /* after EMFILE and the like */
+
+enum connection_state {
+	CONNECTION_HANDSHAKE,
+	CONNECTION_IDLE,                /* between requests: holds no buffer */
+	CONNECTION_HEAD,
+	CONNECTION_REQUEST,             /* from the complete head to the end of the answer */
+	CONNECTION_LINGER,              /* answered and shut down; what still comes is thrown away so that the answer is not lost to a reset */
+	CONNECTION_CLOSED,
+};
+
+enum body_mode { BODY_UNDECIDED, BODY_COLLECT, BODY_STREAM };
+
+struct http_request {
+	struct http_connection *connection;
+	struct http_message message;
+	enum body_mode mode;
+	bool seen, paused, answered, body_ended;        /* seen: by the handler, which must hear of its end */
+	void *data;
+	uint8_t *body;
+	size_t body_size, body_capacity, body_max;
+	uint64_t body_received, body_sent;
+	int file;                       /* of the answer, -1: none */
+	uint64_t file_offset, file_left;
+};
+
+struct out_buffer { uint8_t *data; size_t size, capacity, sent; };
+
+struct source { uint64_t key[2]; };
+struct source_count { struct source_count *next; struct source source; unsigned n; };
+
+struct http_connection {
+	struct http_server *server;
+	struct http_connection *next, **previous, *next_ready;
+	struct tls_session *tls;
+	struct loop_source *io, *timer;
+	int fd;
+	enum connection_state state;
+	bool running, is_ready, served_one, peers_turn, close_after, must_reset;
+	uint32_t interest;
+	struct source source;
+	char peer[64];
+	struct http_request *request;
+	void *tag;
+	uint8_t *pending;               /* bytes read and not yet taken (pipelined, or the body is paused); nothing is read while there are some */
+	size_t pending_size, pending_at;
+	struct out_buffer out;
+	uint64_t moved;                 /* bytes in either direction in this rate window */
+	uint64_t deadline_ns, armed_ns; /* the timer may fire earlier than the deadline, and is then set again */
+};
+
+struct listener { struct listener *next; struct http_server *server; struct loop_source *io; int fd; };
+
+#define SOURCE_BUCKETS 1024
+
+struct http_server {
+	struct loop *loop;
+	const struct http_handler *handler;
+	void *arg;
+	struct http_limits limits;
+	struct tls_identity *identity;
+	struct listener *listeners;
+	struct http_connection *connections, *ready;
+	struct loop_source *accept_timer, *ready_timer;
+	unsigned n_connections;
+	struct source_count *sources[SOURCE_BUCKETS];
+	bool draining, busy;            /* busy: a connection runs, and uses the scratch buffers */
+	void (*drained)(void *arg);
+	void *drained_arg;
+	uint8_t *read_scratch, *write_scratch;
+};
+
+/* listen.c */
+void server_pause_accepting(struct http_server *server);
+void server_resume_accepting(void *server);
+/* limits.c: counted per source (IPv6: a /64); false when the source or the server has reached its limit */
+struct source source_from(const struct sockaddr *address);
+bool source_enter(struct http_server *server, struct source source);
+void source_leave(struct http_server *server, struct source source);
+void sources_free(struct http_server *server);
+
+/* connection.c */
+void connection_accept(struct http_server *server, int fd, const struct sockaddr *address);      /* takes fd */
+void connection_run(struct http_connection *connection);
+void connection_refuse(struct http_connection *connection, const char *reason);         /* tells on_refused, then closes at the end of the run */
+void connection_close(struct http_connection *connection, bool reset);
+void connection_check_drained(struct http_server *server);
+
+/* request.c */
+struct http_request *request_new(struct http_connection *connection);
+void request_free(struct http_request *request);
+void request_gone(struct http_request *request);        /* tells the handler what it must know, frees */
+/* Answers for the layer; a handler that has seen the request hears that it is gone. */
+void request_fault(struct http_request *request, struct http_fault fault);
+/* Takes bytes; returns how many. */
+size_t request_feed(struct http_request *request, const uint8_t *data, size_t size);
+bool request_wants_body(const struct http_request *request);
+/* Tells the handler when the body has ended; true when it did. */
+bool request_advance(struct http_request *request);
+
+/* response.c */
+bool out_append(struct out_buffer *out, const void *data, size_t size);
+void out_free(struct out_buffer *out);
+void response_fault(struct http_request *request, struct http_fault fault);
+/* Puts the next bytes to send at the start of scratch; 0: nothing is left. A negative error when the file cannot be read. */
+ssize_t response_gather(struct http_connection *connection, uint8_t *scratch, size_t capacity);
+void response_consume(struct http_connection *connection, size_t size);

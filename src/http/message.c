@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The head of a request is first collected, line by line and with every byte checked, then parsed by http-parser in one go. */
+#include "http/message.h"
+
+#include "base/util.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define HEAD_FIRST_BYTES 2048
+
+static void fault(struct http_message *message, unsigned status, const char *words)
+{
+	if (message->fault.status == 0)
+		message->fault = (struct http_fault){ status, words };
+}
+
+void message_init(struct http_message *message)
+{
+	*message = (struct http_message){ .at_line_start = true };
+}
+
+void message_free(struct http_message *message)
+{
+	free(message->head);
+	free(message->fields);
+	message->head = NULL;
+	message->fields = NULL;
+}
+
+/* ------------------------------------------------ bytes of the head ------------------------------------------------ */
+
+static bool head_reserve(struct http_message *message, size_t max_head_bytes)
+{
+	if (message->head_size + 1 < message->head_capacity)
+		return true;
+	size_t capacity = message->head_capacity == 0 ? HEAD_FIRST_BYTES : message->head_capacity * 2;
+	if (capacity > max_head_bytes + 1)
+		capacity = max_head_bytes + 1;
+	char *head = realloc(message->head, capacity);
+	if (head == NULL) {
+		fault(message, 503, "out of memory");
+		return false;
+	}
+	message->head = head;
+	message->head_capacity = capacity;
+	return true;
+}
+
+/* Bare CR, bare LF, NUL and folded lines are where parsers disagree (RFC 9112 §2.2, §5.2): none is let through to http-parser. */
+static void head_check_byte(struct http_message *message, uint8_t byte)
+{
+	if (message->saw_cr != (byte == '\n'))
+		fault(message, 400, "a line of the head does not end with CR LF");
+	else if (byte < 0x20 && byte != '\t' && byte != '\r' && byte != '\n')
+		fault(message, 400, "a control character in the head");
+	else if (byte == 0x7f)
+		fault(message, 400, "a control character in the head");
+	else if (message->at_line_start && (byte == ' ' || byte == '\t'))
+		fault(message, 400, "a folded line in the head");
+}
+
+static void head_add_byte(struct http_message *message, uint8_t byte)
+{
+	message->head[message->head_size++] = (char)byte;
+	if (message->n_lines == 0 && message->head_size > MESSAGE_LINE_MAX)
+		fault(message, 414, "the request line is too long");
+	if (byte != '\n') {
+		message->at_line_start = message->at_line_start && byte == '\r';
+	} else {
+		message->head_complete = message->at_line_start && message->n_lines > 0;
+		message->at_line_start = true;
+		if (!message->head_complete && ++message->n_lines > MESSAGE_FIELDS_MAX + 1)
+			fault(message, 431, "too many header fields");
+	}
+	message->saw_cr = byte == '\r';
+}
+
+/* RFC 9112 §2.2: an empty line before the request line is passed over. One, not any number. */
+static void head_drop_empty_line(struct http_message *message)
+{
+	if (message->head_size == 2 && message->n_lines == 1 && message->head[0] == '\r' && !message->dropped_line) {
+		message->dropped_line = true;
+		message->head_size = 0;
+		message->n_lines = 0;
+	}
+}
+
+static void head_parse(struct http_message *message);
+
+size_t message_feed_head(struct http_message *message, const uint8_t *data, size_t size, size_t max_head_bytes)
+{
+	size_t used = 0;
+	while (used < size && !message->head_complete && message->fault.status == 0) {
+		if (message->head_size >= max_head_bytes) {
+			fault(message, 431, "the head of the request is too long");
+			break;
+		}
+		if (!head_reserve(message, max_head_bytes))
+			break;
+		head_check_byte(message, data[used]);
+		if (message->fault.status != 0)
+			break;
+		head_add_byte(message, data[used++]);
+		head_drop_empty_line(message);
+	}
+	if (message->head_complete && message->fault.status == 0)
+		head_parse(message);
+	return used;
+}
+
+/* ------------------------------------------------ percent-encoding ------------------------------------------------ */
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+bool message_percent_decode(char *text, bool is_path)
+{
+	char *to = text;
+	for (const char *at = text; *at != '\0'; at++) {
+		int byte = (uint8_t)*at;
+		if (*at == '%') {
+			int high = hex_value(at[1]), low = high < 0 ? -1 : hex_value(at[2]);
+			if (low < 0)
+				return false;
+			byte = high << 4 | low;
+			at += 2;
+			if (is_path && byte == '/')
+				return false;
+		} else if (*at == '+' && !is_path) {
+			byte = ' ';
+		}
+		if (byte < 0x20 || byte == 0x7f)
+			return false;
+		*to++ = (char)byte;
+	}
+	*to = '\0';
+	return true;
+}
+
+/* ------------------------------------------------ the head as a whole ------------------------------------------------ */
+
+static struct http_message *message_of(http_parser *parser)
+{
+	return parser->data;
+}
+
+/* The head lies in one buffer that is given to http-parser whole, so each of these sees a whole name or value. The byte after it is a
+ * delimiter (':', CR, ' ') and may be overwritten once parsing has finished; until then the sizes are kept in the NUL-less pointers. */
+struct head_build {
+	struct http_message *message;
+	struct { size_t name, name_size, value, value_size; } field[MESSAGE_FIELDS_MAX];
+	unsigned n;
+	size_t target, target_size;
+	bool complete, overflow;
+};
+
+static int build_target(http_parser *parser, const char *at, size_t size)
+{
+	struct head_build *build = parser->data;
+	if (build->target_size == 0)
+		build->target = (size_t)(at - build->message->head);
+	build->target_size += size;
+	return 0;
+}
+
+static int build_name(http_parser *parser, const char *at, size_t size)
+{
+	struct head_build *build = parser->data;
+	if (build->n == MESSAGE_FIELDS_MAX) {
+		build->overflow = true;
+		return 1;
+	}
+	build->field[build->n].name = (size_t)(at - build->message->head);
+	build->field[build->n].name_size = size;
+	build->n++;
+	return 0;
+}
+
+static int build_value(http_parser *parser, const char *at, size_t size)
+{
+	struct head_build *build = parser->data;
+	if (build->n == 0)
+		return 1;
+	build->field[build->n - 1].value = (size_t)(at - build->message->head);
+	build->field[build->n - 1].value_size = size;
+	return 0;
+}
+
+static int build_complete(http_parser *parser)
+{
+	struct head_build *build = parser->data;
+	build->complete = true;
+	build->message->keep_alive = http_should_keep_alive(parser) != 0;
+	return 0;
+}
+
+static int head_message_complete(http_parser *parser)
+{
+	struct head_build *build = parser->data;
+	build->message->body_complete = true;
+	http_parser_pause(parser, 1);
+	return 0;
+}
+
+/* RFC 9110 §5.6.2 token: http-parser lets blanks pass in names, which is how "Content-Length : 5" smuggles. */
+static bool is_token(const char *text)
+{
+	if (*text == '\0')
+		return false;
+	for (; *text != '\0'; text++)
+		if (!((*text >= '0' && *text <= '9') || (*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') ||
+		      strchr("!#$%&'*+-.^_`|~", *text) != NULL))
+			return false;
+	return true;
+}
+
+static bool take_fields(struct http_message *message, const struct head_build *build)
+{
+	message->fields = calloc(build->n > 0 ? build->n : 1, sizeof(message->fields[0]));
+	if (message->fields == NULL) {
+		fault(message, 503, "out of memory");
+		return false;
+	}
+	for (unsigned i = 0; i < build->n; i++) {
+		char *name = message->head + build->field[i].name, *value = message->head + build->field[i].value;
+		size_t value_size = build->field[i].value_size;
+		name[build->field[i].name_size] = '\0';
+		while (value_size > 0 && (value[value_size - 1] == ' ' || value[value_size - 1] == '\t'))
+			value_size--;
+		if (value_size > 0)
+			value[value_size] = '\0';
+		message->fields[i] = (struct http_pair){ name, value_size > 0 ? value : "" };
+		if (!is_token(name)) {
+			fault(message, 400, "a header field's name is malformed");
+			return false;
+		}
+	}
+	message->n_fields = build->n;
+	return true;
+}
+
+/* Fields that may stand at most once: with two of them, two readers could see two requests. */
+static const char *const SINGLE_FIELDS[] = {
+	"host", "content-length", "transfer-encoding", "content-type", "content-transfer-encoding", "content-encoding", "content-range", "authorization",
+	"expect", "range", "if-range", "if-none-match", "if-match", "if-modified-since", "if-unmodified-since", "upgrade", "upload-complete",
+	"upload-offset", "upload-length", "upload-draft-interop-version", "last-event-id",
+};
+
+static unsigned count_field(const struct http_message *message, const char *name)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < message->n_fields; i++)
+		n += strcasecmp(message->fields[i].name, name) == 0;
+	return n;
+}
+
+static void check_single(struct http_message *message)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(SINGLE_FIELDS); i++)
+		if (count_field(message, SINGLE_FIELDS[i]) > 1)
+			fault(message, 400, "a header field that may stand only once was repeated");
+}
+
+static void check_body(struct http_message *message)
+{
+	const char *length = message_field(message, "content-length"), *encoding = message_field(message, "transfer-encoding");
+	if (length != NULL && encoding != NULL)
+		fault(message, 400, "Content-Length together with Transfer-Encoding");
+	else if (encoding != NULL && strcasecmp(encoding, "chunked") != 0)
+		fault(message, 501, "an unknown Transfer-Encoding");
+	else if (encoding != NULL)
+		message->body_size = UINT64_MAX;
+	else if (length != NULL && !span_to_u64(span_from_string(length), INT64_MAX, &message->body_size))
+		fault(message, 400, "Content-Length is not a number");
+	message->has_body = message->body_size > 0;
+}
+
+static void check_connection(struct http_message *message)
+{
+	const char *host = message_field(message, "host"), *expect = message_field(message, "expect");
+	if (message->parser.http_major != 1 || message->parser.http_minor != 1)
+		fault(message, message->parser.http_major == 1 ? 400 : 505, "only HTTP/1.1 is spoken here");
+	if (host == NULL || *host == '\0' || strpbrk(host, " \t,/@") != NULL)
+		fault(message, 400, "the Host field is missing or malformed");
+	if (message_field(message, "upgrade") != NULL)
+		fault(message, 400, "no other protocol can be changed to");
+	if (message->parser.method == HTTP_CONNECT)
+		fault(message, 501, "CONNECT is not served");
+	if (expect != NULL && strcasecmp(expect, "100-continue") != 0)
+		fault(message, 417, "an unknown expectation");
+	message->expects_continue = expect != NULL;
+}
+
+static void parse_query(struct http_message *message, char *query)
+{
+	while (query != NULL && *query != '\0') {
+		char *name = strsep(&query, "&"), *value = strchr(name, '=');
+		if (value != NULL)
+			*value++ = '\0';
+		if (*name == '\0')
+			continue;
+		if (message->n_query == MESSAGE_QUERY_MAX || !message_percent_decode(name, false) ||
+		    (value != NULL && !message_percent_decode(value, false))) {
+			fault(message, 400, "the query is malformed");
+			return;
+		}
+		for (unsigned i = 0; i < message->n_query; i++)
+			if (strcmp(message->query[i].name, name) == 0)
+				fault(message, 400, "a name stands twice in the query");
+		message->query[message->n_query++] = (struct http_pair){ name, value != NULL ? value : "" };
+	}
+}
+
+/* Origin form, or absolute form, which RFC 9112 §3.2.2 obliges servers to take. */
+static void parse_target(struct http_message *message, char *target)
+{
+	if (strncasecmp(target, "https://", 8) == 0)
+		target = strchr(target + 8, '/');
+	if (target == NULL || target[0] != '/' || strchr(target, '#') != NULL) {
+		fault(message, 400, "the request target is not a path");
+		return;
+	}
+	char *query = target;
+	char *path = strsep(&query, "?");
+	if (!message_percent_decode(path, true))
+		fault(message, 400, "the path is malformed");
+	message->path = path;
+	parse_query(message, query);
+}
+
+static void fault_from_parser(struct http_message *message, const struct head_build *build)
+{
+	switch (HTTP_PARSER_ERRNO(&message->parser)) {
+	case HPE_INVALID_METHOD:
+		fault(message, strncmp(message->head, "PRI * ", 6) == 0 ? 505 : 501, "only HTTP/1.1 and its methods are spoken here");
+		break;
+	case HPE_UNEXPECTED_CONTENT_LENGTH:
+		fault(message, 400, "the body's length is given twice");
+		break;
+	case HPE_INVALID_TRANSFER_ENCODING:
+		fault(message, 501, "an unknown Transfer-Encoding");
+		break;
+	default:
+		fault(message, build->overflow ? 431 : 400, "the request is malformed");
+	}
+}
+
+static void head_parse(struct http_message *message)
+{
+	static const struct http_parser_settings settings = {
+		.on_url = build_target, .on_header_field = build_name, .on_header_value = build_value, .on_headers_complete = build_complete,
+		.on_message_complete = head_message_complete,
+	};
+	struct head_build build = { .message = message };
+	http_parser_init(&message->parser, HTTP_REQUEST);
+	message->parser.data = &build;
+	/* http-parser finds a few of these faults as well, with fewer words; ours come first where the head could be split at all. */
+	size_t parsed = http_parser_execute(&message->parser, &settings, message->head, message->head_size);
+	enum http_errno error = HTTP_PARSER_ERRNO(&message->parser);
+	message->parser.data = message;
+	if (!build.complete || (error != HPE_OK && error != HPE_PAUSED) || parsed != message->head_size || build.target_size == 0) {
+		fault_from_parser(message, &build);
+		return;
+	}
+	message->head[message->head_size] = '\0';
+	char *target = message->head + build.target;
+	target[build.target_size] = '\0';
+	message->method = http_method_str((enum http_method)message->parser.method);
+	if (!take_fields(message, &build))
+		return;
+	check_single(message);
+	check_connection(message);
+	check_body(message);
+	parse_target(message, target);
+	if (message->fault.status == 0 && message->body_complete == message->has_body)
+		fault(message, 400, "the body's length is unclear");
+}
+
+const char *message_field(const struct http_message *message, const char *name)
+{
+	for (unsigned i = 0; i < message->n_fields; i++)
+		if (strcasecmp(message->fields[i].name, name) == 0)
+			return message->fields[i].value;
+	return NULL;
+}
+
+/* ------------------------------------------------ the body ------------------------------------------------ */
+
+static int body_piece(http_parser *parser, const char *at, size_t size)
+{
+	struct http_message *message = message_of(parser);
+	if (message->on_body != NULL)
+		message->on_body((const uint8_t *)at, size, message->arg);
+	return 0;
+}
+
+/* Trailer fields would be a second head after all checks. */
+static int body_trailer(http_parser *parser, const char *at, size_t size)
+{
+	fault(message_of(parser), 400, "trailer fields are not taken");
+	return 1;
+}
+
+static int body_complete(http_parser *parser)
+{
+	message_of(parser)->body_complete = true;
+	http_parser_pause(parser, 1);
+	return 0;
+}
+
+void message_pause(struct http_message *message)
+{
+	http_parser_pause(&message->parser, 1);
+}
+
+size_t message_feed_body(struct http_message *message, const uint8_t *data, size_t size)
+{
+	static const struct http_parser_settings settings = {
+		.on_body = body_piece, .on_header_field = body_trailer, .on_message_complete = body_complete,
+	};
+	if (message->body_complete || message->fault.status != 0 || size == 0)
+		return 0;
+	if (HTTP_PARSER_ERRNO(&message->parser) == HPE_PAUSED)
+		http_parser_pause(&message->parser, 0);
+	message->parser.data = message;
+	size_t used = http_parser_execute(&message->parser, &settings, (const char *)data, size);
+	enum http_errno error = HTTP_PARSER_ERRNO(&message->parser);
+	if (error != HPE_OK && error != HPE_PAUSED)
+		fault(message, 400, "the body is malformed");
+	return used;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The server as a whole: limits, identity, drain, and the closing of a revoked peer's connections. */
+#include "http/internal.h"
+
+#include "base/error.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static void server_run_ready(void *arg)
+{
+	struct http_server *server = arg;
+	unsigned n = 0;
+	/* Those that come back to the list while it is worked off wait for the next round, so that the loop hears the others in between. */
+	for (struct http_connection *connection = server->ready; connection != NULL; connection = connection->next_ready)
+		n++;
+	while (n-- > 0 && server->ready != NULL) {
+		struct http_connection *connection = server->ready;
+		server->ready = connection->next_ready;
+		connection->is_ready = false;
+		connection->next_ready = NULL;
+		connection_run(connection);
+	}
+	if (server->ready != NULL)
+		loop_timer_set(server->ready_timer, 0);
+}
+
+int http_server_new(struct loop *loop, const struct http_handler *handler, void *arg, struct http_server **ret_server)
+{
+	struct http_server *server = calloc(1, sizeof(*server));
+	if (server == NULL)
+		return -SIS_ERR_NO_MEMORY;
+	*server = (struct http_server){ .loop = loop, .handler = handler, .arg = arg };
+	server->limits = (struct http_limits){ .max_connections = 1024, .max_connections_per_source = 256, .header_timeout_ms = 15000,
+		.idle_timeout_ms = 300000, .min_rate_bytes_s = 1024, .max_body_bytes = 65536, .max_head_bytes = 16384 };
+	server->read_scratch = malloc(SCRATCH_BYTES);
+	server->write_scratch = malloc(SCRATCH_BYTES);
+	if (server->read_scratch == NULL || server->write_scratch == NULL ||
+	    loop_add_timer(loop, -1, server_run_ready, server, &server->ready_timer) < 0 ||
+	    loop_add_timer(loop, -1, server_resume_accepting, server, &server->accept_timer) < 0) {
+		http_server_free(server);
+		return -SIS_ERR_NO_MEMORY;
+	}
+	*ret_server = server;
+	return 0;
+}
+
+void http_server_free(struct http_server *server)
+{
+	if (server == NULL)
+		return;
+	if (server->accept_timer != NULL)
+		http_server_stop_listening(server);
+	server->drained = NULL;
+	for (struct http_connection *connection = server->connections, *next; connection != NULL; connection = next) {
+		next = connection->next;
+		connection_close(connection, false);
+		connection_run(connection);
+	}
+	loop_remove(server->ready_timer);
+	loop_remove(server->accept_timer);
+	tls_identity_unref(server->identity);
+	sources_free(server);
+	free(server->read_scratch);
+	free(server->write_scratch);
+	free(server);
+}
+
+void http_server_set_limits(struct http_server *server, const struct http_limits *limits)
+{
+	server->limits = *limits;
+}
+
+void http_server_set_identity(struct http_server *server, struct tls_identity *identity)
+{
+	struct tls_identity *old = server->identity;
+	server->identity = tls_identity_ref(identity);
+	tls_identity_unref(old);
+}
+
+unsigned http_server_n_connections(const struct http_server *server)
+{
+	return server->n_connections;
+}
+
+void connection_check_drained(struct http_server *server)
+{
+	if (!server->draining || server->n_connections > 0 || server->drained == NULL)
+		return;
+	void (*fn)(void *arg) = server->drained;
+	server->drained = NULL;
+	fn(server->drained_arg);
+}
+
+void http_server_drain(struct http_server *server, void (*fn)(void *arg), void *arg)
+{
+	server->draining = true;
+	server->drained = fn;
+	server->drained_arg = arg;
+	for (struct http_connection *connection = server->connections, *next; connection != NULL; connection = next) {
+		next = connection->next;
+		if (connection->state == CONNECTION_IDLE || connection->state == CONNECTION_HANDSHAKE) {
+			connection_close(connection, false);
+			connection_run(connection);
+		}
+	}
+	connection_check_drained(server);
+}
+
+unsigned http_server_close_if(struct http_server *server, bool (*match)(const void *tag, void *match_arg), void *match_arg)
+{
+	unsigned n = 0;
+	for (struct http_connection *connection = server->connections, *next; connection != NULL; connection = next) {
+		next = connection->next;
+		if (connection->tag == NULL || connection->state == CONNECTION_CLOSED || !match(connection->tag, match_arg))
+			continue;
+		n++;
+		connection_close(connection, true);
+		connection_run(connection);
+	}
+	return n;
+}
