@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 
+#include <gnutls/crypto.h>
 #include <string.h>
 
 #define KEY_PEM_MAX_BYTES 8192
@@ -95,4 +96,28 @@ int signing_key_from_pem(struct span pem, const char *passphrase, struct signing
 	if (r == GNUTLS_E_DECRYPTION_FAILED)
 		return -SIS_ERR_BAD_LOGIN;
 	return r < 0 ? backend_error(r, -SIS_ERR_BAD_FORMAT) : signing_key_from(privkey, ret_key);
+}
+
+int pki_sign_digest(const struct signing_key *key, const uint8_t digest[32], uint8_t ret_signature[SIGNATURE_BYTES])
+{
+	if (key->public_key.algorithm != KEY_ECDSA_P256)
+		return -SIS_ERR_NOT_ALLOWED;
+	CLEANUP_PRIVKEY gnutls_privkey_t privkey = NULL;
+	int r = backend_privkey_import(key, &privkey);
+	if (r < 0)
+		return r;
+	CLEANUP_DATUM gnutls_datum_t der = { NULL, 0 }, half_r = { NULL, 0 }, half_s = { NULL, 0 };
+	gnutls_datum_t hash = backend_datum((struct span){ digest, 32 });
+	r = gnutls_privkey_sign_hash2(privkey, GNUTLS_SIGN_ECDSA_SHA256, 0, &hash, &der);
+	if (r >= 0)
+		r = gnutls_decode_rs_value(&der, &half_r, &half_s);
+	if (r < 0)
+		return backend_error(r, -SIS_ERR_INTERNAL);
+	uint8_t signature[SIGNATURE_BYTES];
+	r = scalar_put(&half_r, signature);
+	if (r == 0)
+		r = scalar_put(&half_s, signature + SCALAR_BYTES);
+	if (r == 0)
+		memcpy(ret_signature, signature, sizeof(signature));
+	return r;
 }

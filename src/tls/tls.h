@@ -11,7 +11,8 @@
 
 /* Server: what is presented. Reference-counted: sessions keep theirs, so that a new identity can come while old connections go on. */
 struct tls_identity;
-/* data is the whole RFC 8446 §4.4.3 CertificateVerify input for Ed25519, and its SHA-256 for P-256. 0 or a negative error. */
+/* data is the whole RFC 8446 §4.4.3 CertificateVerify input for Ed25519, and its SHA-256 for P-256. The
+ * signature has the form of crypto/sign.h (P-256: r || s). 0 or a negative error. */
 typedef int tls_sign_fn(uint32_t generation, enum key_algorithm algorithm, struct span data, uint8_t *ret_signature, size_t capacity,
                         size_t *ret_size, void *arg);
 /* chain: u32-sized DER certificates, leaf first. ca: the device CA (verified against; its name is sent). ticket_key: 64 bytes shared by all workers.

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The client's end: one trust anchor, no system trust, the server's name checked, and the CA's fingerprint alone when enrolling. */
+#include "tls/session.h"
+
+#include "base/error.h"
+#include "base/util.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHAIN_MAX 8
+
+struct tls_client {
+	gnutls_certificate_credentials_t credentials;
+	char *server_name;
+	struct blob ca;                 /* when given, or once found by its fingerprint */
+	bool by_fingerprint;
+	uint8_t ca_fingerprint[FINGERPRINT_BYTES];
+	int verify_error;
+};
+
+void client_free(struct tls_client *client)
+{
+	if (client == NULL)
+		return;
+	if (client->credentials != NULL)
+		gnutls_certificate_free_credentials(client->credentials);
+	free(client->server_name);
+	blob_free(&client->ca);
+	free(client);
+}
+
+static bool is_address(const char *name)
+{
+	uint8_t address[16];
+	return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
+}
+
+/* --- the server's certificate --- */
+
+struct peers {
+	gnutls_x509_crt_t certificates[CHAIN_MAX];
+	unsigned n;
+};
+
+static void peers_free(struct peers *peers)
+{
+	while (peers->n > 0)
+		gnutls_x509_crt_deinit(peers->certificates[--peers->n]);
+}
+#define CLEANUP_PEERS __attribute__((cleanup(peers_free)))
+
+static void trust_list_freep(gnutls_x509_trust_list_t *list)
+{
+	if (*list != NULL)
+		gnutls_x509_trust_list_deinit(*list, 0);
+}
+
+static int verify_chain(struct tls_session *session, struct peers *peers, gnutls_x509_crt_t ca)
+{
+	__attribute__((cleanup(trust_list_freep))) gnutls_x509_trust_list_t list = NULL;
+	if (gnutls_x509_trust_list_init(&list, 1) < 0)
+		return -SIS_ERR_NO_MEMORY;
+	if (gnutls_x509_trust_list_add_cas(list, &ca, 1, 0) < 0)
+		return -SIS_ERR_UNTRUSTED;
+	static unsigned char purpose[] = GNUTLS_KP_TLS_WWW_SERVER;
+	gnutls_typed_vdata_st data[] = {
+		{ .type = GNUTLS_DT_DNS_HOSTNAME, .data = (unsigned char *)session->client->server_name },
+		{ .type = GNUTLS_DT_KEY_PURPOSE_OID, .data = purpose },
+	};
+	unsigned status = 0;
+	if (gnutls_x509_trust_list_verify_crt2(list, peers->certificates, peers->n, data, ARRAY_SIZE(data), 0, &status, NULL) < 0)
+		return -SIS_ERR_UNTRUSTED;
+	if (status == 0)
+		return 0;
+	const unsigned out_of_date = GNUTLS_CERT_INVALID | GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED;
+	bool is_expired = (status & ~out_of_date) == 0 && (status & (GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED)) != 0;
+	session->words = is_expired                                 ? "the server's certificate is out of date, or this clock is wrong"
+	                 : (status & GNUTLS_CERT_UNEXPECTED_OWNER) ? "the server's certificate is for another name"
+	                 : (status & GNUTLS_CERT_PURPOSE_MISMATCH) ? "the certificate that the server shows is not for a server"
+	                                                            : "the server's certificate is not from the expected authority";
+	return is_expired ? -SIS_ERR_EXPIRED : -SIS_ERR_UNTRUSTED;
+}
+
+/* Enrolling: the invite told the fingerprint of the CA, and the server sends its CA as the last certificate of its chain. */
+static int find_ca(struct tls_session *session, const gnutls_datum_t *last)
+{
+	struct tls_client *client = session->client;
+	struct span der = { last->data, last->size };
+	uint8_t fingerprint[FINGERPRINT_BYTES];
+	if (!client->by_fingerprint)
+		return 0;
+	certificate_fingerprint(der, fingerprint);
+	if (constant_time_compare(fingerprint, client->ca_fingerprint, sizeof(fingerprint)) != 0 || certificate_is_ca(der) < 0) {
+		session->words = "the server's authority is not the one that the invite names";
+		return -SIS_ERR_UNTRUSTED;
+	}
+	blob_free(&client->ca);
+	return backend_blob_from(der.data, der.size, &client->ca);
+}
+
+static int import_peers(const gnutls_datum_t *ders, unsigned n, struct peers *peers)
+{
+	for (unsigned i = 0; i < n; i++) {
+		int r = backend_crt_import((struct span){ ders[i].data, ders[i].size }, &peers->certificates[i]);
+		if (r < 0)
+			return r == -SIS_ERR_NO_MEMORY ? r : -SIS_ERR_UNTRUSTED;
+		peers->n++;
+	}
+	return 0;
+}
+
+static int verify_server(struct tls_session *session)
+{
+	unsigned n = 0;
+	const gnutls_datum_t *ders = gnutls_certificate_get_peers(session->gnutls, &n);
+	session->words = "the server's certificates cannot be read";
+	if (ders == NULL || n == 0 || n > CHAIN_MAX)
+		return -SIS_ERR_UNTRUSTED;
+	CLEANUP_PEERS struct peers peers = { .n = 0 };
+	CLEANUP_CRT gnutls_x509_crt_t ca = NULL;
+	int r = import_peers(ders, n, &peers);
+	if (r == 0)
+		r = find_ca(session, &ders[n - 1]);
+	if (r == 0)
+		r = backend_crt_import((struct span){ session->client->ca.data, session->client->ca.size }, &ca);
+	return r < 0 ? r : verify_chain(session, &peers, ca);
+}
+
+/* During the handshake: before our own certificate is sent to whoever this is. */
+static int on_certificate(gnutls_session_t gnutls)
+{
+	struct tls_session *session = gnutls_session_get_ptr(gnutls);
+	session->client->verify_error = verify_server(session);
+	return session->client->verify_error < 0 ? GNUTLS_E_CERTIFICATE_ERROR : 0;
+}
+
+int client_verify_error(const struct tls_session *session)
+{
+	return session->client->verify_error;
+}
+
+/* A resumed session has not come by on_certificate, but remembers whose it was. */
+int client_finish(struct tls_session *session)
+{
+	if (!tls_is_resumed(session))
+		return 0;
+	int r = verify_server(session);
+	session->peer_error = r == -SIS_ERR_EXPIRED || r == -SIS_ERR_UNTRUSTED ? r : 0;
+	return r;
+}
+
+/* --- making one --- */
+
+static int set_certificate(struct tls_client *client, const struct tls_client_config *config)
+{
+	if (config->certificate.size == 0)
+		return 0;
+	CLEANUP_PRIVKEY gnutls_privkey_t key = NULL;
+	gnutls_pcert_st certificate;
+	gnutls_datum_t der = backend_datum(config->certificate);
+	int r = backend_privkey_import(config->key, &key);
+	if (r < 0)
+		return r;
+	r = gnutls_pcert_import_x509_raw(&certificate, &der, GNUTLS_X509_FMT_DER, 0);
+	if (r < 0)
+		return backend_error(r, -SIS_ERR_BAD_FORMAT);
+	/* Comparing key and certificate would cost a signature at every start; the server refuses a wrong one. */
+	gnutls_certificate_set_flags(client->credentials, GNUTLS_CERTIFICATE_SKIP_KEY_CERT_MATCH);
+	r = gnutls_certificate_set_key(client->credentials, NULL, 0, &certificate, 1, key);
+	if (r < 0) {
+		gnutls_pcert_deinit(&certificate);
+		return backend_error(r, -SIS_ERR_MISMATCH);
+	}
+	key = NULL;
+	return 0;
+}
+
+static int client_fill(struct tls_client *client, const struct tls_client_config *config)
+{
+	client->server_name = strdup(config->server_name);
+	if (client->server_name == NULL || gnutls_certificate_allocate_credentials(&client->credentials) < 0)
+		return -SIS_ERR_NO_MEMORY;
+	client->by_fingerprint = config->ca.size == 0;
+	memcpy(client->ca_fingerprint, config->ca_fingerprint, sizeof(client->ca_fingerprint));
+	gnutls_certificate_set_verify_function(client->credentials, on_certificate);
+	int r = client->by_fingerprint ? 0 : backend_blob_from(config->ca.data, config->ca.size, &client->ca);
+	return r < 0 ? r : set_certificate(client, config);
+}
+
+static int client_start(struct tls_session *session, const struct tls_client_config *config)
+{
+	session->client = calloc(1, sizeof(*session->client));
+	if (session->client == NULL)
+		return -SIS_ERR_NO_MEMORY;
+	int r = client_fill(session->client, config);
+	if (r < 0)
+		return r;
+	if (gnutls_credentials_set(session->gnutls, GNUTLS_CRD_CERTIFICATE, session->client->credentials) < 0)
+		return -SIS_ERR_INTERNAL;
+	if (!is_address(config->server_name) &&
+	    gnutls_server_name_set(session->gnutls, GNUTLS_NAME_DNS, config->server_name, strlen(config->server_name)) < 0)
+		return -SIS_ERR_BAD_NAME;
+	/* Session data that cannot be used is no failure: there is a whole handshake then. */
+	if (config->resume.size > 0)
+		gnutls_session_set_data(session->gnutls, config->resume.data, config->resume.size);
+	return 0;
+}
+
+int tls_client_new(const struct tls_client_config *config, int fd, struct tls_session **ret_session)
+{
+	struct tls_session *session;
+	/* A foreign certificate is sent too: the server's answer is clearer than its silence. */
+	int r = session_new(GNUTLS_CLIENT | GNUTLS_KEY_SHARE_TOP | GNUTLS_FORCE_CLIENT_CERT, fd, &session);
+	if (r < 0)
+		return r;
+	r = client_start(session, config);
+	if (r < 0) {
+		tls_session_free(session);
+		return r;
+	}
+	*ret_session = session;
+	return 0;
+}
+
+int tls_session_save(struct tls_session *session, struct secret **ret_data)
+{
+	/* Asked without a ticket, GnuTLS would wait for one. */
+	if (!session->is_complete || (gnutls_session_get_flags(session->gnutls) & GNUTLS_SFLAGS_SESSION_TICKET) == 0)
+		return -SIS_ERR_AGAIN;
+	CLEANUP_SECRET_DATUM gnutls_datum_t data = { NULL, 0 };
+	int r = gnutls_session_get_data2(session->gnutls, &data);
+	return r < 0 ? backend_error(r, -SIS_ERR_TLS) : secret_from(data.data, data.size, ret_data);
+}
+
+int tls_client_ca(const struct tls_session *session, struct blob *ret_der)
+{
+	if (!session->is_complete || session->client == NULL || session->client->ca.size == 0)
+		return -SIS_ERR_UNTRUSTED;
+	return backend_blob_from(session->client->ca.data, session->client->ca.size, ret_der);
+}
