@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Each case forks a child that enters a role's profile and tries something; what it may not do fails with EPERM or EACCES, or kills it. */
+#include "sandbox/sandbox.h"
+#include "base/error.h"
+#include "base/util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char inside[] = "/tmp/sis-sandbox-in-XXXXXX", outside[] = "/tmp/sis-sandbox-out-XXXXXX";
+static int has_landlock, inherited_socket = -1;
+
+enum { DONE = 0, REFUSED = 10, OTHER_ERROR = 11, NOT_ENTERED = 12 };
+
+/* What an attempt returns, as the child's exit status. */
+static int verdict(long result)
+{
+	return result >= 0 ? DONE : errno == EPERM || errno == EACCES ? REFUSED : OTHER_ERROR;
+}
+
+static int run_confined(enum role role, bool write, bool open_files, int attempt(void))
+{
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct sandbox_path paths[] = { { inside, write } };
+		struct sandbox_profile profile = {
+			.role = role, .paths = paths, .n_paths = 1, .uid = (uid_t)-1, .gid = (gid_t)-1, .open_files = open_files,
+		};
+		char words[256];
+		bool weak;
+		(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		_exit(sandbox_enter(&profile, words, sizeof(words), &weak) == 0 ? attempt() : NOT_ENTERED);
+	}
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static char path_buffer[128];
+
+static const char *path_in(const char *directory, const char *name)
+{
+	snprintf(path_buffer, sizeof(path_buffer), "%s/%s", directory, name);
+	return path_buffer;
+}
+
+static int read_inside(void)
+{
+	int fd = open(path_in(inside, "file"), O_RDONLY | O_CLOEXEC);
+	char byte;
+	return verdict(fd < 0 ? -1 : read(fd, &byte, 1));
+}
+static int read_outside(void) { return verdict(open(path_in(outside, "file"), O_RDONLY | O_CLOEXEC)); }
+static int write_inside(void) { return verdict(open(path_in(inside, "file"), O_WRONLY | O_CLOEXEC)); }
+static int create_inside(void) { return verdict(open(path_in(inside, "new"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)); }
+static int create_outside(void) { return verdict(open(path_in(outside, "new"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)); }
+static int unlink_inside(void) { return verdict(unlink(path_in(inside, "new"))); }
+static int chmod_inside(void) { return verdict(chmod(path_in(inside, "file"), 0644)); }
+static int symlink_inside(void) { return verdict(symlink("/etc/passwd", path_in(inside, "link"))); }
+static int rename_inside(void)
+{
+	char from[128];
+	snprintf(from, sizeof(from), "%s/file", inside);
+	return verdict(rename(from, path_in(inside, "other")));
+}
+static int make_socket(void) { return verdict(socket(AF_INET, SOCK_STREAM, 0)); }
+static int make_unix_socket(void) { return verdict(socket(AF_UNIX, SOCK_STREAM, 0)); }
+static int connect_inherited(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	return verdict(connect(inherited_socket, (struct sockaddr *)&address, sizeof(address)));
+}
+static int bind_inherited(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	return verdict(bind(inherited_socket, (struct sockaddr *)&address, sizeof(address)));
+}
+static int kill_parent(void) { return verdict(kill(getppid(), 0)); }
+static int map_code(void) { return verdict(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0); }
+static int raise_limit(void) { return verdict(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 10, 10 })); }
+static int become_dumpable(void) { return verdict(prctl(PR_SET_DUMPABLE, 1)); }
+static int execute(void) { char *const arguments[] = { NULL }; return verdict(execve("/bin/true", arguments, arguments)); }
+static int fork_child(void) { return verdict(fork()); }
+static int trace(void) { return verdict(ptrace(PTRACE_ATTACH, getppid(), 0, 0)); }
+static int read_memory(void) { return verdict(syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0)); }
+static int set_up_io_uring(void) { return verdict(syscall(SYS_io_uring_setup, 1, NULL)); }
+static int unknown_call(void) { return verdict(syscall(1999)); }
+static int regain_root(void) { return verdict(setresuid(0, 0, 0)); }
+
+static void *thread_main(void *arg) { return arg; }
+static int start_thread(void)
+{
+	pthread_t thread;
+	errno = pthread_create(&thread, NULL, thread_main, NULL);
+	return errno != 0 ? verdict(-1) : verdict(pthread_join(thread, NULL) == 0 ? 0 : -1);
+}
+
+static int use_ordinary_things(void)
+{
+	void *memory = malloc(1 << 22);
+	char text[64];
+	snprintf(text, sizeof(text), "%p %lld", memory, (long long)time_now());
+	free(memory);
+	struct stat status;
+	return verdict(fstat(2, &status));
+}
+
+/* SQLite and the flush threads: what the ledger lives on. */
+static int work_as_ledger(void)
+{
+	int fd = open(path_in(inside, "db"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+	if (fd < 0 || ftruncate(fd, 8192) < 0 || fcntl(fd, F_SETLK, &lock) < 0 || pwrite(fd, "x", 1, 4096) != 1 || fsync(fd) < 0)
+		return verdict(-1);
+	void *shared = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (shared == MAP_FAILED || munmap(shared, 8192) < 0 || mkdir(path_in(inside, "ab"), 0750) < 0 || rmdir(path_in(inside, "ab")) < 0)
+		return verdict(-1);
+	return verdict(unlink(path_in(inside, "db")));
+}
+
+#define ALL (ROLE_SIGNER | ROLE_LEDGER | ROLE_WORKER)
+
+static const struct attempt {
+	const char *what;
+	int (*fn)(void);
+	unsigned may, dies;             /* roles that succeed; roles that are killed; all others are refused */
+	bool needs_landlock;
+} attempts[] = {
+	{ "ordinary things", use_ordinary_things, ALL, 0 },
+	{ "read inside", read_inside, ROLE_LEDGER | ROLE_WORKER, 0 },
+	{ "read outside", read_outside, 0, 0, true },
+	{ "write inside", write_inside, ROLE_LEDGER, 0 },
+	{ "create inside", create_inside, ROLE_LEDGER, 0 },
+	{ "create outside", create_outside, 0, 0, true },
+	{ "unlink inside", unlink_inside, ROLE_LEDGER, 0 },
+	{ "chmod", chmod_inside, 0, 0 },
+	{ "symlink", symlink_inside, 0, 0 },
+	{ "work as the ledger", work_as_ledger, ROLE_LEDGER, 0 },
+	{ "internet socket", make_socket, 0, 0 },
+	{ "unix socket", make_unix_socket, 0, 0 },
+	{ "connect an inherited socket", connect_inherited, 0, 0 },
+	{ "bind an inherited socket", bind_inherited, 0, 0 },
+	{ "signal the parent", kill_parent, 0, 0 },
+	{ "executable memory", map_code, 0, 0 },
+	{ "set a limit", raise_limit, 0, 0 },
+	{ "become dumpable", become_dumpable, 0, 0 },
+	{ "an unknown call", unknown_call, 0, 0 },
+	{ "become root", regain_root, 0, 0 },
+	{ "a thread", start_thread, ROLE_LEDGER, ROLE_SIGNER | ROLE_WORKER },
+	{ "execute", execute, 0, ALL },
+	{ "fork", fork_child, 0, ALL },
+	{ "trace", trace, 0, ALL },
+	{ "read another's memory", read_memory, 0, ALL },
+	{ "io_uring", set_up_io_uring, 0, ALL },
+};
+
+static void try_everything(enum role role)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++) {
+		const struct attempt *attempt = &attempts[i];
+		if (attempt->needs_landlock && !has_landlock && role != ROLE_SIGNER)
+			continue;
+		int expected = attempt->may & role ? DONE : attempt->dies & role ? -SIGSYS : REFUSED;
+		int result = run_confined(role, role == ROLE_LEDGER, role != ROLE_SIGNER, attempt->fn);
+		if (result != expected)
+			fail_msg("%s, %s: %d instead of %d", role_name(role), attempt->what, result, expected);
+	}
+}
+
+static void signer_may_do_nothing_but_talk(void **state)
+{
+	try_everything(ROLE_SIGNER);
+}
+
+static void ledger_may_change_its_own_files_only(void **state)
+{
+	try_everything(ROLE_LEDGER);
+}
+
+static void worker_may_read_its_own_files_only(void **state)
+{
+	try_everything(ROLE_WORKER);
+	assert_int_equal(run_confined(ROLE_WORKER, false, true, rename_inside), REFUSED);
+}
+
+static int execute_and_trace(void)
+{
+	pid_t pid = fork();
+	if (pid == 0)
+		execl("/bin/true", "true", NULL);
+	int status;
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return OTHER_ERROR;
+	return trace();
+}
+
+static void master_may_start_programs_but_not_trace(void **state)
+{
+	assert_int_equal(run_confined(ROLE_MASTER, false, true, execute_and_trace), -SIGSYS);
+	assert_int_equal(run_confined(ROLE_MASTER, false, true, make_socket), DONE);
+}
+
+static int report_as_nobody(void)
+{
+	return DONE;
+}
+
+static void words_tell_what_is_there(void **state)
+{
+	int pipe_fds[2];
+	assert_int_equal(pipe(pipe_fds), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct sandbox_profile profile = { .role = ROLE_SIGNER, .uid = geteuid() == 0 ? 65534 : (uid_t)-1, .gid = 65534 };
+		char words[256] = "";
+		bool weak;
+		sandbox_begin(64);
+		int error = sandbox_enter(&profile, words, sizeof(words), &weak);
+		(void)!write(pipe_fds[1], words, sizeof(words));
+		_exit(error != 0 ? NOT_ENTERED : report_as_nobody());
+	}
+	char words[256];
+	int status;
+	assert_int_equal(fd_read_all(pipe_fds[0], words, sizeof(words)), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == DONE);
+	assert_non_null(strstr(words, geteuid() == 0 ? "uid 65534," : "(shared by all roles)"));
+	assert_non_null(strstr(words, "seccomp "));
+	assert_non_null(strstr(words, "no new privileges"));
+	if (has_landlock)
+		assert_non_null(strstr(words, "landlock abi"));
+	print_message("# %s\n", words);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+}
+
+/* Root alone can change its id, and a change that cannot happen must be an error, not a weaker sandbox. */
+static void a_wrong_identity_is_an_error(void **state)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct sandbox_profile profile = { .role = ROLE_SIGNER, .uid = 0, .gid = 0 };
+		char words[256];
+		bool weak;
+		_exit(sandbox_enter(&profile, words, sizeof(words), &weak) == -SIS_ERR_SYSTEM ? DONE : OTHER_ERROR);
+	}
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == DONE);
+}
+
+static int set_up(void **state)
+{
+	assert_non_null(mkdtemp(inside));
+	assert_non_null(mkdtemp(outside));
+	assert_int_equal(file_write_atomic(AT_FDCWD, path_in(inside, "file"), "x", 1, 0600), 0);
+	assert_int_equal(file_write_atomic(AT_FDCWD, path_in(outside, "file"), "x", 1, 0600), 0);
+	has_landlock = syscall(SYS_landlock_create_ruleset, NULL, 0, 1) > 0;
+	inherited_socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	static const char *const names[] = { "file", "new", "other", "db", "link" };
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		unlink(path_in(inside, names[i]));
+		unlink(path_in(outside, names[i]));
+	}
+	rmdir(inside);
+	rmdir(outside);
+	return fd_close(inherited_socket) + 1;
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(signer_may_do_nothing_but_talk),
+		cmocka_unit_test(ledger_may_change_its_own_files_only),
+		cmocka_unit_test(worker_may_read_its_own_files_only),
+		cmocka_unit_test(master_may_start_programs_but_not_trace),
+		cmocka_unit_test(words_tell_what_is_there),
+		cmocka_unit_test(a_wrong_identity_is_an_error),
+	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
