@@ -41,6 +41,8 @@ static ssize_t pull(gnutls_transport_ptr_t arg, void *ret_data, size_t capacity)
 	struct tls_session *session = arg;
 	ssize_t n = recv(session->fd, ret_data, capacity, 0);
 	session->is_dry = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+	if (n == 0 && capacity > 0)
+		session->is_ended = true;
 	return n;
 }
 
@@ -94,7 +96,11 @@ int session_failed(struct tls_session *session, int gnutls_code)
 {
 	if (gnutls_code == GNUTLS_E_AGAIN || gnutls_code == GNUTLS_E_INTERRUPTED) {
 		session->wants_write = gnutls_record_get_direction(session->gnutls) != 0;
-		return -SIS_ERR_AGAIN;
+		if (!session->is_ended || session->wants_write)
+			return -SIS_ERR_AGAIN;
+		/* For an end in the middle of a record GnuTLS asks to be called again: at once and for ever, as the socket stays readable. */
+		session->words = "closed by the peer in the middle of a record";
+		return -SIS_ERR_CLOSED;
 	}
 	session->words = gnutls_strerror(gnutls_code);
 	switch (gnutls_code) {
@@ -159,7 +165,7 @@ ssize_t tls_read(struct tls_session *session, void *ret_data, size_t capacity)
 			return -SIS_ERR_CLOSED;
 		}
 		/* Tickets, warnings and key updates are not data: look again, but not for ever. */
-		bool must_wait = n == GNUTLS_E_AGAIN && (session->is_dry || gnutls_record_get_direction(session->gnutls) != 0);
+		bool must_wait = n == GNUTLS_E_AGAIN && (session->is_dry || session->is_ended || gnutls_record_get_direction(session->gnutls) != 0);
 		if (gnutls_error_is_fatal((int)n) || must_wait)
 			return session_failed(session, (int)n);
 	}

@@ -16,6 +16,7 @@ struct tls_session {
 	struct tls_client *client;      /* client only, owned */
 	int fd;                         /* borrowed */
 	bool is_dry;                    /* the socket had nothing when it was last asked */
+	bool is_ended;                  /* the peer sends nothing more */
 	size_t write_pending;           /* bytes that a write which answered AGAIN has already sealed */
 	bool wants_write, has_shaken_hands, is_complete;
 	int peer_error;
