@@ -6,7 +6,7 @@
 #include "base/util.h"
 
 static const struct column columns[] = {
-	{ "ROLE", "role", CELL_TEXT }, { "PID", "pid", CELL_NUMBER }, { "RESTARTS", "restarts", CELL_NUMBER },
+	{ "ROLE", "role", CELL_TEXT }, { "PID", "pid", CELL_NUMBER }, { "STATE", "state", CELL_TEXT }, { "RESTARTS", "restarts", CELL_NUMBER },
 	{ "CONNECTIONS", "connections", CELL_NUMBER }, { "SINCE", "since", CELL_TIME }, { "SANDBOX", "sandbox", CELL_TEXT },
 };
 

@@ -302,17 +302,14 @@ class Daemon:
         def ready():
             if self.process.poll() is not None:
                 raise Failure("sisd ended with %d before it was ready; its log:\n%s" % (self.process.returncode, self.log_text()[-6000:]))
-            # Renamed into place by sisd; holds the addresses, one a line.
+            # Renamed into place by sisd, so it is whole; holds the port.
             return os.path.exists(self.ready_file) and os.path.getsize(self.ready_file) > 0
         try:
             wait_for(ready, "the daemon's ready file", limit_s)
         except Failure:
             self.kill()
             raise
-        for host, port in re.findall(r"([\w.\[\]:]+):(\d+)\s*$", read_file(self.ready_file).decode(), re.MULTILINE):
-            if host == "127.0.0.1" or self.port is None:
-                self.host, self.port = host.strip("[]"), int(port)
-        check(self.port, lambda: "no address in the ready file: %r" % read_file(self.ready_file))
+        self.port = int(read_file(self.ready_file))
 
     def stop(self, limit_s=20):
         """SIGTERM and a bounded wait; returns the exit status."""
