@@ -1,0 +1,214 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Enrollment (EST, RFC 7030) by sis, by strongSwan, by openssl and curl, and by nobody who should not."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
+from sis_testlib import *
+
+@test("an invite works once, and the second use is refused")
+def used_twice():
+    daemon = shared_daemon()
+    line = daemon.invite("alice")
+    Client(daemon, "alice").run("enroll", line)
+    other = Client(daemon, "alice")
+    done = other.run("enroll", line, status=77)
+    check(not os.path.exists(other.key_path) or not os.path.exists(other.certificate_path), "a refused enrollment left a profile")
+    check_not_in(Invite(line).code, done.stderr)
+
+
+@test("a guessed code is refused with 401, and many guesses slow the guesser down")
+def guessed():
+    with Daemon(workers=1) as daemon:
+        invite = Invite(daemon.invite("victim"))
+        device = Device(daemon, "victim")
+        statuses = [device.enroll("a" * 25 + c, status=None).status for c in "abcdefghijklmnopqrstuvwxyz234567"]
+        check_equal(statuses[0], 401, "first guess")
+        check(set(statuses) <= {401, 429}, "statuses: %r" % statuses)
+        check_in(429, statuses)
+        reply = device.enroll("b" * 26, status=None)
+        check(reply.status != 429 or reply.headers.get("Retry-After"), "no Retry-After")
+        daemon.wait_log("victim.*refused")
+        check_not_in(invite.code, daemon.log_text())
+
+
+@test("an invite expires")
+def expired():
+    with Daemon(workers=1, invite_lifetime="1m") as daemon:
+        line = daemon.invite("late")
+        # The clock of the database is moved instead of this test's: an invite that has passed its time.
+        daemon.stop()
+        import sqlite3
+        with contextlib.closing(sqlite3.connect(os.path.join(daemon.state_dir, "db/sis.db"))) as database:
+            database.execute("UPDATE invites SET created = created - 3600, expires = expires - 3600")
+            database.commit()
+        daemon.start()
+        Device(daemon, "late").enroll(Invite(line).code, status=401)
+        Client(daemon, "late").run("enroll", line.replace(":%d/" % Invite(line).port, ":%d/" % daemon.port), status=77)
+
+
+@test("no code, no user, a malformed header: 401 with WWW-Authenticate")
+def no_code():
+    daemon = shared_daemon()
+    csr = make_csr(make_key(), "nemo")
+    reply = est_enroll(daemon, "nemo", None, csr)
+    check_equal(reply.status, 401, "status")
+    check_in("Basic", reply.headers.get("WWW-Authenticate", ""))
+    for value in ("Basic", "Basic !!!", "Basic " + base64.b64encode(b"no-colon").decode(), "Bearer x", "Basic " + "QQ" * 3000):
+        reply = daemon.request("POST", "/.well-known/est/simpleenroll", body=base64.b64encode(csr),
+                               headers={"Content-Type": "application/pkcs10", "Authorization": value})
+        check(reply.status in (400, 401, 429, 431), "%s: %d" % (value[:20], reply.status))
+
+
+@test("a CSR with another's name, a bad signature, a weak or foreign key, or garbage is refused, and the invite lives on")
+def bad_requests():
+    with Daemon(workers=1) as daemon:
+        daemon.invite("bob")
+        code = Invite(daemon.invite("alice")).code
+        device = Device(daemon, "alice")
+        good = make_csr(device.key, "alice")
+        altered = good[:-10] + bytes([good[-10] ^ 1]) + good[-9:]
+        bad = [make_csr(device.key, "bob"), altered, good[:-1], good + b"x", b"", b"\x30\x80", make_bytes(500), make_csr(make_key("rsa"), "alice"),
+               make_csr(make_key("p384"), "alice"), make_csr(device.key, "alice/../bob")]
+        for csr in bad:
+            reply = device.enroll(code, csr, status=None)
+            check(400 <= reply.status < 500, "CSR %r: %d" % (csr[:20], reply.status))
+            check(reply.status != 429, "the limit hides what is tested")
+        device.enroll(code)
+        check_equal(device.certificate.subject.rfc4514_string().count("CN=alice"), 1, "subject")
+
+
+@test("P-256 keys are taken, and their devices can do everything")
+def p256():
+    daemon = shared_daemon()
+    device = enroll_device(daemon, algorithm="p256")
+    check_equal(daemon.request("GET", "/v1/whoami", who=device).json()["user"], device.user, "whoami")
+
+
+@test("cacerts is what the invite's fingerprint names; csrattrs and crl are open to all")
+def open_requests():
+    daemon = shared_daemon()
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    ca = x509.load_pem_x509_certificate(read_file(daemon.ca()))
+    check_equal(ca.fingerprint(hashes.SHA256()).hex(), Invite(daemon.invite(unique("fp"))).fingerprint, "fingerprint")
+    reply = daemon.request("GET", "/.well-known/est/csrattrs")
+    check_equal((reply.status, reply.headers["Content-Type"]), (200, "application/csrattrs"), "csrattrs")
+    reply = daemon.request("GET", "/crl")
+    check_equal((reply.status, reply.headers["Content-Type"]), (200, "application/pkix-crl"), "crl")
+
+
+@test("renewal keeps name and device; the old certificate still counts until it expires or is revoked")
+def renewal():
+    daemon = shared_daemon()
+    device = enroll_device(daemon, "renewer", "laptop")
+    old = device.certificate
+    key = make_key()
+    reply = est_enroll(daemon, None, None, make_csr(key, "renewer", "laptop"), "simplereenroll", who=device)
+    check_equal(reply.status, 200, "status %r" % reply.body[:200])
+    new = Device(daemon, "renewer", "laptop")
+    new.key = key
+    new.take(reply.body)
+    check_equal(new.certificate.subject, old.subject, "subject")
+    check(new.certificate.serial_number != old.serial_number, "the serial is the same")
+    reply = est_enroll(daemon, None, None, make_csr(key, "somebodyelse", "laptop"), "simplereenroll", who=device)
+    check(400 <= reply.status < 500, "renewal as somebody else: %d" % reply.status)
+    check(est_enroll(daemon, None, None, make_csr(key, "renewer"), "simplereenroll").status in (401, 403), "renewal without certificate")
+
+
+@test("strongSwan's pki --est enrolls", needs=["pki"])
+def strongswan():
+    daemon = shared_daemon()
+    invite = Invite(daemon.invite("swan"))
+    place = temporary("swan")
+    run_program(["pki", "--gen", "--type", "ed25519", "--outform", "pem"], binary=True)
+    write_file(place + "/key.pem", run_program(["pki", "--gen", "--type", "ed25519", "--outform", "pem"], binary=True).stdout)
+    write_file(place + "/req.der", run_program(["pki", "--req", "--in", place + "/key.pem", "--type", "priv", "--dn", "CN=swan"], binary=True).stdout)
+    done = run_program(["pki", "--est", "--url", "https://localhost:%d" % daemon.port, "--in", place + "/req.der", "--cacert", daemon.ca(),
+                        "--userid", "swan", "--userpass", invite.code, "--outform", "pem"], status=None, binary=True)
+    if b"EST" in done.stdout + done.stderr.encode() and "unrecognized" in done.stderr:
+        raise Skip("this pki has no --est")
+    check_equal(done.returncode, 0, "pki: %s" % done.stderr)
+    write_file(place + "/cert.pem", done.stdout)
+    swan = type("Swan", (), {"certificate_path": place + "/cert.pem", "key_path": place + "/key.pem"})
+    check_equal(daemon.request("GET", "/v1/whoami", who=swan).json()["user"], "swan", "whoami")
+
+
+@test("openssl req and curl enroll", needs=["openssl", "curl"])
+def openssl_and_curl():
+    daemon = shared_daemon()
+    invite = Invite(daemon.invite("tux"))
+    place = temporary("tux")
+    for key_type, extra in (("ed25519", []), ("ec", ["-pkeyopt", "ec_paramgen_curve:P-256"])):
+        run_program(["openssl", "req", "-new", "-newkey", key_type] + extra + ["-nodes", "-keyout", place + "/key.pem", "-out", place + "/req.pem",
+                     "-subj", "/CN=tux"])
+        body = b"".join(line for line in read_file(place + "/req.pem").splitlines(True) if b"-----" not in line)
+        write_file(place + "/req.b64", body)
+        done = daemon.curl("/.well-known/est/simpleenroll", "--fail", "--user", "tux:" + invite.code, "-H", "Content-Type: application/pkcs10",
+                           "--data-binary", "@" + place + "/req.b64")
+        write_file(place + "/p7.b64", done.stdout)
+        p7 = run_program(["openssl", "base64", "-d", "-in", place + "/p7.b64", "-out", place + "/p7.der"])
+        run_program(["openssl", "pkcs7", "-inform", "DER", "-in", place + "/p7.der", "-print_certs", "-out", place + "/cert.pem"])
+        run_program(["openssl", "verify", "-CAfile", daemon.ca(), "-purpose", "sslclient", place + "/cert.pem"])
+        tux = type("Tux", (), {"certificate_path": place + "/cert.pem", "key_path": place + "/key.pem"})
+        check_equal(json.loads(daemon.curl("/v1/whoami", "--fail", who=tux).stdout)["user"], "tux", "whoami")
+        invite = Invite(daemon.sisctl("invite", "tux").stdout)
+
+
+@test("the CRL: openssl refuses a revoked certificate with it and takes a live one", needs=["openssl"])
+def crl():
+    daemon = shared_daemon()
+    live, dead = enroll_device(daemon), enroll_device(daemon)
+    daemon.sisctl("revoke", dead.user, "--compromised")
+    place = temporary("crl")
+    write_file(place + "/crl.der", daemon.request("GET", "/crl").body)
+    run_program(["openssl", "crl", "-inform", "DER", "-in", place + "/crl.der", "-CAfile", daemon.ca(), "-out", place + "/crl.pem"])
+    command = ["openssl", "verify", "-crl_check", "-CAfile", daemon.ca(), "-CRLfile", place + "/crl.pem"]
+    run_program(command + [live.certificate_path])
+    done = run_program(command + [dead.certificate_path], status=None)
+    check(done.returncode != 0 and "revoked" in done.stdout + done.stderr, "openssl said %r" % (done.stdout + done.stderr))
+
+
+@test("open registration: people choose a free name and a password; the same two enroll the next device; a taken name is refused")
+def open_registration():
+    with Daemon(workers=1, registration="open") as daemon:
+        first = Device(daemon, "newcomer", "one")
+        first.enroll("a long enough password")
+        second = Device(daemon, "newcomer", "two")
+        second.enroll("a long enough password")
+        check_equal(daemon.request("GET", "/v1/whoami", who=second).json()["user"], "newcomer", "whoami")
+        Device(daemon, "newcomer", "three").enroll("another password, wrong", status=401)
+        Device(daemon, "Not A Name").enroll("a long enough password", status=400)
+        stored = read_file(os.path.join(daemon.state_dir, "db/sis.db")) + read_file(os.path.join(daemon.state_dir, "db/sis.db-wal"))
+        check_not_in(b"long enough password", stored, "database")
+        check_in(b"$y$", stored, "database")
+        check_not_in("long enough", daemon.log_text())
+
+
+@test("with the default registration nobody enrolls by a password of their own")
+def closed_registration():
+    Device(shared_daemon(), "intruder").enroll("a long enough password", status=401)
+
+
+@test("sis refuses a server whose CA is not the invite's, before it sends the code")
+def wrong_fingerprint():
+    daemon = shared_daemon()
+    line = daemon.invite("careful")
+    fake = line[:-1] + ("0" if line[-1] != "0" else "1")
+    client = Client(daemon, "careful")
+    client.run("enroll", fake, status=77)
+    client.run("enroll", line)
+
+
+@test("malformed invites are refused in one sentence")
+def malformed_invites():
+    daemon = shared_daemon()
+    line = daemon.invite("typo")
+    for bad in ("", "sis://", "https://localhost/", line.replace("#", ""), line.split(".")[0], line + "x", line.replace("sis:", "SIS:"), "x" * 5000):
+        done = Client(daemon, "typo").run("enroll", bad, status=None)
+        check(done.returncode in (64, 65) and done.stderr.startswith("sis:"), "%r: %d %r" % (bad[:40], done.returncode, done.stderr))
+
+
+run()
