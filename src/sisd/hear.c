@@ -27,8 +27,10 @@ static int hear_ready(struct process *process, struct channel_packet *packet)
 {
 	struct message_ready message;
 
-	if (message_ready_decode(&packet->payload, &message) < 0 || process->state != PROCESS_STARTING)
+	if (message_ready_decode(&packet->payload, &message) < 0 || process->state == PROCESS_READY)
 		return -SIS_ERR_PROTOCOL;
+	if (process->state == PROCESS_STOPPING)         /* it was told to stop while it started */
+		return 0;
 	text_for_terminal(message.sandbox, process->sandbox, sizeof process->sandbox);
 	master_role_ready(process);
 	return 0;

@@ -79,12 +79,15 @@ static void addresses_join(const struct listeners *listeners, char *ret_text, si
 	ret_text[text.size] = '\0';
 }
 
+/* One address a line, as bound. */
 static int ready_file_write(const struct master *master)
 {
-	char port[16];
-	int n = snprintf(port, sizeof port, "%u\n", master->listeners.first_port);
+	char addresses[CONF_LIST_MAX * ADDRESS_TEXT];
+	struct builder text = builder_from(addresses, sizeof addresses);
 
-	return file_write_atomic(AT_FDCWD, master->options.ready_file, port, (size_t)n, 0644);
+	for (unsigned i = 0; i < master->listeners.n; i++)
+		builder_printf(&text, "%s\n", master->listeners.address[i]);
+	return file_write_atomic(AT_FDCWD, master->options.ready_file, addresses, text.size, 0644);
 }
 
 static void master_started(struct master *master)
@@ -169,9 +172,9 @@ static int master_open_loop(struct master *master)
 	if ((r = loop_new(&master->loop)) < 0 || (r = loop_add_signal(master->loop, SIGTERM, on_terminate, master)) < 0
 	    || (r = loop_add_signal(master->loop, SIGINT, on_terminate, master)) < 0
 	    || (r = loop_add_signal(master->loop, SIGHUP, on_hangup, master)) < 0
-	    || (r = loop_add_timer(master->loop, IDENTITY_RENEW_MS, identity_renew, master, &master->identity_timer)) < 0)
+	    || (r = loop_add_timer(master->loop, IDENTITY_RENEW_MS, identity_renew, master, &master->identity_timer)) < 0
+	    || (r = supervise_begin(master)) < 0)
 		return error_exit_status(r);
-	supervise_begin(master);
 	notify_begin(master);
 	return 0;
 }

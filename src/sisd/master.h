@@ -125,7 +125,7 @@ void hear_broken(struct channel *channel, int error, const char *reason, void *a
 
 /* supervise.c */
 void supervise_start(struct process *process);
-void supervise_begin(struct master *master);    /* SIGCHLD and the watchdog */
+int supervise_begin(struct master *master);     /* SIGCHLD and the watchdog */
 void supervise_check_ended(struct process *process);
 void supervise_kill(struct process *process, int signal_number, const char *reason);
 void supervise_retire(struct process *worker);

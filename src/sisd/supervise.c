@@ -177,12 +177,8 @@ static void start_failed(struct process *process, int error)
 void supervise_start(struct process *process)
 {
 	struct master *master = process->master;
-	int r = 0;
+	int r = spawn_role(process);
 
-	if (!process->timer)
-		r = loop_add_timer(master->loop, -1, process_timer, process, &process->timer);
-	if (r == 0)
-		r = spawn_role(process);
 	if (r < 0) {
 		start_failed(process, r);
 		return;
@@ -291,9 +287,15 @@ static void watchdog_round(void *arg)
 	loop_timer_set(master->watchdog_timer, WATCHDOG_ROUND_MS);
 }
 
-void supervise_begin(struct master *master)
+int supervise_begin(struct master *master)
 {
+	struct process *process;
+	int r;
+
 	master->watchdog_due_ns = time_monotonic_ns() + WATCHDOG_ROUND_MS * NS_PER_MS;
-	loop_add_signal(master->loop, SIGCHLD, child_signal, master);
-	loop_add_timer(master->loop, WATCHDOG_ROUND_MS, watchdog_round, master, &master->watchdog_timer);
+	MASTER_FOR_EACH(master, process)
+		if ((r = loop_add_timer(master->loop, -1, process_timer, process, &process->timer)) < 0)
+			return r;
+	r = loop_add_signal(master->loop, SIGCHLD, child_signal, master);
+	return r < 0 ? r : loop_add_timer(master->loop, WATCHDOG_ROUND_MS, watchdog_round, master, &master->watchdog_timer);
 }
