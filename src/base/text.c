@@ -383,6 +383,6 @@ void size_format(uint64_t bytes, char *ret_text, size_t capacity)
 	/* Tenths are cut, never rounded up: 1023.99 KiB must not be shown as 1024.0. */
 	unsigned shift = 10 * (unsigned)unit;
 	uint64_t whole = bytes >> shift, rest = bytes & ((UINT64_C(1) << shift) - 1);
-	unsigned digit = (unsigned)((rest >> (shift - 10)) * 10 / 1024);
+	unsigned digit = (unsigned)(rest * 10 >> shift);
 	snprintf(ret_text, capacity, "%u.%u %s", (unsigned)whole, digit, units[unit]);
 }
