@@ -54,7 +54,7 @@ MISTAKES = [
     ("a socket path that is too long", config(control="/" + "x" * 200), "control"),
     ("a server name that is none", config(server_names=["not a name"]), "server_names"),
     ("a key without its certificate", config(tls_key="/nonexistent/key.pem"), "tls_"),
-    ("an option given twice", config() + "state_dir = \"/tmp/y\";\n", "state_dir"),
+    ("an option given twice", config() + "state_dir = \"/tmp/y\";\n", "duplicate"),
     ("a group of options", config() + "workers : { x = 1; };\n", "workers"),
     ("a syntax error", config() + "listen = (\n", ""),
     ("bytes that are no text", config().encode() + bytes(range(1, 32)) + b"\xff\xfe", ""),

@@ -1,0 +1,123 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""sisd as a service: what it tells systemd, and sockets that are passed to it."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
+from sis_testlib import *
+
+
+class NotifySocket:
+    """What systemd's end of $NOTIFY_SOCKET would hear."""
+
+    def __init__(self):
+        self.path = os.path.join(temporary("notify"), "socket")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        os.chmod(self.path, 0o777)
+        self.socket.settimeout(0.05)
+        self.heard = []
+
+    def hear(self, pattern, limit_s=15):
+        def found():
+            with contextlib.suppress(TimeoutError):
+                self.heard.append(self.socket.recv(65536).decode())
+            return next((text for text in self.heard if re.search(pattern, text, re.MULTILINE)), None)
+        return wait_for(found, "a notification like %r in %r" % (pattern, self.heard), limit_s)
+
+
+@test("READY, STATUS, RELOADING and STOPPING are told, in this order, and WATCHDOG in time")
+def notifications():
+    notify = NotifySocket()
+    daemon = Daemon(environment={"NOTIFY_SOCKET": notify.path, "WATCHDOG_USEC": "2000000"}, workers=1)
+    with daemon:
+        notify.hear(r"^READY=1$")
+        notify.hear(r"^STATUS=.")
+        notify.hear(r"^WATCHDOG=1$")
+        notify.heard.clear()
+        notify.hear(r"^WATCHDOG=1$", 5)
+        daemon.process.send_signal(signal.SIGHUP)
+        check_in("MONOTONIC_USEC=", notify.hear(r"^RELOADING=1$"))
+        notify.hear(r"^READY=1$")
+        daemon.process.send_signal(signal.SIGTERM)
+        notify.hear(r"^STOPPING=1$")
+        check_equal(daemon.process.wait(20 * SLOW), 0, "exit status")
+        daemon._gone()
+
+
+@test("nothing is told as ready before it serves")
+def ready_means_ready():
+    for _ in range(3):
+        notify = NotifySocket()
+        with Daemon(environment={"NOTIFY_SOCKET": notify.path}, workers=2) as daemon:
+            notify.hear(r"^READY=1$")
+            daemon.is_serving()
+
+
+@test("a socket that is passed by LISTEN_FDS is served, and listen is not used")
+def listen_fds():
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(16)
+    port = listener.getsockname()[1]
+    # The shell puts the socket to descriptor 3 and says that it is meant for the process that it becomes.
+    os.set_inheritable(listener.fileno(), True)
+    wrapper = ["sh", "-c", 'exec 3<&%d; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$0" "$@"' % listener.fileno()]
+    with Daemon(wrapper=wrapper, pass_fds=[listener.fileno()], workers=2) as daemon:
+        check_equal(daemon.port, port, "port")
+        daemon.port = port
+        daemon.is_serving()
+        client = daemon.client()
+        client.upload(make_picture())
+
+
+@test("systemd-socket-activate starts it at the first connection", needs=["systemd-socket-activate"])
+def socket_activate():
+    probe = socket.socket()
+    probe.bind(("127.0.0.1", 0))
+    port = probe.getsockname()[1]
+    probe.close()
+    daemon = Daemon(start=False, wrapper=["systemd-socket-activate", "-l", "127.0.0.1:%d" % port], workers=1)
+    daemon.spawn()
+    try:
+        def knock():
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", port), timeout=5).close()
+            return os.path.exists(daemon.ready_file)
+        wait_for(knock, "the daemon behind the socket")
+        daemon.port = port
+        daemon.is_serving()
+    finally:
+        daemon.end()
+
+
+@test("without a terminal or a journal every line of the log says its level, and nothing spans two lines")
+def log_lines():
+    with Daemon(workers=1) as daemon:
+        daemon.is_serving()
+        for line in daemon.log_text().splitlines():
+            check(line.strip() and not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", line), "line %r" % line)
+
+
+@test("an unprivileged start works, and says that all roles share one id", root=True, needs=["setpriv"])
+def unprivileged():
+    # The programs are copied to where another user may execute them.
+    place = temporary("programs")
+    for name in ("sisd", "sisd-signer", "sisd-ledger", "sisd-worker", "sisctl"):
+        os.chmod(shutil.copy(os.path.join(BUILD, name), place), 0o755)
+    os.chown(place, 65534, 65534)
+    daemon = Daemon(start=False, workers=1, state_dir=place + "/state", control=place + "/control.sock")
+    daemon.ready_file = place + "/ready"
+    daemon.command = lambda: ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", place + "/sisd", "-f", "-c", daemon.config, "-L", place,
+                              "--ready-file", daemon.ready_file]
+    daemon.start()
+    with daemon:
+        daemon.is_serving()
+        daemon.client().upload(make_picture())
+        words = " ".join(role["sandbox"] for role in daemon.status()["roles"])
+        check(re.search(r"seccomp", words), "sandbox: %r" % words)
+
+
+run()

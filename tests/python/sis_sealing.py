@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Devices that seal for themselves, with the second implementation (sis_item.py): for tests that need the bytes of a bundle, or wrong ones."""
+
+import hashlib
+import os
+import time
+
+import sis_item
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import x25519
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from sis_testlib import Device, Invite, check_equal, unique
+
+
+class SealingDevice(Device):
+    """An enrolled Ed25519 device with a published encryption key."""
+
+    def __init__(self, daemon, user=None, name="test", publish=True):
+        super().__init__(daemon, user or unique("sealer"), name)
+        self.enroll(Invite(daemon.invite(self.user)).code)
+        self.signer = sis_item.Ed25519Signer(self.key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
+        self.fingerprint = self.certificate.fingerprint(hashes.SHA256())
+        self.private = x25519.X25519PrivateKey.generate()
+        self.sequence, self.previous = 0, bytes(32)
+        if publish:
+            check_equal(self.publish_key(self.key_statement()).status, 204, "status of publishing the key")
+
+    def key_statement(self, **changes):
+        facts = {"user": self.user, "device": self.name, "certificate": self.fingerprint, "key": sis_item.raw_public(self.private), "time": int(time.time())}
+        return sis_item.key_statement_text({**facts, **changes}, self.signer)
+
+    def publish_key(self, text):
+        return self.daemon.request("PUT", "/v1/devices/self/key", who=self, body=text, headers={"Content-Type": "text/plain"})
+
+    def seal(self, content, *recipients, name="picture.bin", statement=None, grant=None, thumbnail=b"", to_self=True):
+        """A bundle for these devices (and this one). statement, grant: facts that are to be other than they should. Remembers the item as .item."""
+        item, file_key, now = os.urandom(16), os.urandom(32), int(time.time())
+        readers = ([self] if to_self else []) + list(recipients)
+        members = {"name": name, "type": "application/octet-stream", "size": len(content)}
+        plain = {"manifest": sis_item.make_manifest(members), "object": content.ljust(sis_item.padded_size(len(content)), b"\0")}
+        parts, facts = {"thumbnail": b""}, {"thumbnail": (0, sis_item.sha256(b""))}
+        if thumbnail:
+            plain["thumbnail"] = thumbnail
+        for part, data in plain.items():
+            chunks = sis_item.seal_chunks(sis_item.derive(file_key, item, part), data)
+            parts[part] = b"".join(chunks)
+            facts[part] = (len(parts[part]), sis_item.merkle_root(chunks) if len(chunks) < 2 else fast_root(chunks))
+        facts.update(item=item, kind="file", owner=self.user, device=self.fingerprint, time=now, commitment=sis_item.derive(file_key, item, "commitment"),
+                     sequence=self.sequence + 1, previous=self.previous, audience=sorted({r.user for r in readers} | {self.user}))
+        facts.update(statement or {})
+        text = sis_item.statement_text(facts, self.signer)
+        grants = []
+        for reader in readers:
+            one = {"item": facts["item"], "statement": sis_item.sha256(text), "recipient": reader.user, "device": reader.name,
+                   "key": sis_item.raw_public(reader.private), "granter": self.user, "granter-device": self.fingerprint, "time": now, "expires": None,
+                   "rights": "read", **(grant or {})}
+            grants.append(sis_item.grant_text(one, file_key, self.signer))
+        self.item = sis_item.item_text(facts["item"])
+        self.sequence, self.previous = self.sequence + 1, sis_item.sha256(text)
+        return sis_item.bundle(text, grants, parts)
+
+    def upload(self, bundle, **headers):
+        return self.daemon.request("POST", "/v1/items", who=self, body=bundle, headers={"Content-Type": "application/vnd.sis.item", **headers})
+
+
+def fast_root(chunks):
+    """sis_item.merkle_root without its slices, for large files."""
+    level = [hashlib.sha256(b"\0" + chunk).digest() for chunk in chunks]
+    while len(level) > 1:
+        pairs = [hashlib.sha256(b"\1" + a + b).digest() for a, b in zip(level[::2], level[1::2])]
+        level = pairs + level[len(pairs) * 2:]
+    return level[0]
