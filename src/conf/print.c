@@ -8,23 +8,28 @@
 #include <string.h>
 
 #define COMMENT_WIDTH 98
+#define MAN_WIDTH 78                    /* mandoc -Tlint asks for it */
 
-/* Words of text, folded into lines that start with prefix. */
-static void print_folded(FILE *out, const char *prefix, const char *text)
+/* The first size bytes of text, folded at spaces into lines that start with prefix. */
+static void print_folded(FILE *out, const char *prefix, const char *text, size_t size, size_t width)
 {
+	const char *end = text + size;
 	size_t column = 0;
 
-	while (*text) {
+	while (text < end) {
 		size_t word = strcspn(text, " ");
 
-		if (column > 0 && column + 1 + word > COMMENT_WIDTH) {
+		if (word > (size_t)(end - text))
+			word = (size_t)(end - text);
+		if (column > 0 && column + 1 + word > width) {
 			fputc('\n', out);
 			column = 0;
 		}
 		fputs(column == 0 ? prefix : " ", out);
 		column += (column == 0 ? strlen(prefix) : 1) + word;
 		fwrite(text, 1, word, out);
-		text += word + strspn(text + word, " ");
+		text += word;
+		text += strspn(text, " ");
 	}
 	fputc('\n', out);
 }
@@ -77,7 +82,7 @@ void conf_print_file(FILE *out)
 		const struct option *option = &option_table[i];
 
 		fputc('\n', out);
-		print_folded(out, "# ", option->help);
+		print_folded(out, "# ", option->help, strlen(option->help), COMMENT_WIDTH);
 		print_range(out, option, "# ");
 		if (option_needs_restart(option))
 			fputs("# A change needs a restart.\n", out);
@@ -97,14 +102,14 @@ static const char *option_kind_name(const struct option *option)
 	return names[option->kind];
 }
 
-/* mdoc wants a new line after each sentence, and reads a line that starts with a quote or period as a request. */
+/* mdoc wants a new line after each sentence. No help text starts a line with a period or an apostrophe, which would be requests. */
 static void print_sentences(FILE *out, const char *text)
 {
 	while (*text) {
 		const char *end = strstr(text, ". ");
 		size_t size = end ? (size_t)(end - text) + 1 : strlen(text);
 
-		fprintf(out, "%s%.*s\n", strchr("\"'.", *text) ? "\\&" : "", (int)size, text);
+		print_folded(out, "", text, size, MAN_WIDTH);
 		text += size + strspn(text + size, " ");
 	}
 }

@@ -36,7 +36,7 @@ static const char usage[] =
 	"  -f                 log to standard error even when there is a journal\n"
 	"  -c FILE            read this configuration (" DEFAULT_CONF ")\n"
 	"  -L DIR             where sisd-signer, sisd-ledger and sisd-worker are (" SIS_LIBEXECDIR ")\n"
-	"  --ready-file FILE  when ready, write the addresses listened on into FILE, one a line\n"
+	"  --ready-file FILE  when ready, write the port of the first listening socket into FILE\n"
 	"  --check            check the configuration, name every problem, and exit\n"
 	"  --print-options X  print the commented configuration (conf) or its manual (man)\n"
 	"\n"

@@ -4,6 +4,7 @@
 #include "sisd/master.h"
 #include "base/error.h"
 #include "base/util.h"
+#include "sandbox/sandbox.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -79,15 +80,13 @@ static void addresses_join(const struct listeners *listeners, char *ret_text, si
 	ret_text[text.size] = '\0';
 }
 
-/* One address a line, as bound. */
+/* Renamed into place: who sees it, sees all of it. */
 static int ready_file_write(const struct master *master)
 {
-	char addresses[CONF_LIST_MAX * ADDRESS_TEXT];
-	struct builder text = builder_from(addresses, sizeof addresses);
+	char port[16];
+	int n = snprintf(port, sizeof port, "%u\n", master->listeners.first_port);
 
-	for (unsigned i = 0; i < master->listeners.n; i++)
-		builder_printf(&text, "%s\n", master->listeners.address[i]);
-	return file_write_atomic(AT_FDCWD, master->options.ready_file, addresses, text.size, 0644);
+	return file_write_atomic(AT_FDCWD, master->options.ready_file, port, (size_t)n, 0644);
 }
 
 static void master_started(struct master *master)
@@ -221,6 +220,24 @@ static void raise_descriptor_limit(void)
 	}
 }
 
+/* After everything is open. The roles inherit what is given up here. */
+static int master_confine(struct master *master)
+{
+	const struct sandbox_profile profile = { .role = ROLE_MASTER, .uid = (uid_t)-1, .gid = (gid_t)-1, .open_files = true };
+	bool weak = false;
+	int r = sandbox_enter(&profile, master->sandbox, sizeof master->sandbox, &weak);
+
+	if (r < 0) {
+		complain("the sandbox cannot be entered: %s", error_text(r));
+		return error_exit_status(r);
+	}
+	if (weak)
+		MASTER_LOG(master, SANDBOX_WEAK, .role = "master", .detail = master->sandbox);
+	else
+		MASTER_LOG(master, SANDBOX, .role = "master", .detail = master->sandbox);
+	return 0;
+}
+
 static int master_serve(struct master *master)
 {
 	master->n_workers = master_count_workers(master->conf);
@@ -253,6 +270,8 @@ int master_run(const struct master_options *options)
 	journal_begin(master);
 	if (status == 0)
 		status = master_open_loop(master);
+	if (status == 0)
+		status = master_confine(master);
 	if (status == 0)
 		status = master_serve(master);
 	log_set_sink(NULL, NULL);

@@ -75,6 +75,7 @@ struct master {
 	struct listeners listeners;
 	struct loop *loop;
 	int lock_fd, keys_fd;
+	char sandbox[256];
 	int64_t started;
 	enum master_phase phase;
 	bool started_once;

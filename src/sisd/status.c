@@ -33,7 +33,7 @@ static json_t *process_json(const struct process *process)
 static json_t *master_json(const struct master *master)
 {
 	return json_pack("{s:s, s:i, s:s, s:o, s:i, s:s, s:i}", "role", "master", "pid", (int)getpid(), "state", "ready",
-	                 "since", time_json(master->started), "restarts", 0, "sandbox", "no new privileges, not dumpable", "connections", 0);
+	                 "since", time_json(master->started), "restarts", 0, "sandbox", master->sandbox, "connections", 0);
 }
 
 static json_t *roles_json(const struct master *master)

@@ -59,7 +59,7 @@ def refused(daemon, status, words):
     check_equal(got, status, "exit status")
 
 
-@test("all roles get their first messages with the right descriptors, and the ready file names the bound address")
+@test("all roles get their first messages with the right descriptors, and the ready file names the port that was taken")
 def start():
     with Played(workers=3, listen=["127.0.0.1:0", "127.0.0.2:0"]) as daemon:
         check_in("STARTED sisd is ready on 127.0.0.1:%d, 127.0.0.2:" % daemon.port, daemon.log_text())
