@@ -91,6 +91,39 @@ int item_check(const struct item_check *check, struct item_opened *ret_opened, c
 	return r;
 }
 
+struct grant_search {
+	const char *user, *device;
+	const char **ret_why;
+	struct span found;
+};
+
+static int match_grant(struct span grant_text, void *arg)
+{
+	struct grant_search *search = arg;
+	struct grant grant;
+	int r = grant_parse(grant_text, &grant, search->ret_why);
+
+	if (r == 0 && !search->found.size && !strcmp(grant.recipient, search->user) && !strcmp(grant.device, search->device))
+		search->found = grant_text;
+	return r;
+}
+
+int grants_find(struct span text, unsigned n_grants, const char *user, const char *device, struct span *ret_grant_text, const char **ret_why)
+{
+	struct grant_search search = { .user = user, .device = device, .ret_why = ret_why };
+	unsigned n_found = 0;
+	int r = grants_for_each(text, match_grant, &search, &n_found);
+
+	if (r < 0)
+		return r;
+	if (n_found != n_grants)
+		return refuse(-SIS_ERR_BAD_FORMAT, ret_why, "the bundle's head names another number of grants");
+	if (!search.found.size)
+		return refuse(-SIS_ERR_BAD_GRANT, ret_why, "none of the item's grants is for this device");
+	*ret_grant_text = search.found;
+	return 0;
+}
+
 int item_check_sizes(const struct statement *statement, const struct manifest *manifest)
 {
 	const uint64_t sealed_size = seal_sealed_size(seal_padded_size(manifest->size));

@@ -36,6 +36,9 @@ void item_opened_wipe(struct item_opened *opened);
 int item_check(const struct item_check *check, struct item_opened *ret_opened, const char **ret_why);
 /* The statement alone, for who holds no grant: parses, matches, verifies. */
 int item_check_statement(struct span text, const struct item_signer *owner, struct statement *ret_statement, const char **ret_why);
+/* A bundle's grant for one device. BAD_FORMAT (or the grant's own error) unless all n_grants grants divide and parse; BAD_GRANT when none is for
+ * that user and device. *ret_grant_text is borrowed from text. */
+int grants_find(struct span text, unsigned n_grants, const char *user, const char *device, struct span *ret_grant_text, const char **ret_why);
 /* The manifest's size is one that the statement's padded object can hold: MISMATCH otherwise. */
 int item_check_sizes(const struct statement *statement, const struct manifest *manifest);
 
