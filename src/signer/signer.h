@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The signer: holds the CA key and the server's TLS key, and signs nothing but TLS 1.3 handshakes for workers, and certificates and CRLs
+ * for the ledger. It never reads a byte from the network, and after its start it opens nothing. */
+#pragma once
+
+#include "ipc/channel.h"
+#include "ipc/role.h"
+#include "pki/pki.h"
+
+#include <sys/types.h>
+
+#define TICKET_KEY_BYTES 64
+#define REFUSALS_LOGGED_PER_MINUTE 10
+
+struct identity {                       /* a server key and its certificate chain; absent when generation is 0 */
+	uint32_t generation;
+	struct signing_key key;
+	struct blob chain;              /* u32-sized DER, leaf first */
+	int64_t not_after;
+};
+
+struct worker {
+	uint32_t number;
+	struct signer *signer;
+	struct channel *channel;
+	struct worker *next;
+};
+
+struct signer {
+	struct role_setup setup;
+	int keys_fd, ledger_fd;         /* until confined */
+	uid_t uid;
+	gid_t gid;
+	bool is_ready;
+	struct pki_ca *ca;
+	struct channel *ledger;
+	struct worker *workers;
+
+	struct identity identity, previous;     /* connections that began with the one before may still ask for it */
+	uint8_t ticket_key[TICKET_KEY_BYTES];   /* of all workers, for the life of the daemon */
+	char *server_names;
+	uint64_t server_lifetime_s;
+	struct loop_source *renewal;
+
+	uint64_t refusals_since_ns;
+	unsigned n_refusals;
+};
+
+/* keys.c. Loads ca.key and ca.pem beneath dir_fd, or makes them when neither is there. CONFIG with a sentence in *ret_reason. */
+int keys_load(int dir_fd, uid_t uid, gid_t gid, uint64_t lifetime_s, struct pki_ca **ret_ca, const char **ret_reason);
+
+/* identity.c. A new generation; the one in force becomes the previous one. The old stays in force on failure. */
+int identity_make(struct signer *signer, const char **ret_reason);
+int identity_take(struct signer *signer, int chain_fd, int key_fd, const char **ret_reason);
+void identity_announce(struct signer *signer, struct channel *worker);
+void identity_announce_all(struct signer *signer);
+void identity_wipe(struct identity *identity);
+const struct identity *identity_find(const struct signer *signer, uint32_t generation);         /* NULL when unknown or too old */
+
+/* handshake.c, mint.c: answers to the requests of workers and ledger. */
+void handshake_sign(struct worker *worker, struct channel_packet *packet);
+void mint_certificate(struct signer *signer, struct channel_packet *packet);
+void mint_crl(struct signer *signer, struct channel_packet *packet);
+/* What may be signed for a TLS 1.3 server, RFC 8446 §4.4.3: NULL, or why not. */
+const char *handshake_refusal(enum key_algorithm algorithm, struct span data);
