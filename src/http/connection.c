@@ -385,7 +385,7 @@ static bool connection_step(struct http_connection *connection, size_t *budget)
 
 /* ------------------------------------------------ the run ------------------------------------------------ */
 
-static void make_ready(struct http_connection *connection)
+void connection_make_ready(struct http_connection *connection)
 {
 	struct http_server *server = connection->server;
 	if (connection->is_ready)
@@ -408,7 +408,7 @@ static void update_interest(struct http_connection *connection)
 	} else {
 		bool input = wants_input(connection);
 		if (input && (connection->pending_size > 0 || tls_pending(connection->tls) > 0))
-			make_ready(connection);         /* the socket would not tell */
+			connection_make_ready(connection);         /* the socket would not tell */
 		interest = (input ? EPOLLIN : 0u) | (wants_output(connection) ? EPOLLOUT : 0u);
 	}
 	if (interest != connection->interest && loop_modify_io(connection->io, interest) == 0)
@@ -421,7 +421,7 @@ void connection_run(struct http_connection *connection)
 	if (connection->running)
 		return;
 	if (connection->state != CONNECTION_CLOSED && server->busy) {
-		make_ready(connection);
+		connection_make_ready(connection);
 		return;
 	}
 	if (connection->state != CONNECTION_CLOSED) {

@@ -100,6 +100,7 @@ void sources_free(struct http_server *server);
 /* connection.c */
 void connection_accept(struct http_server *server, int fd, const struct sockaddr *address);      /* takes fd */
 void connection_run(struct http_connection *connection);
+void connection_make_ready(struct http_connection *connection);         /* to be run soon, not now */
 void connection_refuse(struct http_connection *connection, const char *reason);         /* tells on_refused, then closes at the end of the run */
 void connection_close(struct http_connection *connection, bool reset);
 void connection_check_drained(struct http_server *server);

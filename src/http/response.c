@@ -145,10 +145,11 @@ int http_inform(struct http_request *request, unsigned status, const struct http
 	if (request->answered)
 		return -SIS_ERR_CONFLICT;
 	if (!put(out, "HTTP/1.1 %u %s\r\n", status, status_words(status)) || !put_headers(out, headers, n_headers) || !out_append(out, "\r\n", 2)) {
-		give_up(request);
+		connection_close(request->connection, true);
+		connection_make_ready(request->connection);
 		return -SIS_ERR_NO_MEMORY;
 	}
-	connection_run(request->connection);
+	connection_make_ready(request->connection);
 	return 0;
 }
 

@@ -73,7 +73,8 @@ void http_request_pause_body(struct http_request *request);
 void http_request_resume_body(struct http_request *request);
 
 struct http_header { const char *name, *value; };
-/* Interim answer (104); any number before the final one. */
+/* Interim answer (104); any number before the final one. Sent soon: of this header's functions, only the final answers, http_request_stream,
+ * http_request_resume_body and http_close may end the request before they return, when called outside its callbacks. */
 int http_inform(struct http_request *request, unsigned status, const struct http_header *headers, size_t n_headers);
 /* Copies the body. HEAD sends the head alone. An unread request body closes the connection afterwards (lingering close, so the answer arrives). */
 void http_respond(struct http_request *request, unsigned status, const struct http_header *headers, size_t n_headers, const void *body, size_t size);

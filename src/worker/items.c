@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Items: the list, one of them, its sealed parts, and its end. */
+#include "base/error.h"
+#include "base/json.h"
+#include "crypto/seal.h"
+#include "worker/item_json.h"
+#include "worker/range.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIMIT_DEFAULT 50
+#define LIMIT_MAX 200
+#define PAGE_BYTES (4 * 1024 * 1024)    /* a page ends early beyond; "next" goes on */
+
+static void refuse_store(struct exchange *exchange, int error)
+{
+	if (error != -SIS_ERR_NO_ITEM && log_limiter_allows(&exchange->worker->refused))
+		log_event(&LOG(STORE_FAILED, .reason = error_text(error)));
+	route_refuse(exchange, error == -SIS_ERR_NO_ITEM ? error : -SIS_ERR_INTERNAL, error == -SIS_ERR_NO_ITEM ? NULL : "The store cannot be read.");
+}
+
+/* ------------------------------------------------ the list ------------------------------------------------ */
+
+struct page {
+	struct exchange *exchange;
+	json_t *items;
+	bool with_manifest, more;
+	unsigned n, limit;
+	uint64_t last;
+	size_t bytes;
+};
+
+static int add_item(const struct store_item *item, void *arg)
+{
+	struct page *page = arg;
+	if (page->n == page->limit || page->bytes > PAGE_BYTES) {
+		page->more = true;
+		return 1;
+	}
+	json_t *json;
+	size_t bytes;
+	int error = item_json(page->exchange->worker, &page->exchange->caller, item, page->with_manifest, &json, &bytes);
+	if (error == -SIS_ERR_NO_ITEM)
+		return 0;                       /* deleted between its row and its file */
+	if (error < 0)
+		return error;
+	page->n++;
+	page->last = item->sequence;
+	page->bytes += bytes;
+	return json_array_append_new(page->items, json) == 0 ? 0 : -SIS_ERR_NO_MEMORY;
+}
+
+static bool query_number(const struct exchange *exchange, const char *name, uint64_t max, uint64_t *value)
+{
+	const char *text = http_request_query(exchange->request, name);
+	return text == NULL || span_to_u64(span_from_string(text), max, value);
+}
+
+static bool query_word(const struct exchange *exchange, const char *name, const char *otherwise, const char *word, bool *ret_is_word)
+{
+	const char *text = http_request_query(exchange->request, name);
+	*ret_is_word = text != NULL && strcmp(text, word) == 0;
+	return text == NULL || *ret_is_word || strcmp(text, otherwise) == 0;
+}
+
+void items_list(struct exchange *exchange)
+{
+	uint64_t after = 0, limit = LIMIT_DEFAULT;
+	bool newest, with_manifest;
+	if (!query_number(exchange, "after", INT64_MAX, &after) || !query_number(exchange, "limit", LIMIT_MAX, &limit) || limit == 0 ||
+	    !query_word(exchange, "order", "oldest", "newest", &newest) || !query_word(exchange, "include", "", "manifest", &with_manifest)) {
+		route_refuse(exchange, SIS_ERR_USAGE, "The query may hold after=SEQUENCE, limit=1..200, order=oldest|newest and include=manifest.");
+		return;
+	}
+	CLEANUP_JSON json_t *answer = json_object();
+	struct page page = { .exchange = exchange, .items = json_array(), .with_manifest = with_manifest, .limit = (unsigned)limit };
+	json_object_set_new(answer, "items", page.items);
+	int error = store_list_items(exchange->worker->store, exchange->caller.user_id, after, (unsigned)limit + 1, newest, add_item, &page);
+	if (error < 0) {
+		refuse_store(exchange, error);
+		return;
+	}
+	json_object_set_new(answer, "next", page.more ? json_integer((json_int_t)page.last) : json_null());
+	CLEANUP_FREE char *text = json_print(answer);
+	exchange_respond_json(exchange, 200, text, NULL, 0);
+}
+
+/* ------------------------------------------------ one item ------------------------------------------------ */
+
+struct one_item { struct exchange *exchange; json_t *json; struct store_item item; };
+
+static int take_json(const struct store_item *item, void *arg)
+{
+	struct one_item *one = arg;
+	size_t bytes;
+	return item_json(one->exchange->worker, &one->exchange->caller, item, false, &one->json, &bytes);
+}
+
+static int take_item(const struct store_item *item, void *arg)
+{
+	struct one_item *one = arg;
+	one->item = *item;
+	one->item.statement = (struct span){ 0 };       /* borrowed for the call only */
+	return 0;
+}
+
+static int find_item(struct exchange *exchange, struct one_item *one, int (*fn)(const struct store_item *item, void *arg))
+{
+	uint8_t id[ITEM_ID_BYTES];
+	one->exchange = exchange;
+	if (item_id_decode(span_from_string(exchange->argument), id) < 0)
+		return -SIS_ERR_NO_ITEM;
+	return store_get_item(exchange->worker->store, exchange->caller.user_id, id, fn, one);
+}
+
+void items_get(struct exchange *exchange)
+{
+	struct one_item one = { 0 };
+	int error = find_item(exchange, &one, take_json);
+	if (error < 0) {
+		refuse_store(exchange, error);
+		return;
+	}
+	CLEANUP_JSON json_t *json = one.json;
+	CLEANUP_FREE char *text = json_print(json);
+	exchange_respond_json(exchange, 200, text, NULL, 0);
+}
+
+void items_delete(struct exchange *exchange)
+{
+	uint8_t id[ITEM_ID_BYTES];
+	if (item_id_decode(span_from_string(exchange->argument), id) < 0) {
+		route_refuse(exchange, SIS_ERR_NO_ITEM, NULL);
+		return;
+	}
+	struct message_item_delete message = { .item = span_from_string(exchange->argument), .peer = span_from_string(http_request_peer(exchange->request)) };
+	memcpy(message.caller, exchange->fingerprint, sizeof(message.caller));
+	LEDGER_ASK(exchange, ledger_answer_done, item_delete, ITEM_DELETE, &message);
+}
+
+/* ------------------------------------------------ sealed parts ------------------------------------------------ */
+
+static void refuse_range(struct exchange *exchange, uint64_t size)
+{
+	char range[48];
+	snprintf(range, sizeof(range), "bytes */%llu", (unsigned long long)size);
+	const struct http_header header = { "Content-Range", range };
+	route_refuse_with(exchange, &(struct http_problem){ .error = SIS_ERR_USAGE, .status = 416, .title = "range not satisfiable",
+		.detail = "The range begins after the end of this part.", .headers = &header, .n_headers = 1 });
+}
+
+static void respond_part(struct exchange *exchange, int fd, const struct store_part *part, const char *etag, struct range range)
+{
+	char content_range[80];
+	bool whole = range.first == 0 && range.size == part->size && !range.asked;
+	snprintf(content_range, sizeof(content_range), "bytes %llu-%llu/%llu", (unsigned long long)range.first,
+		(unsigned long long)(range.first + range.size - 1), (unsigned long long)part->size);
+	const struct http_header headers[] = {
+		{ "Content-Type", "application/octet-stream" }, { "ETag", etag }, { "Accept-Ranges", "bytes" }, { "Cache-Control", "private, no-cache" },
+		{ "X-Content-Type-Options", "nosniff" }, { "Content-Range", content_range },
+	};
+	http_respond_file(exchange->request, whole ? 200 : 206, headers, ARRAY_SIZE(headers) - (whole ? 1 : 0), fd, part->offset + range.first, range.size);
+}
+
+static void get_part(struct exchange *exchange, enum seal_part which)
+{
+	struct one_item one = { 0 };
+	CLEANUP_FD int fd = -1;
+	uint64_t file_size;
+	int error = find_item(exchange, &one, take_item);
+	const struct store_part *part = &one.item.part[which];
+	if (error == 0 && part->size == 0) {
+		route_refuse(exchange, SIS_ERR_NO_INPUT, "This item has no such part.");
+		return;
+	}
+	if (error == 0)
+		error = store_open_object(exchange->worker->store, one.item.id, &fd, &file_size);
+	if (error == 0 && (part->offset > file_size || part->size > file_size - part->offset))
+		error = -SIS_ERR_IO;
+	if (error < 0) {
+		refuse_store(exchange, error);
+		return;
+	}
+	char etag[2 * DIGEST_BYTES + 3] = "\"";
+	hex_encode(part->root, DIGEST_BYTES, etag + 1);
+	strcat(etag, "\"");
+	if (range_is_unchanged(http_request_header(exchange->request, "If-None-Match"), etag)) {
+		const struct http_header header = { "ETag", etag };
+		http_respond(exchange->request, 304, &header, 1, NULL, 0);
+		return;
+	}
+	struct range range;
+	if (range_parse(http_request_header(exchange->request, "Range"), http_request_header(exchange->request, "If-Range"), etag, part->size, &range) < 0) {
+		refuse_range(exchange, part->size);
+		return;
+	}
+	if (which == SEAL_OBJECT && range.first + range.size == part->size && strcmp(http_request_method(exchange->request), "GET") == 0)
+		item_id_encode(one.item.id, exchange->fetched);
+	respond_part(exchange, fd_take(&fd), part, etag, range);
+}
+
+void items_get_manifest(struct exchange *exchange)
+{
+	get_part(exchange, SEAL_MANIFEST);
+}
+
+void items_get_thumbnail(struct exchange *exchange)
+{
+	get_part(exchange, SEAL_THUMBNAIL);
+}
+
+void items_get_object(struct exchange *exchange)
+{
+	get_part(exchange, SEAL_OBJECT);
+}
+
+void items_sent(struct exchange *exchange, bool complete, uint64_t bytes)
+{
+	if (!complete || *exchange->fetched == '\0')
+		return;
+	log_event(&LOG(FETCHED, .user = exchange->caller.user, .device = exchange->caller.device, .item = exchange->fetched, .bytes = (int64_t)bytes,
+		.peer = http_request_peer(exchange->request)));
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the worker tells the master, in measure: strangers cause these lines, and must not fill the log or keep the master busy with them. */
+#include "worker/worker.h"
+
+#include "base/text.h"
+
+#define BURST 200.0
+#define PER_SECOND 20.0
+#define SERVING_EVERY_NS 100000000u
+
+bool log_limiter_allows(struct log_limiter *limiter)
+{
+	uint64_t now = time_monotonic_ns();
+	double seconds = limiter->at_ns == 0 ? BURST : (double)(now - limiter->at_ns) / 1e9;
+	limiter->at_ns = now;
+	limiter->tokens += seconds * PER_SECOND;
+	if (limiter->tokens > BURST)
+		limiter->tokens = BURST;
+	if (limiter->tokens < 1) {
+		limiter->n_dropped++;
+		return false;
+	}
+	limiter->tokens -= 1;
+	limiter->n_dropped = 0;
+	return true;
+}
+
+void worker_tell_serving(struct worker *worker, const char *route, const char *peer)
+{
+	uint64_t now = time_monotonic_ns();
+	if (now - worker->served_at_ns < SERVING_EVERY_NS)
+		return;
+	worker->served_at_ns = now;
+	worker->n_connections_told = http_server_n_connections(worker->server);
+	(void)CHANNEL_SEND(worker->master, 0, serving, SERVING, &(struct message_serving){
+		.route = span_from_string(route), .peer = span_from_string(peer), .connections = worker->n_connections_told });
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The one table of what the server answers to, and the way of a request through it: route, caller, body, handler. */
+#include "worker/worker.h"
+
+#include "base/error.h"
+#include "format/item.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define CSR_BODY_MAX 8192
+
+static const struct route routes[] = {
+	{ "POST",    "/v1/items",                       uploads_create,      ACCESS_DEVICE, BODY_STREAM, 0, "application/vnd.sis.item", "upload an item" },
+	{ "OPTIONS", "/v1/items",                       uploads_options,     ACCESS_OPEN,   BODY_NONE,   0, NULL, "limits of uploads" },
+	{ "GET",     "/v1/items",                       items_list,          ACCESS_DEVICE, BODY_NONE,   0, NULL, "what the caller may see" },
+	{ "GET",     "/v1/items/*",                     items_get,           ACCESS_DEVICE, BODY_NONE,   0, NULL, "statement and own grants" },
+	{ "DELETE",  "/v1/items/*",                     items_delete,        ACCESS_DEVICE, BODY_NONE,   0, NULL, "the owner removes the item" },
+	{ "GET",     "/v1/items/*/manifest",            items_get_manifest,  ACCESS_DEVICE, BODY_NONE,   0, NULL, "sealed manifest" },
+	{ "GET",     "/v1/items/*/thumbnail",           items_get_thumbnail, ACCESS_DEVICE, BODY_NONE,   0, NULL, "sealed thumbnail" },
+	{ "GET",     "/v1/items/*/object",              items_get_object,    ACCESS_DEVICE, BODY_NONE,   0, NULL, "sealed object" },
+	{ "HEAD",    "/v1/uploads/*",                   uploads_query,       ACCESS_DEVICE, BODY_NONE,   0, NULL, "where an upload stands" },
+	{ "PATCH",   "/v1/uploads/*",                   uploads_append,      ACCESS_DEVICE, BODY_STREAM, 0, "application/partial-upload", "go on with an upload" },
+	{ "DELETE",  "/v1/uploads/*",                   uploads_cancel,      ACCESS_DEVICE, BODY_NONE,   0, NULL, "give an upload up" },
+	{ "GET",     "/v1/users/*",                     users_get,           ACCESS_DEVICE, BODY_NONE,   0, NULL, "a user's live devices" },
+	{ "GET",     "/v1/whoami",                      users_whoami,        ACCESS_DEVICE, BODY_NONE,   0, NULL, "who the server takes the caller for" },
+	{ "PUT",     "/v1/devices/self/key",            devices_put_key,     ACCESS_DEVICE, BODY_WHOLE,  KEY_STATEMENT_MAX_BYTES, "text/plain", "publish the own encryption key" },
+	{ "GET",     "/crl",                            open_crl,            ACCESS_OPEN,   BODY_NONE,   0, NULL, "certificate revocation list" },
+	{ "GET",     "/healthz",                        open_health,         ACCESS_OPEN,   BODY_NONE,   0, NULL, "is the server well" },
+	{ "GET",     "/.well-known/est/cacerts",        est_cacerts,         ACCESS_OPEN,   BODY_NONE,   0, NULL, "the CA certificate (RFC 7030 §4.1)" },
+	{ "GET",     "/.well-known/est/csrattrs",       est_csrattrs,        ACCESS_OPEN,   BODY_NONE,   0, NULL, "what a CSR must be (RFC 7030 §4.5)" },
+	{ "POST",    "/.well-known/est/simpleenroll",   est_enroll,          ACCESS_OPEN,   BODY_WHOLE,  CSR_BODY_MAX, "application/pkcs10", "enroll (RFC 7030 §4.2.1)" },
+	{ "POST",    "/.well-known/est/simplereenroll", est_reenroll,        ACCESS_DEVICE, BODY_WHOLE,  CSR_BODY_MAX, "application/pkcs10", "renew (RFC 7030 §4.2.2)" },
+};
+
+/* ------------------------------------------------ matching ------------------------------------------------ */
+
+/* The argument is where '*' stands: one segment, not empty. ret_argument keeps offset and size in the path. */
+static bool pattern_matches(const char *pattern, const char *path, size_t *ret_at, size_t *ret_size)
+{
+	const char *start = path;
+	while (*pattern != '\0') {
+		if (*pattern != '*') {
+			if (*pattern++ != *path++)
+				return false;
+			continue;
+		}
+		size_t size = strcspn(path, "/");
+		if (size == 0)
+			return false;
+		*ret_at = (size_t)(path - start);
+		*ret_size = size;
+		path += size;
+		pattern++;
+	}
+	return *path == '\0';
+}
+
+static bool method_matches(const struct route *route, const char *method)
+{
+	return strcmp(route->method, method) == 0 || (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
+}
+
+/* 0, NO_INPUT, or USAGE when the path is known, but not with this method; ret_allow then lists those that are. */
+static int route_find(struct exchange *exchange, const char *method, char *ret_allow, size_t capacity)
+{
+	struct builder allow = builder_from(ret_allow, capacity - 1);
+	size_t at = 0, size = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
+		if (!pattern_matches(routes[i].pattern, exchange->path, &at, &size))
+			continue;
+		if (method_matches(&routes[i], method)) {
+			exchange->route = &routes[i];
+			exchange->argument = exchange->path + at;
+			exchange->path[at + size] = '\0';
+			return 0;
+		}
+		builder_printf(&allow, "%s%s%s", allow.size > 0 ? ", " : "", routes[i].method, strcmp(routes[i].method, "GET") == 0 ? ", HEAD" : "");
+	}
+	ret_allow[allow.size] = '\0';
+	return allow.size > 0 ? -SIS_ERR_USAGE : -SIS_ERR_NO_INPUT;
+}
+
+static bool media_type_matches(const char *wanted, const char *given)
+{
+	size_t size = strlen(wanted);
+	return given != NULL && strncasecmp(given, wanted, size) == 0 && strchr("; \t", given[size]) != NULL;
+}
+
+/* ------------------------------------------------ refusing ------------------------------------------------ */
+
+void route_refuse_with(struct exchange *exchange, const struct http_problem *problem)
+{
+	unsigned status = problem->status != 0 ? problem->status : (unsigned)error_http_status(problem->error);
+	if (log_limiter_allows(&exchange->worker->refused))
+		log_event(&LOG(REQUEST_REFUSED, .route = exchange->route != NULL ? exchange->route->pattern : NULL,
+			.user = *exchange->caller.user != '\0' ? exchange->caller.user : NULL,
+			.device = *exchange->caller.device != '\0' ? exchange->caller.device : NULL, .peer = http_request_peer(exchange->request),
+			.status = status, .reason = problem->detail != NULL ? problem->detail : error_text(problem->error)));
+	http_respond_problem_with(exchange->request, problem);
+}
+
+void route_refuse(struct exchange *exchange, int error, const char *detail)
+{
+	route_refuse_with(exchange, &(struct http_problem){ .error = error, .detail = detail });
+}
+
+void exchange_respond_json(struct exchange *exchange, unsigned status, const char *json, const struct http_header *headers, size_t n)
+{
+	struct http_header all[8] = { { "Content-Type", "application/json" }, { "Cache-Control", "no-store" } };
+	size_t n_all = 2;
+	for (size_t i = 0; i < n && n_all < ARRAY_SIZE(all); i++)
+		all[n_all++] = headers[i];
+	if (json == NULL)
+		route_refuse(exchange, SIS_ERR_NO_MEMORY, NULL);
+	else
+		http_respond(exchange->request, status, all, n_all, json, strlen(json));
+}
+
+/* ------------------------------------------------ the way of a request ------------------------------------------------ */
+
+static bool find_route(struct exchange *exchange)
+{
+	char allow[128];
+	const char *path = http_request_path(exchange->request);
+	int error = strlen(path) < sizeof(exchange->path) ? 0 : -SIS_ERR_NO_INPUT;
+	if (error == 0) {
+		strcpy(exchange->path, path);
+		error = route_find(exchange, http_request_method(exchange->request), allow, sizeof(allow));
+	}
+	if (error == -SIS_ERR_USAGE) {
+		const struct http_header header = { "Allow", allow };
+		route_refuse_with(exchange, &(struct http_problem){ .error = error, .status = 405, .title = "method not allowed",
+			.detail = "This resource does not know that method.", .headers = &header, .n_headers = 1 });
+	} else if (error < 0) {
+		route_refuse_with(exchange, &(struct http_problem){ .error = SIS_ERR_NO_INPUT, .title = "no such resource", .detail = "There is nothing at this path." });
+	}
+	return error == 0;
+}
+
+static bool check_body_kind(struct exchange *exchange)
+{
+	const struct route *route = exchange->route;
+	if (route->body == BODY_NONE && http_request_has_body(exchange->request)) {
+		route_refuse(exchange, SIS_ERR_USAGE, "This request takes no body.");
+		return false;
+	}
+	if (route->media_type != NULL && !media_type_matches(route->media_type, http_request_header(exchange->request, "Content-Type"))) {
+		char detail[128];
+		snprintf(detail, sizeof(detail), "The Content-Type of this request must be %s.", route->media_type);
+		route_refuse_with(exchange, &(struct http_problem){ .error = SIS_ERR_BAD_FORMAT, .status = 415, .title = "unsupported media type", .detail = detail });
+		return false;
+	}
+	return true;
+}
+
+static struct exchange *exchange_new(struct worker *worker, struct http_request *request)
+{
+	struct exchange *exchange = calloc(1, sizeof(*exchange));
+	if (exchange == NULL)
+		return NULL;
+	exchange->worker = worker;
+	exchange->request = request;
+	exchange->upload.fd = -1;
+	http_request_set_data(request, exchange);
+	return exchange;
+}
+
+static void exchange_free(struct exchange *exchange)
+{
+	ledger_forget(exchange);
+	uploads_gone(exchange);
+	free(exchange);
+}
+
+static void on_request(struct http_request *request, void *arg)
+{
+	struct exchange *exchange = exchange_new(arg, request);
+	if (exchange == NULL) {
+		http_respond_problem(request, SIS_ERR_NO_MEMORY, NULL);
+		return;
+	}
+	if (!find_route(exchange))
+		return;
+	worker_tell_serving(exchange->worker, exchange->route->pattern, http_request_peer(request));
+	if (exchange->route->access == ACCESS_DEVICE && !caller_find(exchange))
+		return;
+	if (!check_body_kind(exchange))
+		return;
+	if (exchange->route->body == BODY_WHOLE)
+		http_request_collect(request, exchange->route->body_max);
+	else
+		exchange->route->handle(exchange);
+}
+
+static void on_body(struct http_request *request, const uint8_t *data, size_t size, void *arg)
+{
+	uploads_body(http_request_data(request), data, size);
+}
+
+static void on_body_end(struct http_request *request, void *arg)
+{
+	struct exchange *exchange = http_request_data(request);
+	if (exchange->route->body == BODY_STREAM)
+		uploads_body_end(exchange);
+	else
+		exchange->route->handle(exchange);
+}
+
+static void on_gone(struct http_request *request, void *arg)
+{
+	struct exchange *exchange = http_request_data(request);
+	if (exchange != NULL)
+		exchange_free(exchange);
+}
+
+static void on_sent(struct http_request *request, bool complete, uint64_t bytes, void *arg)
+{
+	struct exchange *exchange = http_request_data(request);
+	if (exchange == NULL)
+		return;
+	items_sent(exchange, complete, bytes);
+	exchange_free(exchange);
+}
+
+static void on_refused(const char *peer, const char *reason, void *arg)
+{
+	struct worker *worker = arg;
+	bool is_limit = reason == HTTP_LIMIT_SOURCE || reason == HTTP_LIMIT_TOTAL;
+	struct log_limiter *limiter = is_limit ? &worker->limited : &worker->refused;
+	int64_t n_dropped = limiter->n_dropped;
+	if (!log_limiter_allows(limiter))
+		return;
+	if (is_limit)
+		log_event(&LOG(LIMIT_HIT, .peer = peer, .reason = reason, .count = n_dropped));
+	else
+		log_event(&LOG(PEER_REFUSED, .peer = peer, .reason = reason));
+}
+
+const struct http_handler worker_http_handler = {
+	.on_request = on_request, .on_body = on_body, .on_body_end = on_body_end, .on_gone = on_gone, .on_sent = on_sent, .on_refused = on_refused,
+};

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Users as others see them: their live devices, each with its certificate and its signed encryption key. And who the caller is. */
+#include "base/error.h"
+#include "base/json.h"
+#include "worker/worker.h"
+
+static int add_device(const struct store_device *device, void *arg)
+{
+	json_t *devices = arg;
+	CLEANUP_BLOB struct blob pem = { 0 };
+	char enrolled[TIME_TEXT + 1], not_after[TIME_TEXT + 1];
+	int error = certificate_to_pem(device->certificate, &pem);
+	if (error == 0)
+		error = time_encode(device->enrolled, enrolled);
+	if (error == 0)
+		error = time_encode(device->not_after, not_after);
+	if (error < 0)
+		return error;
+	const struct span key = device->key_statement;
+	json_t *json = json_object();
+	json_object_set_new(json, "device", json_string(device->device));
+	json_object_set_new(json, "certificate", json_stringn((const char *)pem.data, pem.size));
+	json_object_set_new(json, "key", key.size > 0 ? json_stringn((const char *)key.data, key.size) : json_null());
+	json_object_set_new(json, "enrolled", json_string(enrolled));
+	json_object_set_new(json, "not_after", json_string(not_after));
+	return json_array_append_new(devices, json) == 0 ? 0 : -SIS_ERR_NO_MEMORY;
+}
+
+void users_get(struct exchange *exchange)
+{
+	int error = name_is_valid(span_from_string(exchange->argument)) ? 0 : -SIS_ERR_NO_USER;
+	CLEANUP_JSON json_t *answer = json_object();
+	json_t *devices = json_array();
+	json_object_set_new(answer, "user", json_string(exchange->argument));
+	json_object_set_new(answer, "devices", devices);
+	if (error == 0)
+		error = store_list_devices(exchange->worker->store, exchange->argument, add_device, devices);
+	if (error < 0) {
+		route_refuse(exchange, error, NULL);
+		return;
+	}
+	CLEANUP_FREE char *text = json_print(answer);
+	exchange_respond_json(exchange, 200, text, NULL, 0);
+}
+
+void users_whoami(struct exchange *exchange)
+{
+	struct certificate certificate;
+	char fingerprint[2 * FINGERPRINT_BYTES + 1], not_after[TIME_TEXT + 1], now[TIME_TEXT + 1];
+	int error = certificate_parse(http_request_certificate(exchange->request), &certificate);
+	if (error == 0)
+		error = time_encode(certificate.not_after, not_after);
+	if (error == 0)
+		error = time_encode(time_now(), now);
+	if (error < 0) {
+		route_refuse(exchange, error, NULL);
+		return;
+	}
+	hex_encode(exchange->fingerprint, FINGERPRINT_BYTES, fingerprint);
+	CLEANUP_JSON json_t *answer = json_pack("{s:s, s:s, s:s, s:s, s:s}", "user", exchange->caller.user, "device", exchange->caller.device,
+		"fingerprint", fingerprint, "not_after", not_after, "server_time", now);
+	CLEANUP_FREE char *text = answer != NULL ? json_print(answer) : NULL;
+	exchange_respond_json(exchange, 200, text, NULL, 0);
+}

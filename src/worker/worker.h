@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What the files of the worker share. The worker parses what strangers send and may be taken over by one of them: it holds no key, writes only
+ * through descriptors that the ledger gave it, and everything it says to the others is checked there again. */
+#pragma once
+
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/util.h"
+#include "http/server.h"
+#include "ipc/channel.h"
+#include "pki/pki.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+
+#define EXCHANGE_BUCKETS 1024
+#define UPLOAD_ID_MAX 64
+
+/* At most some lines at once and then a few each second; what was left out is counted. */
+struct log_limiter { double tokens; uint64_t at_ns; int64_t n_dropped; };
+
+struct worker {
+	struct loop *loop;
+	struct channel *master, *ledger, *signer;       /* signer: blocking, no loop of its own */
+	int signer_fd;                                  /* a duplicate, to hear that the signer has something to say */
+	struct loop_source *signer_source;
+	struct http_server *server;
+	struct store_reader *store;
+	char *state_dir, *registration;
+	unsigned index;
+	uint64_t max_item_bytes;
+	bool confined, ready, ledger_lost;
+	char sandbox[256];
+	int listeners[MESSAGE_MAX_FDS];
+	unsigned n_listeners;
+	struct exchange *waiting[EXCHANGE_BUCKETS];     /* by the id of the question to the ledger */
+	struct exchange *uploading;                     /* those that hold an upload open */
+	struct log_limiter refused, limited, logins;
+	uint64_t served_at_ns;
+	unsigned n_connections_told;
+};
+
+struct exchange;
+typedef void exchange_fn(struct exchange *exchange);
+typedef void answer_fn(struct exchange *exchange, struct channel_packet *packet);
+
+enum access { ACCESS_OPEN, ACCESS_DEVICE };
+enum body_kind { BODY_NONE, BODY_WHOLE, BODY_STREAM };
+
+#define ROUTE_ARGUMENTS 1
+struct route {
+	const char *method, *pattern;   /* "*" is one path segment, given to the handler */
+	exchange_fn *handle;            /* BODY_WHOLE: called when the body is there */
+	enum access access;
+	enum body_kind body;
+	size_t body_max;
+	const char *media_type;         /* of the body; NULL: not looked at */
+	const char *help;
+};
+
+struct upload {
+	char id[UPLOAD_ID_MAX + 1];
+	int fd;                         /* -1: not open */
+	uint64_t offset, length;        /* length UINT64_MAX: not known yet */
+	uint64_t announced;             /* Content-Length and offset, or Upload-Length: what this request says */
+	uint64_t provided_offset;
+	bool resumable, completes, is_append;
+};
+
+/* A request and what we know about it: http_request_data(). */
+struct exchange {
+	struct worker *worker;
+	struct http_request *request;
+	const struct route *route;
+	char path[128], *argument;
+	struct store_caller caller;     /* ACCESS_DEVICE only */
+	uint8_t fingerprint[FINGERPRINT_BYTES];
+	uint64_t question;              /* id, 0: the ledger owes nothing */
+	answer_fn *on_answer;
+	struct exchange *next_waiting;
+	struct upload upload;
+	struct exchange *next_uploading, **previous_uploading;
+	char fetched[ITEM_ID_TEXT + 1]; /* not empty: the answer reaches the end of this item's object */
+};
+
+/* routes.c */
+extern const struct http_handler worker_http_handler;
+void route_refuse(struct exchange *exchange, int error, const char *detail);           /* problem document and log */
+void route_refuse_with(struct exchange *exchange, const struct http_problem *problem);
+void exchange_respond_json(struct exchange *exchange, unsigned status, const char *json, const struct http_header *headers, size_t n);
+
+/* caller.c: false after the refusal was answered */
+bool caller_find(struct exchange *exchange);
+
+/* log.c */
+bool log_limiter_allows(struct log_limiter *limiter);
+void worker_tell_serving(struct worker *worker, const char *route, const char *peer);
+
+/* ledger.c */
+uint64_t ledger_expect(struct exchange *exchange, answer_fn *on_answer);
+void ledger_forget(struct exchange *exchange);
+void ledger_on_packet(struct channel *channel, struct channel_packet *packet, void *arg);
+void ledger_on_broken(struct channel *channel, int error, const char *reason, void *arg);
+/* Sends, with the id under which the answer is awaited. When it cannot be sent, the request is refused at once. */
+#define LEDGER_ASK(exchange_, on_answer_, name_, NAME_, ...) do { \
+	uint64_t id_ = ledger_expect((exchange_), (on_answer_)); \
+	ledger_sent((exchange_), CHANNEL_SEND((exchange_)->worker->ledger, id_, name_, NAME_, __VA_ARGS__)); \
+} while (0)
+void ledger_sent(struct exchange *exchange, int error);
+/* For questions that are answered by DONE alone: 204, or the problem. */
+void ledger_answer_done(struct exchange *exchange, struct channel_packet *packet);
+
+/* sign.c */
+int sign_start(struct worker *worker, int fd);
+int sign_handshake(uint32_t generation, enum key_algorithm algorithm, struct span data, uint8_t *ret_signature, size_t capacity, size_t *ret_size,
+                   void *arg);
+void worker_become_ready(struct worker *worker);        /* main.c, when the first identity has come */
+
+/* revoke.c */
+struct caller_tag { int64_t user_id, device_id; };
+void revoke_on_message(struct worker *worker, struct channel_packet *packet);
+
+/* items.c */
+void items_list(struct exchange *exchange);
+void items_get(struct exchange *exchange);
+void items_get_manifest(struct exchange *exchange);
+void items_get_thumbnail(struct exchange *exchange);
+void items_get_object(struct exchange *exchange);
+void items_delete(struct exchange *exchange);
+void items_sent(struct exchange *exchange, bool complete, uint64_t bytes);
+
+/* uploads.c */
+void uploads_create(struct exchange *exchange);
+void uploads_append(struct exchange *exchange);
+void uploads_query(struct exchange *exchange);
+void uploads_cancel(struct exchange *exchange);
+void uploads_options(struct exchange *exchange);
+void uploads_body(struct exchange *exchange, const uint8_t *data, size_t size);
+void uploads_body_end(struct exchange *exchange);
+void uploads_gone(struct exchange *exchange);
+void uploads_release(struct worker *worker, struct channel_packet *packet);
+
+/* users.c, devices.c, open.c, est.c */
+void users_get(struct exchange *exchange);
+void users_whoami(struct exchange *exchange);
+void devices_put_key(struct exchange *exchange);
+void open_crl(struct exchange *exchange);
+void open_health(struct exchange *exchange);
+void est_cacerts(struct exchange *exchange);
+void est_csrattrs(struct exchange *exchange);
+void est_enroll(struct exchange *exchange);
+void est_reenroll(struct exchange *exchange);
