@@ -15,7 +15,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MESSAGE_VERSION 1
 #define PAYLOAD_MAX_BYTES (MESSAGE_MAX_BYTES - MESSAGE_HEADER_BYTES)
 #define SEND_BUFFER_BYTES (1024 * 1024)
 #define QUEUE_MAX_BYTES (64u * 1024 * 1024)
@@ -190,10 +189,7 @@ int channel_send(struct channel *channel, enum message_type type, uint64_t id, c
 		return -SIS_ERR_TOO_LARGE;
 	uint8_t header[MESSAGE_HEADER_BYTES];
 	struct builder builder = builder_from(header, sizeof(header));
-	builder_put_u16(&builder, (uint16_t)type);
-	builder_put_u16(&builder, MESSAGE_VERSION);
-	builder_put_u32(&builder, (uint32_t)payload->size);
-	builder_put_u64(&builder, id);
+	message_put_header(&builder, type, id, payload->size);
 
 	struct iovec parts[2] = { { .iov_base = header, .iov_len = sizeof(header) }, { .iov_base = payload->data, .iov_len = payload->size } };
 	int error = channel->first == NULL ? send_packet(channel->fd, parts, 2, fds, n_fds) : -SIS_ERR_AGAIN;
@@ -230,25 +226,6 @@ static unsigned take_descriptors(struct msghdr *message, int fds[MESSAGE_MAX_FDS
 	return n;
 }
 
-/* Why this packet may not pass, or NULL. */
-static const char *check_packet(const struct channel *channel, struct cursor *cursor, struct channel_packet *packet)
-{
-	unsigned type = cursor_get_u16(cursor), version = cursor_get_u16(cursor);
-	uint32_t size = cursor_get_u32(cursor);
-	packet->type = (enum message_type)type;
-	packet->id = cursor_get_u64(cursor);
-	packet->payload = *cursor;
-	if (cursor->failed || size != cursor_left(cursor))
-		return "a packet of a wrong size";
-	if (version != MESSAGE_VERSION)
-		return "a packet of another version";
-	if (!message_may_pass(packet->type, channel->peer, channel->self, packet->n_fds))
-		return "a message that it may not send";
-	if (!message_is_whole(packet->type, packet->payload))
-		return "a malformed message";
-	return NULL;
-}
-
 /* One packet into buffer. 0, AGAIN, CLOSED, PROTOCOL or another error, with the reason; descriptors are only owned by the packet on success. */
 static int receive_packet(struct channel *channel, uint8_t *buffer, struct channel_packet *packet, const char **ret_reason)
 {
@@ -262,8 +239,9 @@ static int receive_packet(struct channel *channel, uint8_t *buffer, struct chann
 	*ret_reason = "the connection was closed";
 	if (n < 0)
 		return error_from_errno(errno);
-	*packet = (struct channel_packet){ .n_fds = take_descriptors(&message, packet->fds) };
-	memset(packet->fds + packet->n_fds, -1, sizeof(packet->fds) - packet->n_fds * sizeof(int));
+	*packet = (struct channel_packet){ 0 };
+	memset(packet->fds, -1, sizeof(packet->fds));
+	packet->n_fds = take_descriptors(&message, packet->fds);
 	if (n == 0) {                           /* also an empty packet, which no honest peer sends */
 		channel_packet_close_fds(packet);
 		return -SIS_ERR_CLOSED;
@@ -274,7 +252,8 @@ static int receive_packet(struct channel *channel, uint8_t *buffer, struct chann
 	else if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 		*ret_reason = "a packet of a wrong size";
 	else
-		*ret_reason = check_packet(channel, &cursor, packet);
+		*ret_reason = message_open(&cursor, channel->peer, channel->self, packet->n_fds, &packet->type, &packet->id);
+	packet->payload = cursor;
 	if (*ret_reason == NULL)
 		return 0;
 	channel_packet_close_fds(packet);

@@ -113,7 +113,29 @@ bool message_may_pass(enum message_type type, enum role sender, enum role receiv
 		strchr(rows[type].receivers, role_letter(receiver)) != NULL && n_fds <= rows[type].max_fds;
 }
 
-bool message_is_whole(enum message_type type, struct cursor payload)
+void message_put_header(struct builder *builder, enum message_type type, uint64_t id, size_t payload_size)
 {
-	return is_known(type) && is_whole[type](payload);
+	builder_put_u16(builder, (uint16_t)type);
+	builder_put_u16(builder, MESSAGE_VERSION);
+	builder_put_u32(builder, (uint32_t)payload_size);
+	builder_put_u64(builder, id);
+}
+
+const char *message_open(struct cursor *packet, enum role sender, enum role receiver, unsigned n_fds, enum message_type *ret_type, uint64_t *ret_id)
+{
+	enum message_type type = (enum message_type)cursor_get_u16(packet);
+	unsigned version = cursor_get_u16(packet);
+	uint32_t size = cursor_get_u32(packet);
+	uint64_t id = cursor_get_u64(packet);
+	if (packet->failed || size != cursor_left(packet))
+		return "a packet of a wrong size";
+	if (version != MESSAGE_VERSION)
+		return "a packet of another version";
+	if (!message_may_pass(type, sender, receiver, n_fds))
+		return "a message that it may not send";
+	if (!is_whole[type](*packet))
+		return "a malformed message";
+	*ret_type = type;
+	*ret_id = id;
+	return NULL;
 }

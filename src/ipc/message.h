@@ -10,7 +10,8 @@
 
 #define MESSAGE_MAX_BYTES (160 * 1024)  /* a packet, header included */
 #define MESSAGE_MAX_FDS 18
-#define MESSAGE_HEADER_BYTES 16         /* u16 type, u16 version (1), u32 payload size, u64 id */
+#define MESSAGE_HEADER_BYTES 16         /* u16 type, u16 version, u32 payload size, u64 id */
+#define MESSAGE_VERSION 1
 
 enum role { ROLE_MASTER = 1, ROLE_SIGNER = 2, ROLE_LEDGER = 4, ROLE_WORKER = 8 };
 const char *role_name(enum role role);  /* "master" */
@@ -45,5 +46,7 @@ enum message_type {
 
 const char *message_name(enum message_type type);
 bool message_may_pass(enum message_type type, enum role sender, enum role receiver, unsigned n_fds);
-/* Whether the payload is exactly one message of this type: the channel asks before a handler sees the packet. */
-bool message_is_whole(enum message_type type, struct cursor payload);
+/* Reads the header of a packet from sender to receiver and checks everything that the table says, the payload's form included: a handler never
+ * sees a packet that fails here. NULL when all is well, the cursor then being at the payload; else why not, as a static phrase. */
+const char *message_open(struct cursor *packet, enum role sender, enum role receiver, unsigned n_fds, enum message_type *ret_type, uint64_t *ret_id);
+void message_put_header(struct builder *builder, enum message_type type, uint64_t id, size_t payload_size);
