@@ -251,7 +251,7 @@ static int load_file(const char *path, char **ret_text, size_t *ret_size, char *
 	r = file_read(AT_FDCWD, path, CONF_FILE_MAX, ret_text, ret_size);
 	if (r == 0)
 		return 0;
-	*ret_problems = xasprintf("%s:1: cannot be read: %s", path, r == -SIS_ERR_SYSTEM && errno ? strerror(errno) : error_text(r));
+	*ret_problems = xasprintf("%s:1: cannot be read: %s", path, (r == -SIS_ERR_SYSTEM || r == -SIS_ERR_NO_INPUT) && errno ? strerror(errno) : error_text(r));
 	return r == -SIS_ERR_NO_INPUT ? r : -SIS_ERR_CONFIG;
 }
 
