@@ -700,7 +700,7 @@ def all_scenarios():
 
 
 def write_all(directory):
-    print("%d vectors" % all_scenarios().write(directory))
+    all_scenarios().write(directory)
     return 0
 
 
