@@ -16,6 +16,16 @@
 
 typedef int hear_fn(struct process *process, struct channel_packet *packet);
 
+static int role_broke_protocol(struct process *process, const char *detail)
+{
+	if (!process->broke_protocol) {
+		process->broke_protocol = true;
+		MASTER_LOG(process->master, ROLE_PROTOCOL, .role = process_name(process), .pid = process->pid, .detail = detail);
+		supervise_kill(process, SIGKILL, "it sent a message that it may not send");
+	}
+	return -SIS_ERR_PROTOCOL;
+}
+
 /* Cut and made harmless: log fields are data from who may be a stranger. Empty means absent. */
 static const char *field_copy(struct span span, char ret_text[LOG_FIELD_MAX])
 {
@@ -46,7 +56,7 @@ static int hear_log(struct process *process, struct channel_packet *packet)
 	if (message_log_decode(&packet->payload, &message) < 0 || message.event >= EVENT_END)
 		return -SIS_ERR_PROTOCOL;
 	if (!event_allowed_for((enum event)message.event, role_letter(process->role)))
-		return -SIS_ERR_PROTOCOL;
+		return role_broke_protocol(process, event_name((enum event)message.event));
 	if (++process->n_events > EVENTS_PER_ROUND)
 		return 0;
 	args = (struct log_args){
@@ -98,15 +108,6 @@ static hear_fn *const handlers[MESSAGE_END] = {
 	[MESSAGE_PONG] = hear_pong,
 	[MESSAGE_ROLE_STATUS] = hear_role_status,
 };
-
-static void role_broke_protocol(struct process *process, const char *detail)
-{
-	if (process->broke_protocol)
-		return;
-	process->broke_protocol = true;
-	MASTER_LOG(process->master, ROLE_PROTOCOL, .role = process_name(process), .pid = process->pid, .detail = detail);
-	supervise_kill(process, SIGKILL, "it sent a message that it may not send");
-}
 
 void hear_packet(struct channel *channel, struct channel_packet *packet, void *arg)
 {
