@@ -19,7 +19,7 @@
  * TLS key that may be somebody else's, open a low port. The roles inherit this as the most they could have. */
 #define BIT(capability) (UINT64_C(1) << (capability))
 #define MASTER_CAPABILITIES (BIT(CAP_SETUID) | BIT(CAP_SETGID) | BIT(CAP_SETPCAP) | BIT(CAP_KILL) | BIT(CAP_CHOWN) | BIT(CAP_FOWNER) | \
-	BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_NET_BIND_SERVICE))
+	BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_NET_BIND_SERVICE))
 
 #define MIB (UINT64_C(1) << 20)
 #define KEEP RLIM_INFINITY              /* leave the limit; for descriptors: as many as are allowed */
