@@ -18,6 +18,7 @@
 #define PAYLOAD_MAX_BYTES (MESSAGE_MAX_BYTES - MESSAGE_HEADER_BYTES)
 #define SEND_BUFFER_BYTES (1024 * 1024)
 #define QUEUE_MAX_BYTES (64u * 1024 * 1024)
+#define QUEUE_MAX_FDS 256               /* a peer that asks and does not read must not use up our descriptors */
 #define PACKETS_A_ROUND 32              /* then other descriptors get their turn */
 
 struct outgoing {                       /* a packet that waits for the peer to read */
@@ -36,7 +37,8 @@ struct channel {
 	void *arg;
 	uint8_t *own_buffer;            /* blocking channels only: their packets live longer than one callback */
 	struct outgoing *first, **last;
-	size_t queued_bytes;
+	size_t queued_bytes;            /* bookkeeping included: small packets cost more than they hold */
+	unsigned queued_fds;
 	uint64_t last_id;
 	const char *doom;               /* why the channel breaks as soon as the loop is back */
 	int fd;
@@ -99,6 +101,7 @@ static void drop_queue(struct channel *channel)
 	}
 	channel->last = &channel->first;
 	channel->queued_bytes = 0;
+	channel->queued_fds = 0;
 }
 
 static int send_packet(int fd, struct iovec *parts, size_t n_parts, const int *fds, unsigned n_fds)
@@ -146,7 +149,8 @@ static void flush_queue(struct channel *channel)
 			break;
 		}
 		channel->first = outgoing->next;
-		channel->queued_bytes -= outgoing->size;
+		channel->queued_bytes -= sizeof(*outgoing) + outgoing->size;
+		channel->queued_fds -= outgoing->n_fds;
 		if (channel->first == NULL)
 			channel->last = &channel->first;
 		outgoing_free(outgoing);
@@ -176,7 +180,8 @@ static int enqueue(struct channel *channel, const struct iovec parts[2], const i
 	}
 	*channel->last = outgoing;
 	channel->last = &outgoing->next;
-	channel->queued_bytes += size;
+	channel->queued_bytes += sizeof(*outgoing) + size;
+	channel->queued_fds += n_fds;
 	return watch(channel) == 0 ? 0 : doom(channel, -SIS_ERR_SYSTEM, "the event loop refused the channel");
 }
 
@@ -195,7 +200,7 @@ int channel_send(struct channel *channel, enum message_type type, uint64_t id, c
 	int error = channel->first == NULL ? send_packet(channel->fd, parts, 2, fds, n_fds) : -SIS_ERR_AGAIN;
 	if (error != -SIS_ERR_AGAIN || channel->loop == NULL)
 		return error;
-	if (channel->queued_bytes + sizeof(header) + payload->size > QUEUE_MAX_BYTES)
+	if (channel->queued_bytes + sizeof(struct outgoing) + sizeof(header) + payload->size > QUEUE_MAX_BYTES || channel->queued_fds + n_fds > QUEUE_MAX_FDS)
 		return doom(channel, -SIS_ERR_BUSY, "the peer does not read what is sent to it");
 	return enqueue(channel, parts, fds, n_fds);
 }

@@ -57,7 +57,7 @@ static void require_master_channel(enum role self)
 static void ignore_signals(void)
 {
 	/* The master is told to stop, and it tells the roles, in the right order; a terminal's ^C goes to all of them at once. */
-	static const int ignored[] = { SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 };
+	static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2 };
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		(void)signal(ignored[i], SIG_IGN);
 }

@@ -162,6 +162,26 @@ static void descriptors_travel_through_the_queue(void **state)
 	assert_true(fcntl(kept_fd, F_GETFD) & FD_CLOEXEC);
 }
 
+static void a_slow_peer_cannot_hoard_descriptors(void **state)
+{
+	struct message_upload_opened message = { .upload = span_from_string("u") };
+	int error = 0, fd = STDERR_FILENO, n;
+	for (uint64_t id = 1; id <= 20; id++)   /* fill the socket */
+		assert_int_equal(send_done(ledger, id, DONE_MAX), 0);
+	for (n = 0; error == 0 && n < 1000; n++)
+		error = CHANNEL_SEND_FDS(ledger, 0, upload_opened, UPLOAD_OPENED, &message, &fd, 1);
+	assert_int_equal(error, -SIS_ERR_BUSY);
+	assert_int_equal(n, 257);
+}
+
+static void small_packets_are_counted_with_what_they_cost(void **state)
+{
+	int n = 0;
+	while (send_done(ledger, 0, 0) == 0)
+		n++;
+	assert_in_range(n, 100000, 800000);
+}
+
 static void an_orderly_end_comes_after_the_last_packet(void **state)
 {
 	assert_int_equal(send_done(ledger, 1, 10), 0);
@@ -409,6 +429,8 @@ int main(void)
 		TEST(the_largest_packet_passes_and_no_larger),
 		TEST(a_slow_peer_is_queued_for_then_given_up),
 		TEST(descriptors_travel_through_the_queue),
+		TEST(a_slow_peer_cannot_hoard_descriptors),
+		TEST(small_packets_are_counted_with_what_they_cost),
 		TEST(an_orderly_end_comes_after_the_last_packet),
 		TEST(a_channel_may_be_freed_in_its_callbacks),
 		TEST(a_handler_may_break_the_channel),
