@@ -81,11 +81,13 @@ static void head_add_byte(struct http_message *message, uint8_t byte)
 /* RFC 9112 §2.2: an empty line before the request line is passed over. One, not any number. */
 static void head_drop_empty_line(struct http_message *message)
 {
-	if (message->head_size == 2 && message->n_lines == 1 && message->head[0] == '\r' && !message->dropped_line) {
-		message->dropped_line = true;
-		message->head_size = 0;
-		message->n_lines = 0;
-	}
+	if (message->head_size != 2 || message->n_lines != 1 || message->head[0] != '\r')
+		return;
+	if (message->dropped_line)
+		fault(message, 400, "empty lines before the request");
+	message->dropped_line = true;
+	message->head_size = 0;
+	message->n_lines = 0;
 }
 
 static void head_parse(struct http_message *message);
