@@ -1,1 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+FUZZ_TARGETS += tests/fuzz/fuzz_csr tests/fuzz/fuzz_certificate tests/fuzz/fuzz_crl tests/fuzz/fuzz_est
+tests_fuzz_fuzz_csr_SOURCES = tests/fuzz/fuzz_csr.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_csr_CFLAGS = $(AM_CFLAGS) $(FUZZ_FLAGS)
+tests_fuzz_fuzz_csr_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_FLAGS)
+tests_fuzz_fuzz_csr_LDADD = $(PKI_LIBS)
+tests_fuzz_fuzz_certificate_SOURCES = tests/fuzz/fuzz_certificate.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_certificate_CFLAGS = $(AM_CFLAGS) $(FUZZ_FLAGS)
+tests_fuzz_fuzz_certificate_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_FLAGS)
+tests_fuzz_fuzz_certificate_LDADD = $(PKI_LIBS)
+tests_fuzz_fuzz_crl_SOURCES = tests/fuzz/fuzz_crl.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_crl_CFLAGS = $(AM_CFLAGS) $(FUZZ_FLAGS)
+tests_fuzz_fuzz_crl_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_FLAGS)
+tests_fuzz_fuzz_crl_LDADD = $(PKI_LIBS)
+tests_fuzz_fuzz_est_SOURCES = tests/fuzz/fuzz_est.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_est_CFLAGS = $(AM_CFLAGS) $(FUZZ_FLAGS)
+tests_fuzz_fuzz_est_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_FLAGS)
+tests_fuzz_fuzz_est_LDADD = $(PKI_LIBS)
