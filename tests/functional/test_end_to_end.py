@@ -113,6 +113,38 @@ def no_such_recipient():
     check_equal(jack.items(), [], "items")
 
 
+@test("get -o - writes to standard output; get --sis keeps the sealed bundle, which verify reads without the server's help")
+def other_outputs():
+    daemon = shared_daemon()
+    judy = daemon.client("judy")
+    path = write_file(os.path.join(temporary("file"), "notes.txt"), b"not a picture at all\n" * 5000)
+    item = judy.upload(path)
+    check_equal(judy.run("get", item, "-o", "-", binary=True).stdout, read_file(path), "standard output")
+    place = temporary("sis")
+    judy.run("get", item, "--sis", "-o", place)
+    name, = os.listdir(place)
+    check(name.endswith(".sis"), "name %r" % name)
+    bundle = read_file(place + "/" + name)
+    check_not_in(b"not a picture", bundle, "the bundle")
+    judy.run("verify", place + "/" + name)
+    for at in (10, 200, len(bundle) // 2, len(bundle) - 1):
+        write_file(place + "/altered.sis", bundle[:at] + bytes([bundle[at] ^ 1]) + bundle[at + 1:])
+        done = judy.run("verify", place + "/altered.sis", status=None)
+        check(done.returncode in (65, 77), "altered at %d: %d %r" % (at, done.returncode, done.stderr))
+
+
+@test("who was revoked is told so, in one sentence, with exit status 77")
+def revoked_is_told():
+    daemon = shared_daemon()
+    tina, uwe = daemon.client("tina"), daemon.client("uwe")
+    item = tina.upload(make_picture(), uwe)
+    daemon.sisctl("revoke", "tina")
+    for arguments in (["list"], ["upload", make_picture()], ["get", item, "-o", temporary("got")], ["whoami"], ["renew"]):
+        done = tina.run(*arguments, status=77)
+        check_in("revoked", done.stderr)
+    uwe.get(item)               # what was shared before stays readable
+
+
 @test("rm takes an item away for everyone")
 def remove():
     daemon = shared_daemon()
