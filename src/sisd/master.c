@@ -102,6 +102,8 @@ static void master_started(struct master *master)
 	notify_ready(master);
 	if (master->options.ready_file && ready_file_write(master) < 0)
 		stop_begin(master, "the ready file cannot be written", EX_CANTCREAT);
+	if (master->reload_wanted)
+		reload_configuration(master);
 }
 
 static bool workers_all_ready(const struct master *master)

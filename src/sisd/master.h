@@ -83,6 +83,8 @@ struct master {
 	unsigned n_workers;             /* wanted now; a place beyond it is empty or stopping */
 	struct loop_source *stop_timer, *watchdog_timer, *notify_timer, *identity_timer;
 	uint64_t watchdog_due_ns, watchdog_interval_us;
+	bool stop_killed;               /* in this phase of stopping, who did not stop was killed */
+	bool reload_wanted;             /* SIGHUP came before the start was over */
 	int exit_status;
 };
 

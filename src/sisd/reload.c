@@ -64,6 +64,7 @@ void reload_configuration(struct master *master)
 {
 	struct conf *conf;
 
+	master->reload_wanted = master->phase == MASTER_STARTING;
 	if (master->phase != MASTER_RUNNING)
 		return;
 	notify_reloading();

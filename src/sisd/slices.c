@@ -197,6 +197,10 @@ void slice_start_worker(struct process *worker)
 	struct message_peer peer = { .worker = worker->index };
 	int to_ledger[2], to_signer[2];
 
+	/* One of them has just gone and is not waited for yet: the daemon is about to stop, and this worker with it. */
+	if (!master->ledger.channel || !master->signer.channel)
+		return;
+	/* A worker without its first messages is never ready, and is replaced by the watchdog. */
 	if (channel_pair(to_ledger) < 0)
 		return;
 	if (channel_pair(to_signer) == 0) {

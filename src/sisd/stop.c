@@ -7,10 +7,11 @@
 
 /* How long a role is asked for, and when it is killed. */
 static const struct { uint32_t grace_ms, kill_ms; } stop_limits[] = {
-	[MASTER_STOPPING_WORKERS] = { 10000, 12000 },
-	[MASTER_STOPPING_LEDGER] = { 4000, 5000 },
+	[MASTER_STOPPING_WORKERS] = { 10000, 11000 },
+	[MASTER_STOPPING_LEDGER] = { 3000, 4000 },
 	[MASTER_STOPPING_SIGNER] = { 1000, 2000 },
 };
+#define KILLED_MS 1000                  /* for the kernel to end who was killed: with the above, 20 s in all */
 
 static bool belongs_to_phase(const struct process *process)
 {
@@ -48,17 +49,28 @@ static void phase_ask(struct master *master)
 		if (process->channel)
 			CHANNEL_SEND(process->channel, 0, stop, STOP, &(struct message_stop){ .grace_ms = stop_limits[master->phase].grace_ms });
 	}
+	master->stop_killed = false;
 	loop_timer_set(master->stop_timer, stop_limits[master->phase].kill_ms);
 }
 
-static void phase_kill(void *arg)
+/* First it kills; what is there even after that waits for a dead disk, and we do not wait with it. */
+static void phase_end(void *arg)
 {
 	struct master *master = arg;
 	struct process *process;
 
-	MASTER_FOR_EACH(master, process)
-		if (belongs_to_phase(process))
+	MASTER_FOR_EACH(master, process) {
+		if (!belongs_to_phase(process))
+			continue;
+		if (master->stop_killed)
+			process->pid = 0;
+		else
 			supervise_kill(process, SIGKILL, "it did not stop in time");
+	}
+	if (!master->stop_killed)
+		loop_timer_set(master->stop_timer, KILLED_MS);
+	master->stop_killed = true;
+	stop_advance(master);
 }
 
 void stop_advance(struct master *master)
@@ -95,7 +107,7 @@ void stop_begin(struct master *master, const char *reason, int exit_status)
 	master->exit_status = exit_status;
 	master->phase = MASTER_STOPPING_WORKERS;
 	listen_close(&master->listeners);
-	loop_add_timer(master->loop, -1, phase_kill, master, &master->stop_timer);
+	loop_add_timer(master->loop, -1, phase_end, master, &master->stop_timer);
 	phase_ask(master);
 	stop_advance(master);
 }
