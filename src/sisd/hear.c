@@ -12,7 +12,6 @@
 #include <string.h>
 
 #define LOG_FIELD_MAX 512
-#define EVENTS_PER_ROUND 200000         /* of one role in one round of the watchdog: some 20,000 a second */
 
 typedef int hear_fn(struct process *process, struct channel_packet *packet);
 

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #define MASTER_WORKERS_MAX 64           /* of the option workers */
+#define EVENTS_PER_ROUND 100000         /* that a role may log in a round of the watchdog, 10 s: more would fill the disk for a compromised one */
 #define ADDRESS_TEXT 64                 /* "[2001:db8::1]:7443" */
 
 struct master_options {                 /* the command line */

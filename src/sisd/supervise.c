@@ -257,8 +257,10 @@ static void watchdog_check_start(struct process *process)
 
 static void watchdog_check(struct process *process, bool forgive)
 {
-	if (process->n_events > 0)
-		process->n_events = 0;
+	if (process->n_events > EVENTS_PER_ROUND)
+		MASTER_LOG(process->master, LIMIT_HIT, .peer = process_name(process), .reason = "it logs too much",
+		           .count = process->n_events - EVENTS_PER_ROUND);
+	process->n_events = 0;
 	if (process->pid == 0 || process->exited || process->end_reason)
 		return;
 	if (forgive)

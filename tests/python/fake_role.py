@@ -4,7 +4,7 @@
 into a directory for sisd -L; the words in the file ROLE.behaviour there say what it does:
 
     log EVENT       says LOG with this event after READY
-    serving         says what it serves
+    serving         says what it serves, before READY
     forbidden       says a message that a role may not say
     garbage         says bytes that are no message
     die STATUS      ends with this status after READY
@@ -84,8 +84,6 @@ def act(behaviour):
     for words in behaviour:
         if words[0] == "log":
             say_log(words[1])
-        elif words[0] == "serving":
-            say("SERVING", sized("GET /v1/items") + sized("192.0.2.1") + struct.pack(">I", 7))
         elif words[0] == "forbidden":
             say("PING")
         elif words[0] == "garbage":
@@ -109,6 +107,8 @@ def main():
     while True:
         name, id = hear()
         if name.startswith("START_") and ["never-ready"] not in behaviour:
+            if ["serving"] in behaviour:
+                say("SERVING", sized("GET /v1/items") + sized("192.0.2.1") + struct.pack(">I", 7))
             say("READY", sized("played by a test"))
             deaf = act(behaviour)
         elif name == "PING" and not deaf:
