@@ -2,4 +2,4 @@
 noinst_LIBRARIES += libhttpserver.a libhttpclient.a
 libhttpserver_a_SOURCES = src/http/server.c src/http/server.h src/http/internal.h src/http/listen.c src/http/limits.c src/http/connection.c \
 	src/http/request.c src/http/response.c src/http/message.c src/http/message.h
-libhttpclient_a_SOURCES = src/http/client.c src/http/client.h
+libhttpclient_a_SOURCES = src/http/client.c src/http/client.h src/http/reply.c src/http/reply.h src/http/connect.c src/http/connect.h

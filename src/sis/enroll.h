@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What enrolling and renewing share. */
+#pragma once
+
+#include "sis/session.h"
+
+/* Posts a CSR for key to an EST path; checks that what comes back is a certificate by the CA for this key and user. authorization may be NULL. */
+int enroll_request(struct http_client *client, const char *path, const char *authorization, const struct profile *profile,
+                   const struct signing_key *key, struct blob *ret_certificate, struct why *why);
+/* Publishes the profile's encryption key, signed by its certificate's key. */
+int enroll_publish_key(struct http_client *client, const struct profile *profile, struct why *why);
+/* A client for the profile; with_certificate: as the device. */
+int enroll_client(const struct profile *profile, const uint8_t ca_fingerprint[FINGERPRINT_BYTES], bool with_certificate, struct http_client **ret_client);

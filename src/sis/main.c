@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * sis: people's client. The options before the command, the table of commands, help. */
+#include "sis/command.h"
+#include "sis/output.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define COMMAND_ROW(name) &command_##name,
+static const struct command *const commands[] = { COMMANDS(COMMAND_ROW) };
+
+atomic_bool sis_cancelled;
+
+static void on_signal(int signal_number)
+{
+	(void)signal_number;
+	atomic_store(&sis_cancelled, true);
+}
+
+/* ^C once ends what goes on in good order; a second one ends it at once. */
+static void catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	}
+	return NULL;
+}
+
+static int print_help(void)
+{
+	printf("sis [--home DIR] [--profile NAME] [--json] [--quiet] COMMAND …\n\nShares pictures and files that the server cannot read.\n\nCommands:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		CLEANUP_FREE char *left = xasprintf("%s %s", commands[i]->name, commands[i]->arguments);
+		printf("  %-32s %s\n", left, commands[i]->summary);
+	}
+	printf("\n  %-32s %s\n  %-32s %s\n\nOptions before the command:\n", "help [COMMAND]", "this page, or a command's", "--version", "the version");
+	printf("  %-32s %s\n", "--home DIR", "where profiles and keys are kept (or $SIS_HOME; else ~/.local/share/sis)");
+	printf("  %-32s %s\n", "--profile NAME", "which server and identity (default: \"default\")");
+	printf("  %-32s %s\n", "--json", "results and errors as JSON, one object a line");
+	printf("  %-32s %s\n", "--quiet", "no progress and no lines about success");
+	return 0;
+}
+
+static int print_help_about(const struct sis *sis, const char *name)
+{
+	if (strcmp(name, "--table") == 0) {
+		for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+			command_print_table(commands[i]);
+		return 0;
+	}
+	const struct command *command = command_find(name);
+	if (command == NULL)
+		return output_usage(sis, NULL, "there is no command \"%s\"", name);
+	command_print_help(command);
+	return 0;
+}
+
+static int run_command(struct sis *sis, int argc, char **argv)
+{
+	const struct command *command = command_find(argv[0]);
+	if (command == NULL)
+		return output_usage(sis, NULL, "there is no command \"%s\"", argv[0]);
+	CLEANUP_FREE void *options = xcalloc(1, command->options_size > 0 ? command->options_size : 1);
+	CLEANUP_FREE char **arguments = xcalloc((size_t)argc + 1, sizeof(*arguments));
+	unsigned n_arguments = 0;
+	bool help = false;
+	int status = command_parse(sis, command, argc - 1, argv + 1, options, arguments, &n_arguments, &help);
+	if (status != 0)
+		return status;
+	if (help) {
+		command_print_help(command);
+		return 0;
+	}
+	sis->command = command->name;
+	catch_signals();
+	status = command->run(sis, options, arguments, n_arguments);
+	return atomic_load(&sis_cancelled) && status != 0 ? 130 : status;
+}
+
+/* Options before the command. Returns where the command is, or 0 when that was all (*ret_status tells). */
+static int parse_globals(struct sis *sis, int argc, char **argv, int *ret_status)
+{
+	int i = 1;
+	*ret_status = 0;
+	for (; i < argc && argv[i][0] == '-'; i++) {
+		const char **value = strcmp(argv[i], "--home") == 0 ? &sis->home : strcmp(argv[i], "--profile") == 0 ? &sis->profile : NULL;
+		if (value != NULL && i + 1 < argc) {
+			*value = argv[++i];
+		} else if (strncmp(argv[i], "--home=", 7) == 0) {
+			sis->home = argv[i] + 7;
+		} else if (strncmp(argv[i], "--profile=", 10) == 0) {
+			sis->profile = argv[i] + 10;
+		} else if (strcmp(argv[i], "--json") == 0) {
+			sis->json = true;
+		} else if (strcmp(argv[i], "--quiet") == 0 || strcmp(argv[i], "-q") == 0) {
+			sis->quiet = true;
+		} else if (strcmp(argv[i], "--version") == 0) {
+			printf("sis %s\n", PACKAGE_VERSION);
+			return 0;
+		} else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			*ret_status = print_help();
+			return 0;
+		} else {
+			*ret_status = output_usage(sis, NULL, value != NULL ? "%s needs a value" : "there is no option %s before the command", argv[i]);
+			return 0;
+		}
+	}
+	if (i == argc)
+		*ret_status = output_usage(sis, NULL, "a command is missing");
+	return i < argc ? i : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct sis sis = { 0 };
+	int status, at = parse_globals(&sis, argc, argv, &status);
+	if (at > 0 && strcmp(argv[at], "help") == 0)
+		status = at + 1 < argc ? print_help_about(&sis, argv[at + 1]) : print_help();
+	else if (at > 0)
+		status = run_command(&sis, argc - at, argv + at);
+	return output_finish(&sis, status);
+}

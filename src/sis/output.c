@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Lines for people and for scripts. */
+#include "sis/output.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static void (*curtain_hide)(void), (*curtain_show)(void);
+
+/* What to do about it, where the error alone already tells. */
+static const struct { enum sis_error error; const char *hint; } hints[] = {
+	{ SIS_ERR_UNAVAILABLE, "check the network and that the server runs, then try again" },
+	{ SIS_ERR_TIMEOUT, "try again later" },
+	{ SIS_ERR_BUSY, "try again later" },
+	{ SIS_ERR_TOO_MANY, "wait a few minutes before the next attempt" },
+	{ SIS_ERR_CLOSED, "try again" },
+	{ SIS_ERR_REVOKED, "ask the administrator of the server, who can invite you again" },
+	{ SIS_ERR_BAD_LOGIN, "check it, or ask the administrator for a new invite" },
+	{ SIS_ERR_QUOTA, "remove items with \"sis rm\", or ask the administrator for more" },
+	{ SIS_ERR_NO_USER, "check the name" },
+	{ SIS_ERR_NO_ITEM, "see \"sis list --all\"" },
+	{ SIS_ERR_NO_KEY, "ask them to enroll a device" },
+	{ SIS_ERR_UNKNOWN_SUITE, "install a newer version of sis" },
+	{ SIS_ERR_NO_SPACE, "make room and try again" },
+	{ SIS_ERR_BAD_ROOT, "nothing was kept: do not trust this copy" },
+	{ SIS_ERR_BAD_SEAL, "nothing was kept: do not trust this copy" },
+	{ SIS_ERR_BAD_SIGNATURE, "nothing was kept: do not trust this copy" },
+	{ SIS_ERR_BAD_COMMITMENT, "nothing was kept: do not trust this copy" },
+};
+
+static const char *hint_for(int error)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(hints); i++) {
+		if (hints[i].error == (enum sis_error)abs(error))
+			return hints[i].hint;
+	}
+	return NULL;
+}
+
+int why_set(struct why *why, int error, const char *format, ...)
+{
+	if (why == NULL)
+		return error;
+	va_list args;
+	va_start(args, format);
+	vsnprintf(why->text, sizeof(why->text), format, args);
+	va_end(args);
+	return error;
+}
+
+const char *why_text(const struct why *why, int error)
+{
+	return why != NULL && why->text[0] != '\0' ? why->text : error_text(error);
+}
+
+static void harmless(const char *text, char *ret_text, size_t capacity)
+{
+	text_for_terminal(span_from_string(text), ret_text, capacity);
+}
+
+void output_lock(void)
+{
+	pthread_mutex_lock(&mutex);
+}
+
+void output_unlock(void)
+{
+	pthread_mutex_unlock(&mutex);
+}
+
+void output_set_curtain(void (*hide)(void), void (*show)(void))
+{
+	curtain_hide = hide;
+	curtain_show = show;
+}
+
+static void line_to(FILE *file, const char *text)
+{
+	output_lock();
+	if (curtain_hide != NULL)
+		curtain_hide();
+	fputs(text, file);
+	fputc('\n', file);
+	if (curtain_show != NULL) {
+		fflush(file);
+		curtain_show();
+	}
+	output_unlock();
+}
+
+static void error_json(const char *subject, int error, const char *detail, const char *hint)
+{
+	CLEANUP_JSON json_t *json = json_pack("{s:s, s:s*, s:s, s:s*}", "error", error_name(error), "subject", subject, "detail", detail, "hint", hint);
+	CLEANUP_FREE char *text = json != NULL ? json_print(json) : NULL;
+	line_to(stderr, text != NULL ? text : "{\"error\":\"INTERNAL\"}");
+}
+
+void output_error(const struct sis *sis, const char *subject, int error, const struct why *why)
+{
+	char safe_subject[300] = "", safe_why[640];
+	if (subject != NULL)
+		harmless(subject, safe_subject, sizeof(safe_subject));
+	harmless(why_text(why, error), safe_why, sizeof(safe_why));
+	/* A sentence that already says what to do needs no second advice. */
+	const char *hint = strstr(safe_why, "; ") == NULL ? hint_for(error) : NULL;
+	if (sis->json) {
+		error_json(subject != NULL ? safe_subject : NULL, error, safe_why, hint);
+		return;
+	}
+	CLEANUP_FREE char *line = xasprintf("sis: %s%s%s%s%s%s%s", sis->command != NULL ? sis->command : "", sis->command != NULL ? ": " : "", safe_subject,
+	                                    subject != NULL ? ": " : "", safe_why, hint != NULL ? "; " : "", hint != NULL ? hint : "");
+	line_to(stderr, line);
+}
+
+void output_warning(const struct sis *sis, const char *format, ...)
+{
+	char text[640], safe[800];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	harmless(text, safe, sizeof(safe));
+	if (sis->json) {
+		CLEANUP_JSON json_t *json = json_pack("{s:s}", "warning", safe);
+		CLEANUP_FREE char *print = json != NULL ? json_print(json) : NULL;
+		if (print != NULL)
+			line_to(stderr, print);
+		return;
+	}
+	CLEANUP_FREE char *line = xasprintf("sis: %s: %s", sis->command, safe);
+	line_to(stderr, line);
+}
+
+int output_usage(const struct sis *sis, const char *command, const char *format, ...)
+{
+	char text[400], safe[500];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	harmless(text, safe, sizeof(safe));
+	fprintf(stderr, "sis: %s%s%s; see \"sis help%s%s\"\n", command != NULL ? command : "", command != NULL ? ": " : "", safe,
+	        command != NULL ? " " : "", command != NULL ? command : "");
+	return EX_USAGE;
+}
+
+void output_line(const char *format, ...)
+{
+	va_list args;
+	char *text = NULL;
+	va_start(args, format);
+	int n = vasprintf(&text, format, args);
+	va_end(args);
+	if (n < 0)
+		return;
+	line_to(stdout, text);
+	free(text);
+}
+
+void output_json(json_t *json)
+{
+	CLEANUP_FREE char *text = json != NULL ? json_print(json) : NULL;
+	json_decref(json);
+	if (text != NULL)
+		line_to(stdout, text);
+}
+
+int output_status(unsigned n_failed, unsigned n_all, int error)
+{
+	if (n_failed == 0)
+		return 0;
+	if (error == -SIS_ERR_INTERRUPTED || atomic_load(&sis_cancelled))
+		return 130;
+	return n_failed < n_all ? 1 : error_exit_status(error);
+}
+
+int output_finish(const struct sis *sis, int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	fprintf(stderr, "sis: standard output cannot be written\n");
+	return status != 0 ? status : EX_IOERR;
+}
+
+void output_time(int64_t seconds, char *ret_text, size_t capacity)
+{
+	struct tm parts;
+	time_t time = (time_t)seconds;
+	if (localtime_r(&time, &parts) == NULL || strftime(ret_text, capacity, "%Y-%m-%d %H:%M", &parts) == 0)
+		snprintf(ret_text, capacity, "?");
+}

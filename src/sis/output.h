@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What people and scripts get to see. Results go to standard output, everything else to standard error; a stranger's words only through
+ * text_for_terminal. Thread-safe: a line is never torn by another. */
+#pragma once
+
+#include "base/json.h"
+#include "sis/sis.h"
+
+/* "sis: upload: x.jpg: why; what to do", or with --json {"error","subject","detail","hint"}. subject may be NULL. */
+void output_error(const struct sis *sis, const char *subject, int error, const struct why *why);
+void output_warning(const struct sis *sis, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Prints the sentence and where help is to be had; returns EX_USAGE. command may be NULL. */
+int output_usage(const struct sis *sis, const char *command, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void output_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void output_json(json_t *json);                         /* takes the reference; one line */
+/* Exit status for n_failed of n_all, the last failure being error. */
+int output_status(unsigned n_failed, unsigned n_all, int error);
+/* Flushes standard output: EX_IOERR (said on standard error) when it cannot be written. */
+int output_finish(const struct sis *sis, int status);
+void output_time(int64_t seconds, char *ret_text, size_t capacity);             /* local, to the minute, for people */
+
+void output_lock(void);                                 /* for progress.c, which draws between the lines */
+void output_unlock(void);
+/* Called, locked, before and after a line is printed; for progress.c. */
+void output_set_curtain(void (*hide)(void), void (*show)(void));

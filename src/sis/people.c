@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The live devices of a user. */
+#include "sis/people.h"
+
+#include "format/item.h"
+#include "sis/output.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PERSON_MAX_BYTES (1u << 20)
+#define DEVICES_MAX 256u
+
+void person_free(struct person *person)
+{
+	free(person->devices);
+	*person = (struct person){ 0 };
+}
+
+static int device_check_certificate(const struct profile *profile, const char *user, const char *device, const char *pem, struct certificate *ret_facts,
+                                    struct why *why)
+{
+	CLEANUP_BLOB struct blob der = { 0 };
+	int r = certificate_from_pem(span_from_string(pem), &der);
+	struct span span = { der.data, der.size };
+	if (r == 0)
+		r = certificate_verify(span, (struct span){ profile->ca.data, profile->ca.size }, time_now());
+	if (r == 0)
+		r = certificate_parse(span, ret_facts);
+	if (r < 0)
+		return why_set(why, r, "the server gave a certificate for %s that does not hold: %s", user, error_text(r));
+	if (strcmp(ret_facts->user, user) != 0 || strcmp(ret_facts->device, device) != 0)
+		return why_set(why, -SIS_ERR_MISMATCH, "the server gave somebody else's certificate for %s", user);
+	return 0;
+}
+
+/* A key statement for an older certificate of the device counts as none: its owner has yet to publish a new one. */
+static int device_check_key(const char *user, const char *device, const char *text, const struct certificate *facts, struct person_device *ret_device,
+                            struct why *why)
+{
+	struct key_statement statement;
+	struct span span = span_from_string(text);
+	int r = key_statement_parse(span, &statement, NULL);
+	if (r == 0 && (strcmp(statement.user, user) != 0 || strcmp(statement.device, device) != 0))
+		r = -SIS_ERR_MISMATCH;
+	if (r == 0 && memcmp(statement.certificate, facts->fingerprint, sizeof(statement.certificate)) != 0)
+		return -SIS_ERR_NO_KEY;
+	if (r == 0)
+		r = key_statement_verify(span, &statement, &facts->public_key);
+	if (r < 0)
+		return why_set(why, r, "the server gave an encryption key for %s/%s that the device did not sign", user, device);
+	snprintf(ret_device->name, sizeof(ret_device->name), "%s", device);
+	memcpy(ret_device->fingerprint, facts->fingerprint, sizeof(ret_device->fingerprint));
+	memcpy(ret_device->key, statement.key, sizeof(ret_device->key));
+	return 0;
+}
+
+static int device_read(const struct sis *sis, const struct profile *profile, struct pins *pins, const char *user, const json_t *json,
+                       struct person_device *ret_device, struct why *why)
+{
+	const char *device = json_member_string(json, "device"), *pem = json_member_string(json, "certificate"), *key = json_member_string(json, "key");
+	struct certificate facts;
+	enum pin_state state;
+	if (device == NULL || pem == NULL || !name_is_valid(span_from_string(device)))
+		return why_set(why, -SIS_ERR_PROTOCOL, "the server's list of the devices of %s is malformed", user);
+	int r = device_check_certificate(profile, user, device, pem, &facts, why);
+	if (r == 0)
+		r = pins_check(pins, user, device, &facts.public_key, &state, why);
+	if (r < 0)
+		return r;
+	if (state == PIN_NEW_DEVICE && strcmp(user, profile->user) != 0) {
+		char pin[PIN_TEXT];
+		pin_format(&facts.public_key, pin);
+		output_warning(sis, "%s has a new device \"%s\" with key %s; if %s does not know of it, tell the administrator", user, device, pin, user);
+	}
+	return key != NULL ? device_check_key(user, device, key, &facts, ret_device, why) : -SIS_ERR_NO_KEY;
+}
+
+int people_read(const struct sis *sis, const struct profile *profile, struct pins *pins, const char *user, const json_t *json, struct person *ret_person,
+                struct why *why)
+{
+	const json_t *devices = json_object_get(json, "devices");
+	const char *name = json_member_string(json, "user");
+	size_t i;
+	json_t *device;
+	if (!json_is_array(devices) || name == NULL || strcmp(name, user) != 0 || json_array_size(devices) > DEVICES_MAX)
+		return why_set(why, -SIS_ERR_PROTOCOL, "the server's answer about %s is malformed", user);
+	struct person person = { .devices = xcalloc(json_array_size(devices) + 1, sizeof(*person.devices)) };
+	snprintf(person.user, sizeof(person.user), "%s", user);
+	int r = 0;
+	json_array_foreach((json_t *)(uintptr_t)devices, i, device) {
+		r = device_read(sis, profile, pins, user, device, &person.devices[person.n_devices], why);
+		if (r == 0)
+			person.n_devices++;
+		else if (r == -SIS_ERR_NO_KEY)
+			r = 0;
+		if (r < 0)
+			break;
+	}
+	if (r == 0 && person.n_devices == 0)
+		r = why_set(why, -SIS_ERR_NO_KEY, "%s has no device that can receive; ask %s to enroll one", user, user);
+	if (r < 0)
+		person_free(&person);
+	else
+		*ret_person = person;
+	return r;
+}
+
+int people_fetch(const struct sis *sis, struct session *session, struct pins *pins, const char *user, struct person *ret_person, struct why *why)
+{
+	char target[64];
+	CLEANUP_JSON json_t *json = NULL;
+	if (!name_is_valid(span_from_string(user)))
+		return why_set(why, -SIS_ERR_BAD_NAME, "\"%s\" is not a valid user name: 1 to 32 of a-z 0-9 . _ -", user);
+	snprintf(target, sizeof(target), "/v1/users/%s", user);
+	int r = session_get_json(session, target, PERSON_MAX_BYTES, &json, why);
+	if (r == -SIS_ERR_NO_USER || r == -SIS_ERR_NO_ITEM)
+		return why_set(why, -SIS_ERR_NO_USER, "there is no user %s on this server; check the name", user);
+	return r == 0 ? people_read(sis, session_profile(session), pins, user, json, ret_person, why) : r;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The live devices of a user, as the server tells them and only as far as it can prove them. */
+#pragma once
+
+#include "sis/pins.h"
+#include "sis/session.h"
+
+struct person_device {
+	char name[NAME_MAX_TEXT + 1];
+	uint8_t fingerprint[FINGERPRINT_BYTES];
+	uint8_t key[32];                        /* X25519 */
+};
+struct person {
+	char user[NAME_MAX_TEXT + 1];
+	unsigned n_devices;
+	struct person_device *devices;          /* malloc'd */
+};
+void person_free(struct person *person);
+
+/* Every device is checked: certificate against the CA, its subject, the pin, the key statement and its signature. A device that has published no
+ * key (yet) is left out. NO_USER, NO_KEY, PIN_CHANGED, UNTRUSTED, PROTOCOL. New devices of a known contact are told on standard error. */
+int people_fetch(const struct sis *sis, struct session *session, struct pins *pins, const char *user, struct person *ret_person, struct why *why);
+/* The same from the server's JSON: what the fuzz target feeds. */
+int people_read(const struct sis *sis, const struct profile *profile, struct pins *pins, const char *user, const json_t *json, struct person *ret_person,
+                struct why *why);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A profile: one server and who we are there. The layout of the home is in ARCHITECTURE.md. */
+#pragma once
+
+#include "base/secret.h"
+#include "pki/pki.h"
+#include "sis/sis.h"
+
+#define HOST_MAX_TEXT 253
+
+struct profile {
+	int dir_fd;
+	char host[HOST_MAX_TEXT + 1], port[6];
+	char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1];
+	struct blob ca, certificate;            /* DER */
+	struct certificate facts;               /* of our certificate */
+	struct signing_key key;
+	struct secret32 encryption_key;         /* X25519 */
+	char *passphrase;                       /* as typed, NULL when the keys are in the clear; wiped on free */
+};
+
+/* Opens the profile that the options name. NO_INPUT when there is none (enroll first), BAD_LOGIN on a wrong passphrase. */
+int profile_open(const struct sis *sis, struct profile **ret_profile, struct why *why);
+void profile_free(struct profile *profile);
+void profile_freep(struct profile **profile);
+#define CLEANUP_PROFILE __attribute__((cleanup(profile_freep)))
+
+/* The directory that holds all profiles (made if need be, 0700), and the name of the one that the options ask for (a valid name or BAD_NAME). */
+int profile_open_home(const struct sis *sis, int *ret_dir_fd, char **ret_path, struct why *why);
+int profile_name(const struct sis *sis, const char **ret_name, struct why *why);
+/* Writes every file of a profile into the open directory; dir_fd of the profile is ignored. */
+int profile_write(const struct profile *profile, int dir_fd, const char *passphrase);
+/* Replaces certificate and key (after a renewal): key first under a temporary name, so that both always fit after a crash. */
+int profile_replace_certificate(struct profile *profile, const struct signing_key *key, struct span certificate, struct why *why);
+
+/* The TLS ticket: empty when there is none. Losing or failing to write it costs one full handshake, so errors are not told. */
+struct secret *profile_load_ticket(const struct profile *profile, int64_t *ret_age_s);
+void profile_save_ticket(const struct profile *profile, const struct secret *ticket);
+
+/* flock(2) on a file of the profile, across processes: held until the descriptor is closed. */
+int profile_lock(const struct profile *profile, const char *name, int *ret_fd);
+/* "host:port" or "[::1]:port" apart; false when it is neither. */
+bool address_parse(const char *text, char ret_host[HOST_MAX_TEXT + 1], char ret_port[6]);

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * One connection of a profile. */
+#include "sis/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONNECT_TIMEOUT_MS 15000
+#define STALL_TIMEOUT_MS 60000
+#define PROBLEM_MAX_BYTES 65536u
+#define PROBLEM_PREFIX "urn:sis:error:"
+/* A ticket is used many times; a newer one is written this often, well within its life. */
+#define TICKET_REFRESH_S 3600
+
+struct session {
+	const struct profile *profile;
+	struct http_client *client;
+	struct secret *ticket;
+	int64_t ticket_age_s;
+};
+
+int session_new(const struct profile *profile, struct session **ret_session)
+{
+	CLEANUP_SESSION struct session *session = xcalloc(1, sizeof(*session));
+	session->profile = profile;
+	session->ticket = profile_load_ticket(profile, &session->ticket_age_s);
+	struct http_client_config config = {
+		.host = profile->host, .port = profile->port,
+		.tls = {
+			.ca = { profile->ca.data, profile->ca.size },
+			.server_name = profile->host,
+			.certificate = { profile->certificate.data, profile->certificate.size },
+			.key = &profile->key,
+		},
+		.connect_timeout_ms = CONNECT_TIMEOUT_MS, .stall_timeout_ms = STALL_TIMEOUT_MS,
+		.cancelled = &sis_cancelled,
+	};
+	if (session->ticket != NULL)
+		config.tls.resume = (struct span){ secret_peek(session->ticket), secret_size(session->ticket) };
+	int r = http_client_new(&config, &session->client);
+	if (r < 0)
+		return r;
+	*ret_session = session;
+	session = NULL;
+	return 0;
+}
+
+static void session_save_ticket(struct session *session)
+{
+	struct tls_session *tls = session->client != NULL ? http_client_tls(session->client) : NULL;
+	SECRET_HEAP struct secret *ticket = NULL;
+	if (tls == NULL || (tls_is_resumed(tls) && session->ticket_age_s < TICKET_REFRESH_S))
+		return;
+	if (tls_session_save(tls, &ticket) == 0)
+		profile_save_ticket(session->profile, ticket);
+}
+
+void session_free(struct session *session)
+{
+	if (session == NULL)
+		return;
+	session_save_ticket(session);
+	http_client_free(session->client);
+	secret_free(session->ticket);
+	free(session);
+}
+
+void session_freep(struct session **session)
+{
+	session_free(*session);
+}
+
+const struct profile *session_profile(const struct session *session)
+{
+	return session->profile;
+}
+
+int session_transport_error(const struct http_client *client, int error, struct why *why)
+{
+	const char *words = http_client_error_words(client);
+	if (error == -SIS_ERR_UNTRUSTED)
+		return why_set(why, error, "the server cannot be trusted: %s; nothing was sent. If its authority was really replaced, enroll anew", words);
+	if (error == -SIS_ERR_INTERRUPTED || *words == '\0')
+		return error;
+	return why_set(why, error, "%s", words);
+}
+
+/* "no-item" -> NO_ITEM */
+static int error_from_problem(const char *type)
+{
+	if (strncmp(type, PROBLEM_PREFIX, strlen(PROBLEM_PREFIX)) != 0)
+		return 0;
+	char name[32];
+	snprintf(name, sizeof(name), "%s", type + strlen(PROBLEM_PREFIX));
+	for (char *c = name; *c != '\0'; c++)
+		*c = *c == '-' ? '_' : *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+	for (int error = 1; error < SIS_ERR_END; error++) {
+		if (strcmp(error_name(error), name) == 0)
+			return -error;
+	}
+	return 0;
+}
+
+static const struct { unsigned status; enum sis_error error; } statuses[] = {
+	{ 401, SIS_ERR_BAD_LOGIN }, { 403, SIS_ERR_NOT_ALLOWED }, { 404, SIS_ERR_NO_ITEM }, { 408, SIS_ERR_TIMEOUT }, { 409, SIS_ERR_CONFLICT },
+	{ 413, SIS_ERR_TOO_LARGE }, { 422, SIS_ERR_BAD_FORMAT }, { 429, SIS_ERR_TOO_MANY }, { 503, SIS_ERR_BUSY }, { 507, SIS_ERR_NO_SPACE },
+};
+
+static int error_from_status(unsigned status)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
+		if (statuses[i].status == status)
+			return -(int)statuses[i].error;
+	}
+	return status >= 500 ? -SIS_ERR_UNAVAILABLE : -SIS_ERR_PROTOCOL;
+}
+
+int session_reply_error(const struct http_reply *reply, struct span body, struct why *why)
+{
+	if (reply->status >= 200 && reply->status < 300)
+		return 0;
+	if (reply->status < 400)
+		return why_set(why, -SIS_ERR_PROTOCOL, "the server answered with status %u, which makes no sense here", reply->status);
+	CLEANUP_JSON json_t *json = NULL;
+	int error = 0;
+	const char *detail = NULL;
+	if (strncmp(reply->content_type, "application/problem+json", 24) == 0 && json_parse(body, PROBLEM_MAX_BYTES, &json) == 0) {
+		const char *type = json_member_string(json, "type");
+		error = type != NULL ? error_from_problem(type) : 0;
+		detail = json_member_string(json, "detail");
+	}
+	if (error == 0)
+		error = error_from_status(reply->status);
+	if (detail != NULL && *detail != '\0')
+		return why_set(why, error, "the server refused: %.300s", detail);
+	return why_set(why, error, "the server refused: %s (status %u)", error_text(error), reply->status);
+}
+
+/* Bodies of errors are collected whoever reads the good ones. */
+struct split {
+	const struct http_call *call;
+	struct blob problem;
+};
+
+static int split_data(const struct http_reply *reply, const uint8_t *data, size_t size, void *arg)
+{
+	struct split *split = arg;
+	if (reply->status >= 200 && reply->status < 300)
+		return split->call->data_fn(reply, data, size, split->call->arg);
+	if (size > PROBLEM_MAX_BYTES - split->problem.size)
+		return -SIS_ERR_TOO_LARGE;
+	uint8_t *grown = realloc(split->problem.data, split->problem.size + size);
+	if (grown == NULL)
+		return -SIS_ERR_NO_MEMORY;
+	memcpy(grown + split->problem.size, data, size);
+	split->problem.data = grown;
+	split->problem.size += size;
+	return 0;
+}
+
+static int split_body(const uint8_t **ret_data, size_t *ret_size, void *arg)
+{
+	struct split *split = arg;
+	return split->call->body_fn(ret_data, ret_size, split->call->arg);
+}
+
+static void split_interim(const struct http_reply *reply, void *arg)
+{
+	struct split *split = arg;
+	split->call->interim_fn(reply, split->call->arg);
+}
+
+int session_call(struct session *session, const struct http_call *call, struct http_reply *ret_reply, struct blob *ret_body, struct why *why)
+{
+	struct split split = { .call = call };
+	struct http_call inner = *call;
+	CLEANUP_BLOB struct blob body = { 0 };
+	if (call->data_fn != NULL) {
+		inner.data_fn = split_data;
+		inner.body_fn = call->body_fn != NULL ? split_body : NULL;
+		inner.interim_fn = call->interim_fn != NULL ? split_interim : NULL;
+		inner.arg = &split;
+	}
+	int r = http_client_call(session->client, &inner, ret_reply, &body);
+	if (r < 0 && why != NULL && why->text[0] == '\0')
+		session_transport_error(session->client, r, why);
+	if (r == 0)
+		r = session_reply_error(ret_reply, call->data_fn != NULL ? (struct span){ split.problem.data, split.problem.size }
+		                                                         : (struct span){ body.data, body.size }, why);
+	blob_free(&split.problem);
+	if (r == 0 && ret_body != NULL) {
+		*ret_body = body;
+		body = (struct blob){ 0 };
+	}
+	return r;
+}
+
+int session_get(struct session *session, const char *target, size_t max, struct blob *ret_body, struct why *why)
+{
+	struct http_call call = { .method = "GET", .target = target, .max_collect = max };
+	struct http_reply reply;
+	return session_call(session, &call, &reply, ret_body, why);
+}
+
+int session_get_json(struct session *session, const char *target, size_t max, json_t **ret_json, struct why *why)
+{
+	CLEANUP_BLOB struct blob body = { 0 };
+	int r = session_get(session, target, max, &body, why);
+	if (r < 0)
+		return r;
+	r = json_parse((struct span){ body.data, body.size }, max, ret_json);
+	return r < 0 ? why_set(why, -SIS_ERR_PROTOCOL, "the server sent JSON that cannot be read") : 0;
+}

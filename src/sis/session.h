@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * One connection of a profile, and replies turned into our errors. Not shared between threads: each thread opens its own. */
+#pragma once
+
+#include "base/json.h"
+#include "http/client.h"
+#include "sis/profile.h"
+
+struct session;
+
+/* Connects at the first call. */
+int session_new(const struct profile *profile, struct session **ret_session);
+void session_free(struct session *session);             /* saves the ticket when it is worth it */
+void session_freep(struct session **session);
+#define CLEANUP_SESSION __attribute__((cleanup(session_freep)))
+const struct profile *session_profile(const struct session *session);
+
+/* A call whose reply of status 400 and more becomes an error with the server's own words (RFC 9457) in why. data_fn sees 2xx bodies only. ret_body
+ * may be NULL. */
+int session_call(struct session *session, const struct http_call *call, struct http_reply *ret_reply, struct blob *ret_body, struct why *why);
+int session_get(struct session *session, const char *target, size_t max, struct blob *ret_body, struct why *why);
+int session_get_json(struct session *session, const char *target, size_t max, json_t **ret_json, struct why *why);
+/* The error that a reply stands for: 0 below 400. body: what came with it. For replies to calls made without a session. */
+int session_reply_error(const struct http_reply *reply, struct span body, struct why *why);
+/* Why the transport failed, in one clause. */
+int session_transport_error(const struct http_client *client, int error, struct why *why);

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Asking a person for a secret. */
+#pragma once
+
+#include "sis/sis.h"
+
+/* Asks on the controlling terminal without echo. ret_text is malloc'd: wipe it. NO_INPUT without a terminal, INTERRUPTED on ^C, USAGE when empty. */
+int terminal_ask_secret(const char *prompt, char **ret_text, struct why *why);
