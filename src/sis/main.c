@@ -13,8 +13,6 @@
 #define COMMAND_ROW(name) &command_##name,
 static const struct command *const commands[] = { COMMANDS(COMMAND_ROW) };
 
-atomic_bool sis_cancelled;
-
 static void on_signal(int signal_number)
 {
 	(void)signal_number;

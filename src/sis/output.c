@@ -44,22 +44,6 @@ static const char *hint_for(int error)
 	return NULL;
 }
 
-int why_set(struct why *why, int error, const char *format, ...)
-{
-	if (why == NULL)
-		return error;
-	va_list args;
-	va_start(args, format);
-	vsnprintf(why->text, sizeof(why->text), format, args);
-	va_end(args);
-	return error;
-}
-
-const char *why_text(const struct why *why, int error)
-{
-	return why != NULL && why->text[0] != '\0' ? why->text : error_text(error);
-}
-
 static void harmless(const char *text, char *ret_text, size_t capacity)
 {
 	text_for_terminal(span_from_string(text), ret_text, capacity);

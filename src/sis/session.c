@@ -21,7 +21,7 @@ struct session {
 	int64_t ticket_age_s;
 };
 
-int session_new(const struct profile *profile, struct session **ret_session)
+int session_open(const struct profile *profile, struct session **ret_session)
 {
 	CLEANUP_SESSION struct session *session = xcalloc(1, sizeof(*session));
 	session->profile = profile;

@@ -10,7 +10,7 @@
 struct session;
 
 /* Connects at the first call. */
-int session_new(const struct profile *profile, struct session **ret_session);
+int session_open(const struct profile *profile, struct session **ret_session);
 void session_free(struct session *session);             /* saves the ticket when it is worth it */
 void session_freep(struct session **session);
 #define CLEANUP_SESSION __attribute__((cleanup(session_freep)))

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Accepting an item. */
+#include "sis/item.h"
+
+#include "sis/output.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ITEM_JSON_MAX (8u << 20)
+#define CRL_MAX_BYTES (16u << 20)
+#define CERTIFICATES_MAX 1024u
+/* Clocks of honest devices differ. */
+#define CLOCK_SKEW_S 600
+#define REASON_KEY_COMPROMISE 1         /* RFC 5280 §5.3.1 */
+#define REASON_CA_COMPROMISE 2
+
+int acceptor_open(const struct sis *sis, struct session *session, struct pins *pins, struct acceptor *ret_acceptor, struct why *why)
+{
+	struct acceptor acceptor = { .sis = sis, .profile = session_profile(session), .pins = pins, .now = time_now() };
+	int r = session_get(session, "/crl", CRL_MAX_BYTES, &acceptor.crl, why);
+	if (r < 0)
+		return r;
+	*ret_acceptor = acceptor;
+	return 0;
+}
+
+void acceptor_close(struct acceptor *acceptor)
+{
+	blob_free(&acceptor->crl);
+}
+
+void item_wipe(struct item *item)
+{
+	free(item->texts);
+	blob_free(&item->sealed_manifest);
+	secret_wipe(item, sizeof(*item));
+}
+
+static int find_certificate(const json_t *certificates, const uint8_t fingerprint[DIGEST_BYTES], struct blob *ret_der, const json_t **ret_entry)
+{
+	size_t i;
+	json_t *entry;
+	if (!json_is_array(certificates) || json_array_size(certificates) > CERTIFICATES_MAX)
+		return -SIS_ERR_PROTOCOL;
+	json_array_foreach((json_t *)(uintptr_t)certificates, i, entry) {
+		const char *pem = json_member_string(entry, "certificate");
+		CLEANUP_BLOB struct blob der = { 0 };
+		uint8_t found[FINGERPRINT_BYTES];
+		if (pem == NULL || certificate_from_pem(span_from_string(pem), &der) < 0)
+			continue;
+		certificate_fingerprint((struct span){ der.data, der.size }, found);
+		if (memcmp(found, fingerprint, sizeof(found)) != 0)
+			continue;
+		*ret_der = der;
+		der = (struct blob){ 0 };
+		*ret_entry = entry;
+		return 0;
+	}
+	return -SIS_ERR_UNTRUSTED;
+}
+
+/* A device that was revoked later made good items before, unless its key had fallen into other hands: then no time that it claims counts. */
+static int judge_revocation(const char *user, int64_t revoked, unsigned reason, int64_t made, int64_t received, int64_t *ret_revoked, struct why *why)
+{
+	if (reason == REASON_KEY_COMPROMISE || reason == REASON_CA_COMPROMISE)
+		return why_set(why, -SIS_ERR_REVOKED, "the device of %s that made it was revoked because its key was compromised; ask %s to share it again", user,
+		               user);
+	if (made >= revoked || received >= revoked)
+		return why_set(why, -SIS_ERR_REVOKED, "the device of %s that made it had been revoked before", user);
+	*ret_revoked = revoked;
+	return 0;
+}
+
+static int check_revocation(const struct acceptor *acceptor, const json_t *entry, const struct certificate *facts, int64_t made, int64_t received,
+                            int64_t *ret_revoked, struct why *why)
+{
+	const json_t *told = json_object_get(entry, "revoked");
+	int64_t revoked = 0;
+	uint64_t told_reason = 0;
+	uint8_t reason = 0;
+	if (told != NULL && !json_is_null(told)) {
+		if (!json_is_string(told) || time_decode(span_from_string(json_string_value(told)), &revoked) < 0)
+			return why_set(why, -SIS_ERR_PROTOCOL, "the server's word on a revocation is malformed");
+		json_member_u64(entry, "reason", &told_reason);
+		int r = judge_revocation(facts->user, revoked, (unsigned)told_reason, made, received, ret_revoked, why);
+		if (r < 0)
+			return r;
+	}
+	if (acceptor->crl.size == 0)
+		return 0;
+	int r = crl_lookup((struct span){ acceptor->crl.data, acceptor->crl.size }, (struct span){ acceptor->profile->ca.data, acceptor->profile->ca.size },
+	                   (struct span){ facts->serial, facts->serial_size }, acceptor->now, &revoked, &reason);
+	if (r < 0)
+		return why_set(why, r, "the server's revocation list does not hold: %s; tell the administrator", error_text(r));
+	return r == 1 ? judge_revocation(facts->user, revoked, reason, made, received, ret_revoked, why) : 0;
+}
+
+int item_check_signer(const struct acceptor *acceptor, const json_t *certificates, const uint8_t fingerprint[DIGEST_BYTES], const char *user, int64_t time,
+                      int64_t received, struct certificate *ret_facts, enum pin_state *ret_pin_state, int64_t *ret_revoked, struct why *why)
+{
+	CLEANUP_BLOB struct blob der = { 0 };
+	const json_t *entry = NULL;
+	struct certificate facts;
+	if (find_certificate(certificates, fingerprint, &der, &entry) < 0)
+		return why_set(why, -SIS_ERR_UNTRUSTED, "the certificate of the device of %s that signed it is missing", user);
+	struct span span = { der.data, der.size };
+	int r = certificate_verify(span, (struct span){ acceptor->profile->ca.data, acceptor->profile->ca.size }, time);
+	if (r == 0)
+		r = certificate_parse(span, &facts);
+	if (r < 0)
+		return why_set(why, r, "the certificate of %s that signed it does not hold: %s", user, error_text(r));
+	if (strcmp(facts.user, user) != 0)
+		return why_set(why, -SIS_ERR_MISMATCH, "it says that it is by %s, but somebody else's certificate signed it", user);
+	if (time > acceptor->now + CLOCK_SKEW_S)
+		return why_set(why, -SIS_ERR_MISMATCH, "it says that it was made in the future; check this device's clock");
+	r = check_revocation(acceptor, entry, &facts, time, received, ret_revoked, why);
+	if (r == 0)
+		r = pins_check(acceptor->pins, user, facts.device, &facts.public_key, ret_pin_state, why);
+	if (r == 0)
+		*ret_facts = facts;
+	return r;
+}
+
+static struct item_signer signer_from(const struct certificate *facts)
+{
+	struct item_signer signer = { .user = facts->user, .key = facts->public_key };
+	memcpy(signer.fingerprint, facts->fingerprint, sizeof(signer.fingerprint));
+	return signer;
+}
+
+/* The grant for this very device among those that we were given. */
+static const char *find_grant(const struct profile *profile, const json_t *grants)
+{
+	size_t i;
+	json_t *text;
+	json_array_foreach((json_t *)(uintptr_t)grants, i, text) {
+		struct grant grant;
+		if (json_is_string(text) && grant_parse(span_from_string(json_string_value(text)), &grant, NULL) == 0 &&
+		    strcmp(grant.recipient, profile->user) == 0 && strcmp(grant.device, profile->device) == 0)
+			return json_string_value(text);
+	}
+	return NULL;
+}
+
+static int read_envelope(const json_t *json, const char *id, struct item *item, struct why *why)
+{
+	const char *told = json_member_string(json, "item"), *received = json_member_string(json, "received");
+	uint8_t raw[ITEM_ID_BYTES];
+	if (told == NULL || item_id_decode(span_from_string(told), raw) < 0 || received == NULL ||
+	    time_decode(span_from_string(received), &item->received) < 0 || json_member_u64(json, "sequence", &item->sequence) < 0)
+		return why_set(why, -SIS_ERR_PROTOCOL, "the server's description of the item is malformed");
+	if (id != NULL && strcmp(id, told) != 0)
+		return why_set(why, -SIS_ERR_PROTOCOL, "the server gave another item than was asked for");
+	strcpy(item->id, told);
+	return 0;
+}
+
+static int read_texts(const struct acceptor *acceptor, const json_t *json, struct item *item, struct why *why)
+{
+	const char *statement = json_member_string(json, "statement"), *grant = find_grant(acceptor->profile, json_object_get(json, "grants"));
+	if (statement == NULL)
+		return why_set(why, -SIS_ERR_PROTOCOL, "the server's description of the item has no statement");
+	if (grant == NULL)
+		return why_set(why, -SIS_ERR_BAD_GRANT, "it was not shared with this device (\"%s\"), which may be newer than the item; ask the sender",
+		               acceptor->profile->device);
+	size_t statement_size = strlen(statement), grant_size = strlen(grant);
+	item->texts = xcalloc(1, statement_size + grant_size + 1);
+	memcpy(item->texts, statement, statement_size);
+	memcpy(item->texts + statement_size, grant, grant_size);
+	item->statement_text = (struct span){ (uint8_t *)item->texts, statement_size };
+	item->grant_text = (struct span){ (uint8_t *)item->texts + statement_size, grant_size };
+	return 0;
+}
+
+static int check_item(const struct acceptor *acceptor, const json_t *json, struct item *item, struct why *why)
+{
+	CLEANUP_FREE struct statement *statement = xcalloc(1, sizeof(*statement));
+	const json_t *certificates = json_object_get(json, "certificates");
+	struct certificate owner, granter;
+	struct grant grant;
+	enum pin_state granter_pin;
+	int64_t granter_revoked = 0;
+	const char *words = NULL;
+	int r = statement_parse(item->statement_text, statement, &words);
+	if (r == 0)
+		r = grant_parse(item->grant_text, &grant, &words);
+	if (r < 0)
+		return why_set(why, r, "%s", words != NULL ? words : error_text(r));
+	r = item_check_signer(acceptor, certificates, statement->device, statement->owner, statement->time, item->received, &owner, &item->pin_state,
+	                      &item->revoked, why);
+	/* A grant may be younger than the item: when it was received is not told, so its own time stands for that. */
+	if (r == 0)
+		r = item_check_signer(acceptor, certificates, grant.granter_device, grant.granter, grant.time, grant.time, &granter, &granter_pin,
+		                      &granter_revoked, why);
+	if (r < 0)
+		return r;
+	struct item_signer owner_signer = signer_from(&owner), granter_signer = signer_from(&granter);
+	struct item_check check = {
+		.statement_text = item->statement_text, .grant_text = item->grant_text, .owner = &owner_signer, .granter = &granter_signer,
+		.user = acceptor->profile->user, .device = acceptor->profile->device, .private_key = &acceptor->profile->encryption_key,
+		.now = acceptor->now,
+	};
+	r = item_check(&check, &item->opened, &words);
+	if (r < 0)
+		return why_set(why, r, "%s", words != NULL ? words : error_text(r));
+	strcpy(item->owner_device, owner.device);
+	pin_format(&owner.public_key, item->owner_pin);
+	return 0;
+}
+
+int item_accept_manifest(struct item *item, struct blob *sealed, struct why *why)
+{
+	const struct part_digest *digest = &item->opened.statement.part[SEAL_MANIFEST];
+	uint64_t size;
+	const char *words = NULL;
+	int r = sealed->size == digest->size ? seal_plain_size(sealed->size, &size) : -SIS_ERR_BAD_ROOT;
+	if (r == 0 && size > MANIFEST_MAX_BYTES)
+		r = -SIS_ERR_TOO_LARGE;
+	if (r < 0)
+		return why_set(why, r, "its description is not the one that was signed");
+	CLEANUP_FREE uint8_t *plain = xcalloc(1, (size_t)size + 1);
+	r = seal_open_part(&item->opened.keys.part[SEAL_MANIFEST], sealed->data, sealed->size, digest->root, plain);
+	if (r == 0)
+		r = manifest_parse((struct span){ plain, (size_t)size }, &item->manifest, &words);
+	if (r == 0)
+		r = item_check_sizes(&item->opened.statement, &item->manifest);
+	secret_wipe(plain, (size_t)size);
+	if (r < 0)
+		return why_set(why, r, "its description does not hold: %s", words != NULL ? words : error_text(r));
+	item->has_manifest = true;
+	blob_free(&item->sealed_manifest);
+	item->sealed_manifest = *sealed;
+	*sealed = (struct blob){ 0 };
+	return 0;
+}
+
+/* The base64 of a listing. */
+static int accept_inline_manifest(struct item *item, const char *base64, struct why *why)
+{
+	size_t size = (size_t)item->opened.statement.part[SEAL_MANIFEST].size;
+	CLEANUP_BLOB struct blob sealed = { NULL, size };
+	if (size > seal_sealed_size(MANIFEST_MAX_BYTES) || strlen(base64) != BASE64_SIZE(size))
+		return why_set(why, -SIS_ERR_BAD_ROOT, "its description is not the one that was signed");
+	sealed.data = xcalloc(1, size + 1);
+	int r = base64_decode(span_from_string(base64), sealed.data, size);
+	return r < 0 ? why_set(why, -SIS_ERR_PROTOCOL, "the server's description of the item is malformed") : item_accept_manifest(item, &sealed, why);
+}
+
+int item_accept(const struct acceptor *acceptor, const json_t *json, const char *id, struct item *ret_item, struct why *why)
+{
+	struct item item = { 0 };
+	uint8_t raw[ITEM_ID_BYTES];
+	const char *manifest = json_member_string(json, "manifest");
+	int r = read_envelope(json, id, &item, why);
+	if (r == 0)
+		r = read_texts(acceptor, json, &item, why);
+	if (r == 0)
+		r = check_item(acceptor, json, &item, why);
+	if (r == 0 && (item_id_decode(span_from_string(item.id), raw) < 0 || memcmp(raw, item.opened.statement.item, sizeof(raw)) != 0))
+		r = why_set(why, -SIS_ERR_MISMATCH, "the server gave the statement of another item");
+	if (r == 0 && manifest != NULL)
+		r = accept_inline_manifest(&item, manifest, why);
+	if (r == 0)
+		*ret_item = item;
+	else
+		item_wipe(&item);
+	return r;
+}
+
+static int fetch_manifest(struct session *session, struct item *item, struct why *why)
+{
+	CLEANUP_BLOB struct blob sealed = { 0 };
+	char target[64];
+	snprintf(target, sizeof(target), "/v1/items/%s/manifest", item->id);
+	int r = session_get(session, target, (size_t)seal_sealed_size(MANIFEST_MAX_BYTES), &sealed, why);
+	return r == 0 ? item_accept_manifest(item, &sealed, why) : r;
+}
+
+int item_fetch(const struct acceptor *acceptor, struct session *session, const char *id, struct item *ret_item, struct why *why)
+{
+	CLEANUP_JSON json_t *json = NULL;
+	struct item item;
+	char target[64];
+	snprintf(target, sizeof(target), "/v1/items/%s?include=manifest", id);
+	int r = session_get_json(session, target, ITEM_JSON_MAX, &json, why);
+	if (r == 0)
+		r = item_accept(acceptor, json, id, &item, why);
+	if (r < 0)
+		return r;
+	if (!item.has_manifest)
+		r = fetch_manifest(session, &item, why);
+	if (r == 0)
+		*ret_item = item;
+	else
+		item_wipe(&item);
+	return r;
+}
+
+static int match_page(const json_t *items, const char *prefix, char ret_id[ITEM_ID_TEXT + 1], unsigned *n_found)
+{
+	size_t i;
+	json_t *entry;
+	uint8_t raw[ITEM_ID_BYTES];
+	json_array_foreach((json_t *)(uintptr_t)items, i, entry) {
+		const char *id = json_member_string(entry, "item");
+		if (id == NULL || item_id_decode(span_from_string(id), raw) < 0)
+			return -SIS_ERR_PROTOCOL;
+		if (strncmp(id, prefix, strlen(prefix)) == 0 && ++*n_found == 1)
+			strcpy(ret_id, id);
+	}
+	return 0;
+}
+
+int item_resolve(struct session *session, const char *prefix, char ret_id[ITEM_ID_TEXT + 1], struct why *why)
+{
+	char id[ITEM_ID_TEXT + 1] = "";
+	unsigned n_found = 0;
+	uint64_t after = 0, next = 1;
+	if (!item_id_is_prefix(prefix))
+		return why_set(why, -SIS_ERR_USAGE, "is not an item id: 1 to 26 of a-z 2-7, as \"sis list\" shows them");
+	if (strlen(prefix) == ITEM_ID_TEXT) {
+		strcpy(ret_id, prefix);
+		return 0;
+	}
+	while (next > after && n_found < 2) {
+		CLEANUP_JSON json_t *json = NULL;
+		char target[96];
+		after = next == 1 ? 0 : next;
+		snprintf(target, sizeof(target), "/v1/items?after=%llu&limit=200&order=oldest", (unsigned long long)after);
+		int r = session_get_json(session, target, 64u << 20, &json, why);
+		if (r == 0 && match_page(json_object_get(json, "items"), prefix, id, &n_found) < 0)
+			r = why_set(why, -SIS_ERR_PROTOCOL, "the server's list is malformed");
+		if (r < 0)
+			return r;
+		if (json_member_u64(json, "next", &next) < 0)
+			break;
+	}
+	if (n_found != 1)
+		return n_found == 0 ? why_set(why, -SIS_ERR_NO_ITEM, "no item that you may see starts so; see \"sis list --all\"")
+		                    : why_set(why, -SIS_ERR_USAGE, "several items start so; give more of the id");
+	strcpy(ret_id, id);
+	return 0;
+}

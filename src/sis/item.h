@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Accepting an item that a server or a file gives us: certificates up to the pinned authority, revocation by what the server says and by the list that
+ * the authority signed, pins, and then everything that format/reader.h decides. Both the server and the sender may be hostile. */
+#pragma once
+
+#include "format/reader.h"
+#include "sis/pins.h"
+#include "sis/session.h"
+
+struct acceptor {                       /* borrowed but for the list */
+	const struct sis *sis;
+	const struct profile *profile;
+	struct pins *pins;
+	struct blob crl;                        /* empty: not to be had */
+	int64_t now;
+};
+/* Fetches the revocation list. */
+int acceptor_open(const struct sis *sis, struct session *session, struct pins *pins, struct acceptor *ret_acceptor, struct why *why);
+void acceptor_close(struct acceptor *acceptor);
+
+struct item {                           /* wipe with item_wipe */
+	char id[ITEM_ID_TEXT + 1];
+	uint64_t sequence;
+	int64_t received;
+	struct span statement_text, grant_text; /* into texts */
+	char *texts;
+	struct item_opened opened;
+	char owner_device[NAME_MAX_TEXT + 1];
+	char owner_pin[PIN_TEXT];
+	enum pin_state pin_state;
+	int64_t revoked;                        /* when the device that made it was revoked, after it was made; 0: it is not */
+	struct blob sealed_manifest;
+	bool has_manifest;
+	struct manifest manifest;
+};
+void item_wipe(struct item *item);
+
+/* Everything but the parts; with the manifest when the JSON has it. NULL id: any. */
+int item_accept(const struct acceptor *acceptor, const json_t *json, const char *id, struct item *ret_item, struct why *why);
+/* Opens the sealed manifest and checks it against the statement. */
+int item_accept_manifest(struct item *item, struct blob *sealed, struct why *why);
+/* Fetches and accepts one item with its manifest. */
+int item_fetch(const struct acceptor *acceptor, struct session *session, const char *id, struct item *ret_item, struct why *why);
+/* Ids may be shortened: finds the one that starts so among what we may see. NO_ITEM, USAGE when several do. */
+int item_resolve(struct session *session, const char *prefix, char ret_id[ITEM_ID_TEXT + 1], struct why *why);
+/* A certificate that signed something at a time: all that can be checked of it. certificates is the JSON array of an ITEM. */
+int item_check_signer(const struct acceptor *acceptor, const json_t *certificates, const uint8_t fingerprint[DIGEST_BYTES], const char *user, int64_t time,
+                      int64_t received, struct certificate *ret_facts, enum pin_state *ret_pin_state, int64_t *ret_revoked, struct why *why);

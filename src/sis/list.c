@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * sis list: what was shared with us and by us, each item checked before a word of it is shown. */
+#include "sis/command.h"
+#include "sis/item.h"
+#include "sis/output.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE_ITEMS 100u
+#define RECENT_ITEMS 50u
+#define PAGE_MAX_BYTES (64u << 20)
+
+struct list_options { bool all, newest; };
+
+static const struct option_row rows[] = {
+	{ "all", 'a', NULL, "everything, not only the latest 50", OPTION_FLAG, offsetof(struct list_options, all) },
+	{ "newest", 'n', NULL, "newest first", OPTION_FLAG, offsetof(struct list_options, newest) },
+};
+
+static json_t *audience_json(const struct statement *statement)
+{
+	json_t *array = json_array();
+	for (unsigned i = 0; i < statement->n_audience; i++)
+		json_array_append_new(array, json_string(statement->audience[i]));
+	return array;
+}
+
+static void show_json(const struct item *item)
+{
+	char made[TIME_TEXT + 1] = "", received[TIME_TEXT + 1] = "";
+	const struct statement *statement = &item->opened.statement;
+	time_encode(statement->time, made);
+	time_encode(item->received, received);
+	output_json(json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:o, s:b}", "item", item->id, "sequence",
+	                      (json_int_t)item->sequence, "owner", statement->owner, "device", item->owner_device, "time", made, "received", received,
+	                      "kind", item_kind_name(statement->kind), "name", item->manifest.name, "media_type", item->manifest.media_type, "size",
+	                      (json_int_t)item->manifest.size, "width", (json_int_t)item->manifest.width, "height", (json_int_t)item->manifest.height,
+	                      "caption", item->manifest.caption, "to", audience_json(statement), "verified", 1));
+}
+
+static void show_line(const struct item *item)
+{
+	char when[32], name[200], caption[120], size[32];
+	output_time(item->opened.statement.time, when, sizeof(when));
+	text_for_terminal(span_from_string(item->manifest.name), name, sizeof(name));
+	text_for_terminal(span_from_string(item->manifest.caption), caption, sizeof(caption));
+	size_format(item->manifest.size, size, sizeof(size));
+	output_line("%.8s  %-12s %s  %-7s %10s  ok %s %s%s%s%s", item->id, item->opened.statement.owner, when, item_kind_name(item->opened.statement.kind),
+	            size, item->revoked != 0 ? "(device revoked since)" : "", *name != '\0' ? name : "-", *caption != '\0' ? "  \"" : "", caption,
+	            *caption != '\0' ? "\"" : "");
+}
+
+/* An item that does not hold is named by what the server says of it, and shown as bad: nothing that its sender wrote is repeated. */
+static void show_bad(const struct sis *sis, const json_t *json, int error, const struct why *why)
+{
+	char id[ITEM_ID_TEXT + 1], owner[64], words[400];
+	uint8_t raw[ITEM_ID_BYTES];
+	const char *told = json_member_string(json, "item"), *told_owner = json_member_string(json, "owner");
+	snprintf(id, sizeof(id), "%s", told != NULL && item_id_decode(span_from_string(told), raw) == 0 ? told : "?");
+	text_for_terminal(span_from_string(told_owner), owner, sizeof(owner));
+	text_for_terminal(span_from_string(why_text(why, error)), words, sizeof(words));
+	if (sis->json)
+		output_json(json_pack("{s:s, s:s, s:b, s:s, s:s}", "item", id, "owner", owner, "verified", 0, "error", error_name(error), "detail", words));
+	else
+		output_line("%.8s  %-12s BAD: %s", id, owner, words);
+}
+
+static void show(const struct acceptor *acceptor, const json_t *json)
+{
+	struct why why = { "" };
+	struct item item;
+	int r = item_accept(acceptor, json, NULL, &item, &why);
+	if (r < 0) {
+		show_bad(acceptor->sis, json, r, &why);
+		return;
+	}
+	if (acceptor->sis->json)
+		show_json(&item);
+	else
+		show_line(&item);
+	item_wipe(&item);
+}
+
+static void show_page(const struct acceptor *acceptor, const json_t *items, bool backwards)
+{
+	size_t n = json_array_size(items);
+	for (size_t i = 0; i < n && !atomic_load(&sis_cancelled); i++)
+		show(acceptor, json_array_get(items, backwards ? n - 1 - i : i));
+}
+
+static int list_page(struct session *session, uint64_t after, unsigned limit, bool newest, json_t **ret_json, struct why *why)
+{
+	char target[128], from[48] = "";
+	if (after != 0)
+		snprintf(from, sizeof(from), "after=%llu&", (unsigned long long)after);
+	snprintf(target, sizeof(target), "/v1/items?%slimit=%u&order=%s&include=manifest", from, limit, newest ? "newest" : "oldest");
+	int r = session_get_json(session, target, PAGE_MAX_BYTES, ret_json, why);
+	if (r == 0 && !json_is_array(json_object_get(*ret_json, "items")))
+		r = why_set(why, -SIS_ERR_PROTOCOL, "the server's list is malformed");
+	return r;
+}
+
+static int list_all(const struct acceptor *acceptor, struct session *session, bool newest, struct why *why)
+{
+	uint64_t after = 0, next;
+	for (;;) {
+		CLEANUP_JSON json_t *json = NULL;
+		int r = list_page(session, after, PAGE_ITEMS, newest, &json, why);
+		if (r < 0)
+			return r;
+		show_page(acceptor, json_object_get(json, "items"), false);
+		if (atomic_load(&sis_cancelled))
+			return -SIS_ERR_INTERRUPTED;
+		if (json_member_u64(json, "next", &next) < 0)
+			return 0;
+		/* A server that goes round in circles must not keep us for ever. */
+		if (after != 0 && (newest ? next >= after : next <= after))
+			return why_set(why, -SIS_ERR_PROTOCOL, "the server's list has no end");
+		after = next;
+	}
+}
+
+static int list(const struct sis *sis, const struct list_options *options, struct session *session, struct pins *pins, struct why *why)
+{
+	struct acceptor acceptor = { 0 };
+	CLEANUP_JSON json_t *json = NULL;
+	int r = acceptor_open(sis, session, pins, &acceptor, why);
+	if (r == 0 && options->all) {
+		r = list_all(&acceptor, session, options->newest, why);
+	} else if (r == 0) {
+		r = list_page(session, 0, RECENT_ITEMS, true, &json, why);
+		if (r == 0)
+			show_page(&acceptor, json_object_get(json, "items"), !options->newest);
+	}
+	acceptor_close(&acceptor);
+	return r;
+}
+
+static int run(const struct sis *sis, void *options, char **arguments, unsigned n)
+{
+	CLEANUP_PROFILE struct profile *profile = NULL;
+	CLEANUP_PINS struct pins *pins = NULL;
+	CLEANUP_SESSION struct session *session = NULL;
+	struct why why = { "" };
+	(void)arguments;
+	(void)n;
+	int r = profile_open(sis, &profile, &why);
+	if (r == 0)
+		r = pins_open(profile, &pins, &why);
+	if (r == 0)
+		r = session_open(profile, &session);
+	if (r == 0)
+		r = list(sis, options, session, pins, &why);
+	int saved = pins != NULL ? pins_save(pins, &why) : 0;
+	if (r == 0)
+		r = saved;
+	if (r < 0)
+		output_error(sis, NULL, r, &why);
+	return output_status(r < 0, 1, r);
+}
+
+const struct command command_list = {
+	"list", "", "what was shared with you and by you",
+	"Shows the latest 50 items, oldest first: id, sender, time, kind, size, whether everything holds (\"ok\"), name and caption. Ids may be shortened in\n"
+	"other commands as they are here.",
+	rows, ARRAY_SIZE(rows), 0, 0, sizeof(struct list_options), run,
+};

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Small files: sealed in memory, opened again, sent in one request that may be repeated as it is. */
+#include "sis/send.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void sender_wipe(struct sender *sender)
+{
+	if (sender->buffers.data != NULL)
+		secret_wipe(sender->buffers.data, sender->buffers.capacity);
+	free(sender->buffers.data);
+	sender->buffers = (struct send_buffers){ 0 };
+}
+
+static int buffers_need(struct send_buffers *buffers, size_t size)
+{
+	if (size <= buffers->capacity)
+		return 0;
+	uint8_t *data = malloc(size);
+	if (data == NULL)
+		return -SIS_ERR_NO_MEMORY;
+	if (buffers->data != NULL)
+		secret_wipe(buffers->data, buffers->capacity);
+	free(buffers->data);
+	*buffers = (struct send_buffers){ data, size };
+	return 0;
+}
+
+int send_check_answer(const struct http_reply *reply, struct span body, const uint8_t item[ITEM_ID_BYTES], struct why *why)
+{
+	CLEANUP_JSON json_t *json = NULL;
+	char id[ITEM_ID_TEXT + 1];
+	item_id_encode(item, id);
+	const char *answered = reply->status == 201 && json_parse(body, 65536, &json) == 0 ? json_member_string(json, "item") : NULL;
+	if (answered == NULL || strcmp(answered, id) != 0)
+		return why_set(why, -SIS_ERR_PROTOCOL, "the server did not confirm the item; see \"sis list --all\" whether it arrived");
+	return 0;
+}
+
+int send_confirm(struct sender *sender, const struct composed *composed, int error, struct why *why)
+{
+	CLEANUP_JSON json_t *json = NULL;
+	struct bundle_head head;
+	struct why ignored = { "" };
+	char target[64], id[ITEM_ID_TEXT + 1];
+	item_id_encode(composed->id, id);
+	snprintf(target, sizeof(target), "/v1/items/%s", id);
+	if (bundle_head_parse((struct span){ composed->prefix, composed->prefix_size }, &head, NULL) < 0 ||
+	    session_get_json(sender->session, target, 8u << 20, &json, &ignored) < 0)
+		return error;
+	struct span ours = { composed->prefix + head.head_size, (size_t)head.statement_size };
+	const char *theirs = json_member_string(json, "statement");
+	if (theirs == NULL || !span_equals(ours, theirs))
+		return error;
+	why->text[0] = '\0';
+	return 0;
+}
+
+/* Seals the padded plaintext and opens every chunk again before the next. */
+static int seal_object(const struct seal_keys *keys, const uint8_t *plain, size_t size, uint8_t *ret_sealed, struct part_digest *ret_digest)
+{
+	struct seal_cipher *cipher __attribute__((cleanup(seal_cipher_freep))) = NULL;
+	CLEANUP_FREE uint8_t *opened = malloc(SEAL_CHUNK_BYTES);
+	struct merkle merkle;
+	uint64_t n_chunks = seal_n_chunks(size);
+	int r = opened != NULL ? seal_cipher_new(&keys->part[SEAL_OBJECT], &cipher) : -SIS_ERR_NO_MEMORY;
+	merkle_init(&merkle);
+	for (uint64_t i = 0; r == 0 && i < n_chunks; i++) {
+		size_t at = (size_t)i * SEAL_CHUNK_BYTES, chunk = size - at < SEAL_CHUNK_BYTES ? size - at : SEAL_CHUNK_BYTES;
+		uint8_t leaf[DIGEST_BYTES], *sealed = ret_sealed + (size_t)i * SEAL_SEALED_CHUNK_BYTES;
+		bool last = i + 1 == n_chunks;
+		r = seal_chunk(cipher, i, last, plain + at, chunk, sealed);
+		if (r == 0)
+			r = seal_open_chunk(cipher, i, last, sealed, chunk + SEAL_TAG_BYTES, opened);
+		if (r == 0 && memcmp(opened, plain + at, chunk) != 0)
+			r = -SIS_ERR_BAD_SEAL;
+		merkle_hash_leaf(sealed, chunk + SEAL_TAG_BYTES, leaf);
+		merkle_add_leaf(&merkle, leaf);
+	}
+	if (opened != NULL)
+		secret_wipe(opened, SEAL_CHUNK_BYTES);
+	if (r == 0) {
+		ret_digest->size = seal_sealed_size(size);
+		merkle_root(&merkle, ret_digest->root);
+	}
+	return r;
+}
+
+/* Where things lie in the job's buffer: plaintext, room for the prefix, sealed object directly behind the prefix. */
+struct layout {
+	uint8_t *plain, *sealed;
+	size_t padded, prefix_max;
+};
+
+static int layout_make(struct sender *sender, uint64_t size, struct layout *ret_layout)
+{
+	size_t padded = (size_t)seal_padded_size(size);
+	size_t prefix_max = BUNDLE_HEAD_MAX_BYTES + STATEMENT_MAX_BYTES + (size_t)sender->audience->n_devices * GRANT_MAX_BYTES +
+	                    (size_t)seal_sealed_size(MANIFEST_MAX_BYTES);
+	int r = buffers_need(&sender->buffers, padded + prefix_max + (size_t)seal_sealed_size(padded));
+	if (r < 0)
+		return r;
+	*ret_layout = (struct layout){ sender->buffers.data, sender->buffers.data + padded + prefix_max, padded, prefix_max };
+	return 0;
+}
+
+static int post(struct sender *sender, const struct composed *composed, const uint8_t *bundle, size_t size, struct why *why)
+{
+	static const struct http_client_header headers[] = { { "Content-Type", "application/vnd.sis.item" } };
+	struct http_call call = { .method = "POST", .target = "/v1/items", .headers = headers, .n_headers = 1, .body = bundle, .body_size = size };
+	struct http_reply reply;
+	CLEANUP_BLOB struct blob body = { 0 };
+	int r = session_call(sender->session, &call, &reply, &body, why);
+	return r == 0 ? send_check_answer(&reply, (struct span){ body.data, body.size }, composed->id, why) : r;
+}
+
+int send_small(struct sender *sender, const struct source *source, uint8_t ret_item[ITEM_ID_BYTES], struct why *why)
+{
+	struct layout layout;
+	struct part_digest object;
+	struct composed composed = { 0 };
+	int r = layout_make(sender, source->size, &layout);
+	if (r == 0 && fd_pread_all(source->fd, layout.plain, (size_t)source->size, 0) < 0)
+		r = why_set(why, -SIS_ERR_CHANGED, "changed or could not be read to its end; upload it again when nobody writes to it");
+	if (r < 0)
+		return r;
+	memset(layout.plain + source->size, 0, layout.padded - (size_t)source->size);
+	r = compose_begin(&composed);
+	if (r == 0)
+		r = seal_object(&composed.keys, layout.plain, layout.padded, layout.sealed, &object);
+	if (r == -SIS_ERR_BAD_SEAL)
+		r = why_set(why, -SIS_ERR_INTERNAL, "what was sealed did not open to the same bytes: this machine's memory is broken; nothing was shared");
+	if (r == 0)
+		r = compose_finish(sender->profile, sender->audience, source->kind, &source->manifest, &object, &composed, why);
+	if (r == 0 && composed.prefix_size > layout.prefix_max)
+		r = -SIS_ERR_INTERNAL;
+	if (r == 0) {
+		uint8_t *bundle = layout.sealed - composed.prefix_size;
+		memcpy(bundle, composed.prefix, composed.prefix_size);
+		r = post(sender, &composed, bundle, composed.prefix_size + (size_t)object.size, why);
+		if (r == -SIS_ERR_EXISTS || r == -SIS_ERR_CONFLICT)
+			r = send_confirm(sender, &composed, r, why);
+	}
+	if (r == 0)
+		memcpy(ret_item, composed.id, ITEM_ID_BYTES);
+	composed_wipe(&composed);
+	return r;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Sending one file as one item. */
+#pragma once
+
+#include "sis/compose.h"
+#include "sis/source.h"
+
+#define SEND_SMALL_BYTES (4u << 20)
+
+struct send_buffers {                   /* of one job, used again for every file */
+	uint8_t *data;
+	size_t capacity;
+};
+struct sender {                         /* of one job: nothing in it is shared with another thread but what is read only */
+	const struct sis *sis;
+	const struct profile *profile;
+	const struct audience *audience;
+	struct session *session;
+	struct send_buffers buffers;
+	void (*progress)(uint64_t done, uint64_t total, void *arg);     /* bytes; may be NULL */
+	void *progress_arg;
+};
+void sender_wipe(struct sender *sender);
+
+/* One plain POST from memory. */
+int send_small(struct sender *sender, const struct source *source, uint8_t ret_item[ITEM_ID_BYTES], struct why *why);
+/* Two passes, constant memory, resumable; *ret_resumed says that an earlier upload was continued. */
+int send_large(struct sender *sender, const struct source *source, uint8_t ret_item[ITEM_ID_BYTES], bool *ret_resumed, struct why *why);
+/* After EXISTS or CONFLICT (error): is what the server has under our id what we sent, so that only the confirmation was lost? */
+int send_confirm(struct sender *sender, const struct composed *composed, int error, struct why *why);
+/* 201 with our item's id, or PROTOCOL. */
+int send_check_answer(const struct http_reply *reply, struct span body, const uint8_t item[ITEM_ID_BYTES], struct why *why);
