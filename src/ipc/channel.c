@@ -200,7 +200,8 @@ int channel_send(struct channel *channel, enum message_type type, uint64_t id, c
 	int error = channel->first == NULL ? send_packet(channel->fd, parts, 2, fds, n_fds) : -SIS_ERR_AGAIN;
 	if (error != -SIS_ERR_AGAIN || channel->loop == NULL)
 		return error;
-	if (channel->queued_bytes + sizeof(struct outgoing) + sizeof(header) + payload->size > QUEUE_MAX_BYTES || channel->queued_fds + n_fds > QUEUE_MAX_FDS)
+	size_t cost = sizeof(struct outgoing) + sizeof(header) + payload->size;
+	if (channel->queued_bytes + cost > QUEUE_MAX_BYTES || channel->queued_fds + n_fds > QUEUE_MAX_FDS)
 		return doom(channel, -SIS_ERR_BUSY, "the peer does not read what is sent to it");
 	return enqueue(channel, parts, fds, n_fds);
 }

@@ -31,8 +31,8 @@ void channel_free(struct channel *channel);                     /* accepts NULL;
 void channel_break(struct channel *channel, const char *reason);
 uint64_t channel_next_id(struct channel *channel);
 
-/* Queues when the peer is slow (bounded: BUSY beyond 64 MiB or 256 descriptors, and the channel is then broken). Descriptors are duplicated into the packet; the
- * caller keeps its own. */
+/* Queues when the peer is slow (bounded: BUSY beyond 64 MiB or 256 descriptors, and the channel is then broken). Descriptors are duplicated into
+ * the packet; the caller keeps its own. */
 int channel_send(struct channel *channel, enum message_type type, uint64_t id, const struct builder *payload, const int *fds, unsigned n_fds);
 /* Blocking request and answer on a channel without a loop: the answer has the same id and the type wanted; packets that come before it go to
  * on_packet, or break the channel when there is none. TIMEOUT after timeout_ms. The packet's payload borrows a buffer of the channel until the
