@@ -115,6 +115,15 @@ int store_list_certificates(struct store_reader *reader, const char *user_name,
 	return r < 0 ? r : devices_each_certificate(row, fn, arg);
 }
 
+int store_list_device_certificates(struct store_reader *reader, int64_t device_id,
+                                   int (*fn)(const struct store_certificate *certificate, void *arg), void *arg)
+{
+	static const char sql[] = "SELECT " CERTIFICATE_COLUMNS "WHERE c.device_id=? ORDER BY c.certificate_row DESC";
+	DB_STATEMENT sqlite3_stmt *row = NULL;
+	int r = db_bind(reader, &row, sql, "i", device_id);
+	return r < 0 ? r : devices_each_certificate(row, fn, arg);
+}
+
 int store_list_revoked(struct store_reader *reader, int64_t now, int (*fn)(const struct store_certificate *certificate, void *arg), void *arg)
 {
 	static const char sql[] = "SELECT " CERTIFICATE_COLUMNS "WHERE d.state<>0 AND c.not_after>? ORDER BY c.certificate_row";

@@ -87,6 +87,9 @@ int store_set_key_statement(struct store_writer *writer, int64_t device_id, stru
 /* user_name NULL: everybody's. */
 int store_list_certificates(struct store_reader *reader, const char *user_name,
                             int (*fn)(const struct store_certificate *certificate, void *arg), void *arg);
+/* Newest first: a device has more than one after a renewal. */
+int store_list_device_certificates(struct store_reader *reader, int64_t device_id,
+                                   int (*fn)(const struct store_certificate *certificate, void *arg), void *arg);
 /* Revoked certificates that have not expired at now: the entries of a CRL. */
 int store_list_revoked(struct store_reader *reader, int64_t now, int (*fn)(const struct store_certificate *certificate, void *arg), void *arg);
 /* device_id 0: the user, every device and all invites. CONFLICT when it was revoked before. */

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The audit table. What belongs to a deed is written in the deed's transaction; the rest, the other roles' events included, is gathered and goes with
+ * the next batch. A full disk costs audit lines, never service: the journal still has them. */
+#include "ledger/ledger.h"
+
+#include "base/error.h"
+#include "base/util.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AUDIT_DELAY_MS 25
+#define AUDIT_BATCH 256
+#define AUDIT_MAX_WAITING 8192          /* lines; more are lost, and counted */
+
+struct audit_line {
+	struct audit_line *next;
+	int64_t time;
+	char event[32], role[16], user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1], item[ITEM_ID_TEXT + 1], peer[80];
+	char *text;
+};
+struct audit_change { struct change change; struct audit_line *first; };
+
+static struct {
+	struct audit_line *first, **last;
+	unsigned n_waiting, n_running;
+	uint64_t n_lost;
+	struct loop_source *timer;
+	int64_t last_failure;
+} audit = { .last = &audit.first };
+
+static void audit_free_lines(struct audit_line *line)
+{
+	while (line != NULL) {
+		struct audit_line *next = line->next;
+		free(line->text);
+		free(line);
+		line = next;
+	}
+}
+
+static int audit_run(struct store_writer *writer, struct change *change)
+{
+	int r = 0;
+	for (struct audit_line *line = ((struct audit_change *)change)->first; line != NULL && r == 0; line = line->next)
+		r = store_add_audit(writer, &(struct store_audit){ .time = line->time, .event = line->event, .role = line->role, .user = line->user,
+		                                                   .device = line->device, .item = line->item, .peer = line->peer, .text = line->text });
+	return r;
+}
+
+static void audit_done(struct completion *completion)
+{
+	struct audit_change *change = (struct audit_change *)completion;
+	audit.n_running--;
+	if (change->change.result < 0)
+		audit_store_failed(change->change.result, "lines of the audit log are only in the journal");
+	else
+		logs_wake();
+	audit_free_lines(change->first);
+	free(change);
+}
+
+void audit_flush(void)
+{
+	struct audit_change *change = audit.first != NULL ? calloc(1, sizeof(*change)) : NULL;
+	if (change == NULL)
+		return;
+	change->first = audit.first;
+	audit.first = NULL;
+	audit.last = &audit.first;
+	audit.n_waiting = 0;
+	audit.n_running++;
+	change->change.run = audit_run;
+	change->change.completion.done = audit_done;
+	transact_submit(&change->change);
+}
+
+static void audit_on_timer(void *arg)
+{
+	audit_flush();
+}
+
+static void audit_queue(struct audit_line *line)
+{
+	if (audit.n_waiting >= AUDIT_MAX_WAITING) {
+		audit.n_lost++;
+		audit_free_lines(line);
+		return;
+	}
+	*audit.last = line;
+	audit.last = &line->next;
+	if (audit.timer == NULL)
+		(void)loop_add_timer(ledger.role.loop, -1, audit_on_timer, NULL, &audit.timer);
+	if (audit.n_waiting++ == 0 && audit.timer != NULL)
+		loop_timer_set(audit.timer, AUDIT_DELAY_MS);
+	/* While one batch is being made durable the next gathers, however large. */
+	if (audit.n_waiting >= AUDIT_BATCH && audit.n_running == 0)
+		audit_flush();
+}
+
+static void audit_copy(struct span from, char *to, size_t capacity)
+{
+	if (!span_to_string(from, to, capacity))
+		to[0] = '\0';
+}
+
+void audit_handle(const struct message_audit *message)
+{
+	char event[32] = "", role[16] = "";
+	audit_copy(message->event, event, sizeof(event));
+	audit_copy(message->role, role, sizeof(role));
+	/* The ledger's own deeds come back from the master's log, and are written already; what every role may raise is not. */
+	for (enum event known = 0; known < EVENT_END && strcmp(role, "ledger") == 0; known++) {
+		if (strcmp(event, event_name(known)) == 0 && event_allowed_for(known, 'L') && !event_allowed_for(known, 'S'))
+			return;
+	}
+	struct audit_line *line = calloc(1, sizeof(*line));
+	if (line == NULL)
+		return;
+	line->time = message->time;
+	memcpy(line->event, event, sizeof(line->event));
+	memcpy(line->role, role, sizeof(line->role));
+	audit_copy(message->user, line->user, sizeof(line->user));
+	audit_copy(message->device, line->device, sizeof(line->device));
+	audit_copy(message->item, line->item, sizeof(line->item));
+	audit_copy(message->peer, line->peer, sizeof(line->peer));
+	line->text = strndup(message->text.data != NULL ? (const char *)message->text.data : "", message->text.size);
+	audit_queue(line);
+}
+
+void audit_event(const struct log_args *args)
+{
+	log_event(args);
+	struct audit_line *line = event_is_audited(args->event) ? calloc(1, sizeof(*line)) : NULL;
+	if (line == NULL)
+		return;
+	char text[512];
+	event_format(args, text, sizeof(text));
+	line->time = time_now();
+	line->text = strdup(text);
+	snprintf(line->event, sizeof(line->event), "%s", event_name(args->event));
+	snprintf(line->role, sizeof(line->role), "ledger");
+	audit_copy(span_from_string(args->user), line->user, sizeof(line->user));
+	audit_copy(span_from_string(args->device), line->device, sizeof(line->device));
+	audit_copy(span_from_string(args->item), line->item, sizeof(line->item));
+	audit_copy(span_from_string(args->peer), line->peer, sizeof(line->peer));
+	audit_queue(line);
+}
+
+int audit_write(struct store_writer *writer, const struct log_args *args)
+{
+	char text[512];
+	event_format(args, text, sizeof(text));
+	return store_add_audit(writer, &(struct store_audit){ .time = time_now(), .event = event_name(args->event), .role = "ledger", .user = args->user,
+	                                                      .device = args->device, .item = args->item, .peer = args->peer, .text = text });
+}
+
+void audit_store_failed(int error, const char *what)
+{
+	int64_t now = time_now();
+	if (now - audit.last_failure < 10)
+		return;
+	audit.last_failure = now;
+	char reason[256];
+	snprintf(reason, sizeof(reason), "%s: %s", what, error_text(error));
+	/* To the journal alone: the audit table is what may have no room. */
+	log_event(&LOG(STORE_FAILED, .reason = reason));
+}

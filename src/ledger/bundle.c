@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Is the uploaded file what it says it is? Runs in a pool thread. The head, the statement and the grants are read into memory once and only that copy
+ * is believed: a worker that was taken over may still write to the file. The parts' roots are reckoned over the file itself; should its bytes change
+ * after that, every reader sees it by the same roots. */
+#include "ledger/ledger.h"
+
+#include "base/error.h"
+#include "base/util.h"
+#include "format/item.h"
+#include "pki/pki.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int bundle_fail(struct bundle *bundle, int error, const char *why)
+{
+	snprintf(bundle->detail, sizeof(bundle->detail), "%s", why != NULL ? why : "");
+	return error;
+}
+
+static int bundle_read_head(struct bundle *bundle, int fd, struct bundle_head *ret_head)
+{
+	uint8_t start[BUNDLE_HEAD_MAX_BYTES];
+	const char *why = NULL;
+	struct stat stat;
+	if (fstat(fd, &stat) < 0)
+		return -SIS_ERR_IO;
+	if ((uint64_t)stat.st_size != bundle->length)
+		return bundle_fail(bundle, -SIS_ERR_MISMATCH, "the upload is not as long as was said");
+	size_t size = bundle->length < sizeof(start) ? (size_t)bundle->length : sizeof(start);
+	int r = fd_pread_all(fd, start, size, 0);
+	if (r == 0)
+		r = bundle_head_parse((struct span){ start, size }, ret_head, &why);
+	if (r == -SIS_ERR_AGAIN)
+		return bundle_fail(bundle, -SIS_ERR_BAD_FORMAT, "the bundle ends within its head");
+	if (r < 0)
+		return bundle_fail(bundle, r, why);
+	if (bundle_size(ret_head) != bundle->length)
+		return bundle_fail(bundle, -SIS_ERR_BAD_FORMAT, "the bundle is not as long as its head says");
+	if (ret_head->statement_size > STATEMENT_MAX_BYTES || ret_head->n_grants > GRANTS_MAX ||
+	    ret_head->grants_size > (uint64_t)GRANTS_MAX * GRANT_MAX_BYTES)
+		return bundle_fail(bundle, -SIS_ERR_TOO_LARGE, "the statement or the grants are too large");
+	return 0;
+}
+
+/* The one copy of the texts that is believed. */
+static int bundle_read_texts(struct bundle *bundle, int fd, const struct bundle_head *head, struct span *ret_grants)
+{
+	size_t statement_size = (size_t)head->statement_size, grants_size = (size_t)head->grants_size;
+	bundle->text = malloc(statement_size + grants_size + 1);
+	bundle->statement = malloc(sizeof(*bundle->statement));
+	bundle->grants = calloc(head->n_grants > 0 ? head->n_grants : 1, sizeof(*bundle->grants));
+	if (bundle->text == NULL || bundle->statement == NULL || bundle->grants == NULL)
+		return -SIS_ERR_NO_MEMORY;
+	int r = fd_pread_all(fd, bundle->text, statement_size + grants_size, head->head_size);
+	if (r < 0)
+		return r;
+	bundle->item.statement = (struct span){ bundle->text, statement_size };
+	*ret_grants = (struct span){ bundle->text + statement_size, grants_size };
+	return 0;
+}
+
+static int bundle_find_key(const struct bundle *bundle, struct public_key *ret_key)
+{
+	for (unsigned i = 0; i < bundle->n_certificates; i++) {
+		const struct bundle_certificate *mine = &bundle->certificate[i];
+		struct certificate certificate;
+		if (memcmp(mine->fingerprint, bundle->statement->device, DIGEST_BYTES) != 0)
+			continue;
+		int r = certificate_parse((struct span){ mine->der, mine->der_size }, &certificate);
+		if (r == 0)
+			*ret_key = certificate.public_key;
+		return r;
+	}
+	return -SIS_ERR_MISMATCH;
+}
+
+static int bundle_check_statement(struct bundle *bundle, const struct bundle_head *head, struct public_key *ret_key)
+{
+	struct statement *statement = bundle->statement;
+	const char *why = NULL;
+	int r = statement_parse(bundle->item.statement, statement, &why);
+	if (r < 0)
+		return bundle_fail(bundle, r, why);
+	if (strcmp(statement->owner, bundle->caller.user) != 0)
+		return bundle_fail(bundle, -SIS_ERR_MISMATCH, "the statement names another owner than the user who sends it");
+	r = bundle_find_key(bundle, ret_key);
+	if (r == -SIS_ERR_MISMATCH)
+		return bundle_fail(bundle, r, "the statement names another device than the one that sends it");
+	if (r == 0)
+		r = statement_verify(bundle->item.statement, statement, ret_key);
+	if (r < 0)
+		return bundle_fail(bundle, r, "the statement's signature does not hold");
+	r = bundle_head_matches(head, statement);
+	return r < 0 ? bundle_fail(bundle, r, "the bundle's head and the statement give the parts different sizes") : 0;
+}
+
+struct bundle_grants { struct bundle *bundle; const struct public_key *key; unsigned n; };
+
+static int bundle_check_grant(struct span text, void *arg)
+{
+	struct bundle_grants *grants = arg;
+	struct bundle *bundle = grants->bundle;
+	struct grant grant;
+	const char *why = NULL;
+	int r = grant_parse(text, &grant, &why);
+	if (r < 0)
+		return bundle_fail(bundle, r, why);
+	if (grant_belongs(&grant, bundle->statement, bundle->item.statement_hash) < 0 || !statement_has_audience(bundle->statement, grant.recipient))
+		return bundle_fail(bundle, -SIS_ERR_BAD_GRANT, "a grant does not belong to the item or its audience");
+	if (strcmp(grant.granter, bundle->caller.user) != 0 || memcmp(grant.granter_device, bundle->statement->device, DIGEST_BYTES) != 0)
+		return bundle_fail(bundle, -SIS_ERR_BAD_GRANT, "a grant is made by another user or device than the one that sends it");
+	if (grant_verify(text, &grant, grants->key) < 0)
+		return bundle_fail(bundle, -SIS_ERR_BAD_SIGNATURE, "a grant's signature does not hold");
+	struct store_new_grant *to = &bundle->grants[grants->n++];
+	memcpy(to->recipient, grant.recipient, sizeof(to->recipient));
+	memcpy(to->device, grant.device, sizeof(to->device));
+	to->text = text;
+	return 0;
+}
+
+/* So that bundle_check_grant never writes beyond the room that the head announced. */
+static int bundle_count_grant(struct span text, void *arg)
+{
+	return 0;
+}
+
+static int bundle_check_grants(struct bundle *bundle, const struct bundle_head *head, struct span text, const struct public_key *key)
+{
+	struct bundle_grants grants = { bundle, key, 0 };
+	unsigned n = 0;
+	int r = grants_for_each(text, bundle_count_grant, NULL, &n);
+	if (r < 0 || n != head->n_grants)
+		return bundle_fail(bundle, -SIS_ERR_BAD_FORMAT, "the grants are not as many as the bundle's head says");
+	r = grants_for_each(text, bundle_check_grant, &grants, &n);
+	bundle->item.grant = bundle->grants;
+	bundle->item.n_grants = grants.n;
+	return r;
+}
+
+static int bundle_check_parts(struct bundle *bundle, const struct bundle_head *head, int fd)
+{
+	for (int part = SEAL_OBJECT; part <= SEAL_THUMBNAIL; part++) {
+		struct store_part *to = &bundle->item.part[part];
+		*to = (struct store_part){ .offset = bundle_part_offset(head, (enum seal_part)part), .size = head->part_size[part] };
+		memcpy(to->root, bundle->statement->part[part].root, DIGEST_BYTES);
+		if (to->size == 0)
+			continue;
+		uint8_t root[DIGEST_BYTES];
+		int r = store_part_root(fd, to->offset, to->size, root);
+		if (r < 0)
+			return r;
+		if (memcmp(root, to->root, DIGEST_BYTES) != 0)
+			return bundle_fail(bundle, -SIS_ERR_BAD_ROOT, "the data does not match the statement: it was damaged on its way, send it again");
+	}
+	return 0;
+}
+
+static void bundle_fill_item(struct bundle *bundle)
+{
+	struct store_new_item *item = &bundle->item;
+	memcpy(item->id, bundle->statement->item, ITEM_ID_BYTES);
+	item->user_id = bundle->caller.user_id;
+	item->device_id = bundle->caller.device_id;
+	item->bytes = bundle->length;
+	item->n_audience = bundle->statement->n_audience;
+	item->audience = bundle->statement->audience;
+}
+
+int bundle_verify(struct bundle *bundle, int fd)
+{
+	struct bundle_head head;
+	struct public_key key;
+	struct span grants;
+	int r = bundle_read_head(bundle, fd, &head);
+	if (r == 0)
+		r = bundle_read_texts(bundle, fd, &head, &grants);
+	if (r < 0)
+		return r;
+	digest_sha256(bundle->item.statement.data, bundle->item.statement.size, bundle->item.statement_hash);
+	r = bundle_check_statement(bundle, &head, &key);
+	if (r == 0)
+		r = bundle_check_grants(bundle, &head, grants, &key);
+	if (r == 0)
+		r = bundle_check_parts(bundle, &head, fd);
+	if (r == 0)
+		bundle_fill_item(bundle);
+	return r;
+}
+
+void bundle_release(struct bundle *bundle)
+{
+	for (unsigned i = 0; i < bundle->n_certificates; i++)
+		free(bundle->certificate[i].der);
+	free(bundle->text);
+	free(bundle->statement);
+	free(bundle->grants);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The group commit. A pool thread verifies the bundle, gives the file its name among the objects and flushes it; the transaction thread then makes all
+ * that are ready visible in one transaction; only then are they acknowledged. */
+#include "ledger/ledger.h"
+
+#include "base/error.h"
+#include "base/util.h"
+#include "format/item.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct commit {
+	struct job job;
+	struct change change;
+	struct bundle bundle;
+	struct upload *upload;                  /* the caller's; only handed back */
+	struct store_upload row;
+	bool keep_row, linked;
+	int result;                             /* of the pool's part */
+	char item[ITEM_ID_TEXT + 1], peer[80], readers[160];
+	uint64_t sequence;
+	commit_done_fn *fn;
+};
+
+static struct {
+	unsigned n_running;
+	uint64_t published, announced;          /* newest sequence number, and what the workers were told */
+} commits;
+
+unsigned commit_n_running(void)
+{
+	return commits.n_running;
+}
+
+/* ------------------------------------------------ pool thread ------------------------------------------------ */
+
+static void commit_work(struct job *job)
+{
+	struct commit *commit = (struct commit *)job;
+	CLEANUP_FD int fd = -1;
+	int r = store_open_incoming(ledger.writer, commit->row.id, false, &fd);
+	if (r == 0)
+		r = bundle_verify(&commit->bundle, fd);
+	if (r == 0) {
+		r = store_link_object(ledger.writer, commit->row.id, commit->bundle.item.id, fd);
+		commit->linked = r == 0;
+	}
+	commit->result = r;
+}
+
+/* ------------------------------------------------ transaction thread ------------------------------------------------ */
+
+static struct commit *commit_of(struct change *change)
+{
+	return (struct commit *)((char *)change - offsetof(struct commit, change));
+}
+
+#define COMMIT_UPLOADED(commit) \
+	LOG(UPLOADED, .user = (commit)->bundle.caller.user, .device = (commit)->bundle.caller.device, .item = (commit)->item, \
+	    .bytes = (int64_t)(commit)->bundle.length, .peer = (commit)->peer)
+#define COMMIT_GRANTED(commit) \
+	LOG(GRANTED, .user = (commit)->bundle.caller.user, .device = (commit)->bundle.caller.device, .item = (commit)->item, .detail = (commit)->readers)
+
+static int commit_run(struct store_writer *writer, struct change *change)
+{
+	struct commit *commit = commit_of(change);
+	char who[STORE_WHO_TEXT];
+	int r = store_add_item(writer, &commit->bundle.item, &commit->sequence, who);
+	if (r < 0 && who[0] != '\0')
+		snprintf(commit->bundle.detail, sizeof(commit->bundle.detail), "%s: %s", who, error_text(r));
+	if (r == 0 && commit->keep_row) {
+		memcpy(commit->row.item, commit->item, sizeof(commit->row.item));
+		r = store_update_upload(writer, &commit->row);
+	}
+	if (r == 0)
+		r = audit_write(writer, &COMMIT_UPLOADED(commit));
+	if (r == 0 && commit->readers[0] != '\0')
+		r = audit_write(writer, &COMMIT_GRANTED(commit));
+	return r;
+}
+
+/* ------------------------------------------------ loop thread ------------------------------------------------ */
+
+static void commit_announce(void *arg)
+{
+	if (commits.announced == commits.published)
+		return;
+	commits.announced = commits.published;
+	peers_broadcast_published(commits.published);
+}
+
+static void commit_log_refusal(struct commit *commit, int error)
+{
+	const char *reason = commit->bundle.detail[0] != '\0' ? commit->bundle.detail : error_text(error);
+	audit_event(&LOG(UPLOAD_REFUSED, .user = commit->bundle.caller.user, .device = commit->bundle.caller.device, .peer = commit->peer, .reason = reason));
+	if (error == -SIS_ERR_NO_SPACE || error == -SIS_ERR_IO || error == -SIS_ERR_READ_ONLY)
+		audit_store_failed(error, "an upload was not committed");
+}
+
+static void commit_end(struct commit *commit, int error)
+{
+	if (error == 0) {
+		(void)store_remove_incoming(ledger.writer, commit->row.id);
+		log_event(&COMMIT_UPLOADED(commit));
+		if (commit->readers[0] != '\0')
+			log_event(&COMMIT_GRANTED(commit));
+		if (commit->sequence > commits.published)
+			commits.published = commit->sequence;
+		(void)loop_add_after(ledger.role.loop, commit_announce, NULL);
+	} else {
+		commit_log_refusal(commit, error);
+		if (commit->linked)
+			(void)store_remove_object(ledger.writer, commit->bundle.item.id);
+	}
+	commits.n_running--;
+	commit->fn(commit->upload, error, commit->bundle.detail, commit->bundle.item.id, commit->sequence);
+	bundle_release(&commit->bundle);
+	free(commit);
+}
+
+static void commit_done_change(struct completion *completion)
+{
+	struct commit *commit = commit_of((struct change *)completion);
+	commit_end(commit, commit->change.result);
+}
+
+/* Who else may read it, for the log. */
+static void commit_name_readers(struct commit *commit)
+{
+	const struct store_new_item *item = &commit->bundle.item;
+	size_t size = 0;
+	for (unsigned i = 0; i < item->n_audience; i++) {
+		const char *name = item->audience[i];
+		if (strcmp(name, commit->bundle.caller.user) == 0 || size + strlen(name) + 8 > sizeof(commit->readers))
+			continue;
+		size += (size_t)snprintf(commit->readers + size, sizeof(commit->readers) - size, "%s%s", size > 0 ? ", " : "", name);
+	}
+}
+
+static void commit_done_work(struct completion *completion)
+{
+	struct commit *commit = (struct commit *)completion;
+	if (commit->result < 0) {
+		commit_end(commit, commit->result);
+		return;
+	}
+	item_id_encode(commit->bundle.item.id, commit->item);
+	commit->bundle.item.received = time_now();
+	commit->bundle.item.quota = ledger.conf.quota_bytes;
+	commit_name_readers(commit);
+	commit->change.run = commit_run;
+	commit->change.completion.done = commit_done_change;
+	transact_submit(&commit->change);
+}
+
+static int commit_keep_certificate(const struct store_certificate *certificate, void *arg)
+{
+	struct bundle *bundle = arg;
+	struct bundle_certificate *to = &bundle->certificate[bundle->n_certificates];
+	to->der = malloc(certificate->der.size > 0 ? certificate->der.size : 1);
+	if (to->der == NULL)
+		return -SIS_ERR_NO_MEMORY;
+	memcpy(to->der, certificate->der.data, certificate->der.size);
+	to->der_size = certificate->der.size;
+	memcpy(to->fingerprint, certificate->fingerprint, STORE_FINGERPRINT_BYTES);
+	return ++bundle->n_certificates == BUNDLE_CERTIFICATES_MAX;
+}
+
+void commit_start(struct upload *upload, const struct store_upload *row, bool keep_row, const struct store_caller *caller, uint64_t length,
+                  const char *peer, commit_done_fn *fn)
+{
+	struct commit *commit = calloc(1, sizeof(*commit));
+	if (commit == NULL) {
+		static const uint8_t no_item[ITEM_ID_BYTES];
+		fn(upload, -SIS_ERR_NO_MEMORY, "", no_item, 0);
+		return;
+	}
+	commits.n_running++;
+	commit->upload = upload;
+	commit->row = *row;
+	commit->keep_row = keep_row;
+	commit->fn = fn;
+	commit->bundle.caller = *caller;
+	commit->bundle.length = length;
+	snprintf(commit->peer, sizeof(commit->peer), "%s", peer);
+	int r = store_list_device_certificates(ledger.view, caller->device_id, commit_keep_certificate, &commit->bundle);
+	if (r < 0) {
+		commit_end(commit, r);
+		return;
+	}
+	commit->job.work = commit_work;
+	commit->job.completion.done = commit_done_work;
+	pool_submit(&commit->job);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A call on the control socket while it is being answered. It outlives its connection when whoever called goes away in the middle. */
+#pragma once
+
+#include "ledger/control_call.h"
+
+struct control_connection;
+
+struct control_call {
+	struct control_connection *connection;  /* NULL when it is gone */
+	struct control_call_text text;
+	char by[64];                            /* who calls, for the log: "root", "uid 1000" */
+	/* For calls with many replies: called when everything sent was taken; the call is alive until its last reply. */
+	void (*on_drained)(struct control_call *call);
+	void (*on_gone)(struct control_call *call);     /* the connection is gone; ends the call with control_end() */
+	void *state;                            /* the handler's */
+};
+
+const char *control_string(const struct control_call *call, const char *name);          /* "" when absent */
+/* Each takes parameters (NULL: {}), and ends and frees the call unless continues. */
+void control_reply(struct control_call *call, json_t *parameters, bool continues);
+void control_fail(struct control_call *call, const char *error, json_t *parameters);
+/* Chooses among the interface's errors. */
+void control_fail_error(struct control_call *call, int error, const char *detail);
+void control_end(struct control_call *call);            /* without a reply */
+bool control_is_drained(const struct control_call *call);
+
+/* control_methods.c */
+void control_dispatch(struct control_call *call);
+/* logs.c, status.c */
+void logs_start(struct control_call *call);
+void status_start(struct control_call *call);

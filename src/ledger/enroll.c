@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Enrollment (RFC 7030 behind the worker): who may have a certificate, which one, and the row without which it is worth nothing. An invite is used up
+ * in the transaction that stores the certificate: whatever fails before leaves it good, and of two who use it at once one wins. */
+#include "ledger/ledger.h"
+
+#include "base/error.h"
+#include "base/secret.h"
+#include "base/util.h"
+#include "format/item.h"
+#include "pki/pki.h"
+
+#include <crypt.h>
+#include <stdio.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PASSWORD_MIN 8
+#define PASSWORD_MAX 128
+#define PASSWORDS_MAX_QUEUED 32
+/* yescrypt takes 16 MiB each time: so many at once. */
+#define PASSWORDS_MAX_RUNNING 2
+
+struct enrollment {
+	struct change change;
+	struct job job;                         /* for the password */
+	struct request request;
+	struct enrollment *next;                /* waiting for the password's turn */
+	bool renewal, new_user;
+	int64_t invite_id;                      /* 0: by password */
+	int64_t user_id, device_id, now;
+	char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1], peer[80];
+	uint8_t key_algorithm, public_key[KEY_PUBLIC_MAX];
+	size_t public_key_size;
+	char password[PASSWORD_MAX + 1], hash[STORE_PASSWORD_MAX];     /* hash: the one that is stored, or becomes so */
+	bool password_right;
+	uint8_t der[CERTIFICATE_MAX_BYTES];
+	struct store_certificate certificate;
+	uint8_t serial[SERIAL_MAX];
+};
+
+static struct {
+	struct enrollment *first, **last;
+	unsigned n_queued, n_running;
+} passwords = { .last = &passwords.first };
+
+static void enroll_free(struct enrollment *enrollment)
+{
+	secret_wipe(enrollment, sizeof(*enrollment));
+	free(enrollment);
+}
+
+static void enroll_answer(struct request request, int error, const char *detail, struct span certificate, uint32_t retry_after_s)
+{
+	struct channel *channel = peers_find(request.peer);
+	struct message_enrolled message = {
+		.status = (uint32_t)-error, .detail = span_from_string(detail), .certificate = certificate, .retry_after_s = retry_after_s,
+	};
+	if (channel != NULL)
+		(void)CHANNEL_SEND(channel, request.id, enrolled, ENROLLED, &message);
+}
+
+/* Says no, and ends the enrollment. A wrong code or password counts against the source. */
+static void enroll_refuse(struct enrollment *enrollment, int error, const char *detail)
+{
+	const char *reason = detail != NULL ? detail : error_text(error);
+	if (error == -SIS_ERR_BAD_LOGIN || error == -SIS_ERR_EXPIRED)
+		attempts_add(enrollment->peer);
+	audit_event(&LOG(ENROLL_REFUSED, .user = enrollment->user, .device = enrollment->device, .peer = enrollment->peer, .reason = reason));
+	enroll_answer(enrollment->request, error, detail, (struct span){ NULL, 0 }, 0);
+	enroll_free(enrollment);
+}
+
+static int enroll_run_event(struct store_writer *writer, struct enrollment *enrollment)
+{
+	if (enrollment->renewal)
+		return audit_write(writer, &LOG(RENEWED, .user = enrollment->user, .device = enrollment->device, .peer = enrollment->peer));
+	return audit_write(writer, &LOG(ENROLLED, .user = enrollment->user, .device = enrollment->device, .peer = enrollment->peer));
+}
+
+/* The world may have changed since the certificate was asked for: everything that decides is looked at again, in the transaction. */
+static int enroll_check_again(struct store_writer *writer, struct enrollment *enrollment)
+{
+	struct store_user user;
+	enum store_state state;
+	int64_t device_id;
+	if (enrollment->new_user)
+		return store_add_user(writer, enrollment->user, enrollment->hash, enrollment->now, &enrollment->user_id);
+	int r = store_find_user(store_as_reader(writer), enrollment->user, &user);
+	if (r == 0 && (user.state != STORE_LIVE || user.user_id != enrollment->user_id))
+		r = -SIS_ERR_REVOKED;
+	if (r == 0 && enrollment->renewal) {
+		r = store_find_device(store_as_reader(writer), user.user_id, enrollment->device, &device_id, &state);
+		if (r == 0 && (state != STORE_LIVE || device_id != enrollment->device_id))
+			r = -SIS_ERR_REVOKED;
+	}
+	return r;
+}
+
+static int enroll_run(struct store_writer *writer, struct change *change)
+{
+	struct enrollment *enrollment = (struct enrollment *)change;
+	int r = enroll_check_again(writer, enrollment);
+	if (r == 0 && enrollment->invite_id != 0)
+		r = store_use_invite(writer, enrollment->invite_id, enrollment->now);
+	if (r == 0 && !enrollment->renewal)
+		r = store_add_device(writer, enrollment->user_id, enrollment->device, enrollment->now, &enrollment->device_id);
+	enrollment->certificate.device_id = enrollment->device_id;
+	if (r == 0)
+		r = store_add_certificate(writer, &enrollment->certificate);
+	return r < 0 ? r : enroll_run_event(writer, enrollment);
+}
+
+static void enroll_done(struct completion *completion)
+{
+	struct enrollment *enrollment = (struct enrollment *)completion;
+	int error = enrollment->change.result;
+	if (error < 0) {
+		const char *detail = error == -SIS_ERR_CONFLICT ? "the invite was used, or the device enrolled, by somebody else just now" :
+		                     error == -SIS_ERR_EXISTS ? "somebody else just took this name" : NULL;
+		enroll_refuse(enrollment, error, detail);
+		return;
+	}
+	struct log_args event = { .event = enrollment->renewal ? EVENT_RENEWED : EVENT_ENROLLED, .user = enrollment->user,
+	                          .device = enrollment->device, .peer = enrollment->peer };
+	log_event(&event);
+	enroll_answer(enrollment->request, 0, NULL, enrollment->certificate.der, 0);
+	enroll_free(enrollment);
+}
+
+static void enroll_minted(const struct message_minted *minted, void *arg)
+{
+	struct enrollment *enrollment = arg;
+	int error = minted == NULL ? -SIS_ERR_UNAVAILABLE : -(int)minted->status;
+	if (error == 0 && (minted->certificate.size > CERTIFICATE_MAX_BYTES || minted->serial.size > SERIAL_MAX))
+		error = -SIS_ERR_INTERNAL;
+	if (error < 0) {
+		enroll_refuse(enrollment, error, "no certificate could be made");
+		return;
+	}
+	memcpy(enrollment->der, minted->certificate.data, minted->certificate.size);
+	memcpy(enrollment->serial, minted->serial.data, minted->serial.size);
+	enrollment->certificate = (struct store_certificate){
+		.der = { enrollment->der, minted->certificate.size }, .serial = { enrollment->serial, minted->serial.size },
+		.not_before = minted->not_before, .not_after = minted->not_after,
+	};
+	memcpy(enrollment->certificate.fingerprint, minted->fingerprint, STORE_FINGERPRINT_BYTES);
+	enrollment->change.run = enroll_run;
+	enrollment->change.completion.done = enroll_done;
+	transact_submit(&enrollment->change);
+}
+
+/* The device's name is settled: ask for the certificate. */
+static void enroll_mint(struct enrollment *enrollment)
+{
+	struct message_mint mint = {
+		.user = span_from_string(enrollment->user), .device = span_from_string(enrollment->device), .key_algorithm = enrollment->key_algorithm,
+		.public_key = { enrollment->public_key, enrollment->public_key_size }, .lifetime_s = ledger.conf.certificate_lifetime_s,
+	};
+	signer_mint(&mint, enroll_minted, enrollment);
+}
+
+/* The invite's name, else the one asked for, else the next free "device-N". */
+static void enroll_name_device(struct enrollment *enrollment)
+{
+	int64_t device_id;
+	enum store_state state;
+	int r = -SIS_ERR_NO_INPUT;
+	if (enrollment->device[0] == '\0' && enrollment->new_user)
+		snprintf(enrollment->device, sizeof(enrollment->device), "device-1");
+	else if (enrollment->device[0] == '\0')
+		r = store_free_device_name(ledger.view, enrollment->user_id, enrollment->device) < 0 ? -SIS_ERR_IO : -SIS_ERR_NO_INPUT;
+	else if (!enrollment->new_user)
+		r = store_find_device(ledger.view, enrollment->user_id, enrollment->device, &device_id, &state);
+	if (r == -SIS_ERR_NO_INPUT)
+		enroll_mint(enrollment);
+	else if (r == 0)
+		enroll_refuse(enrollment, -SIS_ERR_EXISTS, state == STORE_LIVE ? "this user has a device of that name: choose another name, or renew it" :
+		              "this user had a device of that name, which was revoked: choose another name");
+	else
+		enroll_refuse(enrollment, r, NULL);
+}
+
+/* ------------------------------------------------ by invite ------------------------------------------------ */
+
+static bool enroll_names_equal(const char *a, const char *b)
+{
+	char first[NAME_MAX_TEXT + 1] = "", second[NAME_MAX_TEXT + 1] = "";
+	snprintf(first, sizeof(first), "%s", a);
+	snprintf(second, sizeof(second), "%s", b);
+	return constant_time_compare(first, second, sizeof(first)) == 0;
+}
+
+/* 0 when the password is a good invite of this user; NO_INPUT when it is no code at all. */
+static int enroll_find_invite(struct enrollment *enrollment, const char **ret_detail)
+{
+	uint8_t hash[STORE_CODE_HASH_BYTES];
+	struct store_invite invite;
+	if (strlen(enrollment->password) != ITEM_ID_TEXT)
+		return -SIS_ERR_NO_INPUT;
+	digest_sha256(enrollment->password, ITEM_ID_TEXT, hash);
+	int r = store_find_invite(ledger.view, hash, &invite);
+	if (r < 0)
+		return r == -SIS_ERR_BAD_LOGIN ? -SIS_ERR_NO_INPUT : r;
+	if (!enroll_names_equal(invite.user, enrollment->user))
+		return -SIS_ERR_BAD_LOGIN;
+	if (invite.user_state != STORE_LIVE)
+		return -SIS_ERR_REVOKED;
+	if (invite.used != 0) {
+		*ret_detail = "this invite was used already: ask the administrator for another one";
+		return -SIS_ERR_BAD_LOGIN;
+	}
+	if (invite.expires <= time_now()) {
+		*ret_detail = "this invite has expired: ask the administrator for another one";
+		return -SIS_ERR_EXPIRED;
+	}
+	enrollment->invite_id = invite.invite_id;
+	enrollment->user_id = invite.user_id;
+	if (invite.device[0] != '\0')
+		memcpy(enrollment->device, invite.device, sizeof(invite.device));
+	return 0;
+}
+
+/* ------------------------------------------------ by password ------------------------------------------------ */
+
+static void enroll_password_work(struct job *job)
+{
+	struct enrollment *enrollment = (struct enrollment *)((char *)job - offsetof(struct enrollment, job));
+	void *data = NULL;
+	int size = 0;
+	char *setting = enrollment->new_user ? crypt_gensalt_ra("$y$", 0, NULL, 0) : strdup(enrollment->hash);
+	const char *hash = setting != NULL ? crypt_ra(enrollment->password, setting, &data, &size) : NULL;
+	size_t length = hash != NULL && hash[0] != '*' ? strlen(hash) : 0;
+	if (length > 0 && length < sizeof(enrollment->hash)) {
+		if (enrollment->new_user)
+			memcpy(enrollment->hash, hash, length + 1);
+		enrollment->password_right = strlen(enrollment->hash) == length && constant_time_compare(enrollment->hash, hash, length) == 0;
+	}
+	if (data != NULL)
+		secret_wipe(data, (size_t)size);
+	free(data);
+	free(setting);
+}
+
+static void enroll_password_next(void);
+
+static void enroll_password_done(struct completion *completion)
+{
+	struct job *job = (struct job *)completion;
+	struct enrollment *enrollment = (struct enrollment *)((char *)job - offsetof(struct enrollment, job));
+	secret_wipe(enrollment->password, sizeof(enrollment->password));
+	passwords.n_running--;
+	enroll_password_next();
+	/* It was counted as a failure before, so that many guesses at once do not slip through. */
+	attempts_forgive(enrollment->peer);
+	if (enrollment->password_right)
+		enroll_name_device(enrollment);
+	else
+		enroll_refuse(enrollment, -SIS_ERR_BAD_LOGIN, NULL);
+}
+
+static void enroll_password_next(void)
+{
+	while (passwords.first != NULL && passwords.n_running < PASSWORDS_MAX_RUNNING) {
+		struct enrollment *enrollment = passwords.first;
+		passwords.first = enrollment->next;
+		if (passwords.first == NULL)
+			passwords.last = &passwords.first;
+		passwords.n_queued--;
+		passwords.n_running++;
+		enrollment->job.work = enroll_password_work;
+		enrollment->job.completion.done = enroll_password_done;
+		pool_submit(&enrollment->job);
+	}
+}
+
+/* Somebody new chooses a name and a password; who is known by a password enrolls another device with it. */
+static void enroll_by_password(struct enrollment *enrollment)
+{
+	struct store_user user;
+	int r = store_find_user(ledger.view, enrollment->user, &user);
+	enrollment->new_user = r == -SIS_ERR_NO_USER;
+	if (r == 0 && (user.state != STORE_LIVE || user.password[0] == '\0'))
+		enroll_refuse(enrollment, -SIS_ERR_BAD_LOGIN, NULL);
+	else if (r < 0 && !enrollment->new_user)
+		enroll_refuse(enrollment, r, NULL);
+	else if (enrollment->new_user && strlen(enrollment->password) < PASSWORD_MIN)
+		enroll_refuse(enrollment, -SIS_ERR_NOT_ALLOWED, "a password needs at least 8 characters");
+	else if (passwords.n_queued >= PASSWORDS_MAX_QUEUED)
+		enroll_refuse(enrollment, -SIS_ERR_BUSY, NULL);
+	else {
+		if (r == 0) {
+			enrollment->user_id = user.user_id;
+			memcpy(enrollment->hash, user.password, sizeof(user.password));
+		}
+		secret_wipe(&user, sizeof(user));
+		attempts_add(enrollment->peer);
+		*passwords.last = enrollment;
+		passwords.last = &enrollment->next;
+		passwords.n_queued++;
+		enroll_password_next();
+	}
+}
+
+/* ------------------------------------------------ the requests ------------------------------------------------ */
+
+static int enroll_set_key(struct enrollment *enrollment, uint8_t algorithm, struct span public_key)
+{
+	bool known = algorithm == KEY_ED25519 || algorithm == KEY_ECDSA_P256;
+	if (!known || public_key.size != public_key_size((enum key_algorithm)algorithm))
+		return -SIS_ERR_NOT_ALLOWED;
+	enrollment->key_algorithm = algorithm;
+	enrollment->public_key_size = public_key.size;
+	memcpy(enrollment->public_key, public_key.data, public_key.size);
+	return 0;
+}
+
+static struct enrollment *enroll_new(struct request request, struct span peer)
+{
+	struct enrollment *enrollment = calloc(1, sizeof(*enrollment));
+	if (enrollment == NULL) {
+		enroll_answer(request, -SIS_ERR_NO_MEMORY, NULL, (struct span){ NULL, 0 }, 0);
+		return NULL;
+	}
+	enrollment->request = request;
+	enrollment->now = time_now();
+	span_to_string(peer, enrollment->peer, sizeof(enrollment->peer));
+	return enrollment;
+}
+
+static int enroll_read(struct enrollment *enrollment, const struct message_enroll *message)
+{
+	if (!name_is_valid(message->user) || (message->device.size != 0 && !name_is_valid(message->device)))
+		return -SIS_ERR_BAD_NAME;
+	span_to_string(message->user, enrollment->user, sizeof(enrollment->user));
+	span_to_string(message->device, enrollment->device, sizeof(enrollment->device));
+	if (message->password.size == 0 || !span_to_string(message->password, enrollment->password, sizeof(enrollment->password)))
+		return -SIS_ERR_BAD_LOGIN;
+	return enroll_set_key(enrollment, message->key_algorithm, message->public_key);
+}
+
+void enroll_handle_enroll(struct request request, const struct message_enroll *message)
+{
+	struct enrollment *enrollment = enroll_new(request, message->peer);
+	if (enrollment == NULL)
+		return;
+	uint32_t wait_s = attempts_wait_s(enrollment->peer);
+	if (wait_s > 0) {
+		span_to_string(message->user, enrollment->user, sizeof(enrollment->user));
+		audit_event(&LOG(ENROLL_REFUSED, .user = enrollment->user, .peer = enrollment->peer, .reason = error_text(SIS_ERR_TOO_MANY)));
+		enroll_answer(request, -SIS_ERR_TOO_MANY, NULL, (struct span){ NULL, 0 }, wait_s);
+		enroll_free(enrollment);
+		return;
+	}
+	const char *detail = NULL;
+	int r = enroll_read(enrollment, message);
+	if (r == 0)
+		r = enroll_find_invite(enrollment, &detail);
+	if (r == 0)
+		enroll_name_device(enrollment);
+	else if (r == -SIS_ERR_NO_INPUT && ledger.conf.open_registration)
+		enroll_by_password(enrollment);
+	else
+		enroll_refuse(enrollment, r == -SIS_ERR_NO_INPUT ? -SIS_ERR_BAD_LOGIN : r, detail);
+}
+
+void enroll_handle_renew(struct request request, const struct message_renew *message)
+{
+	struct enrollment *enrollment = enroll_new(request, message->peer);
+	if (enrollment == NULL)
+		return;
+	struct store_caller caller = { 0 };
+	enrollment->renewal = true;
+	int r = people_find_caller(message->caller, &caller);
+	enrollment->user_id = caller.user_id;
+	enrollment->device_id = caller.device_id;
+	memcpy(enrollment->user, caller.user, sizeof(caller.user));
+	memcpy(enrollment->device, caller.device, sizeof(caller.device));
+	if (r == 0)
+		r = enroll_set_key(enrollment, message->key_algorithm, message->public_key);
+	if (r == 0)
+		enroll_mint(enrollment);
+	else
+		enroll_refuse(enrollment, r, NULL);
+}
+
+/* ------------------------------------------------ the encryption key ------------------------------------------------ */
+
+struct publication { struct change change; struct request request; struct store_caller caller; size_t size; uint8_t text[KEY_STATEMENT_MAX_BYTES]; };
+
+static int enroll_run_publication(struct store_writer *writer, struct change *change)
+{
+	struct publication *publication = (struct publication *)change;
+	int r = store_set_key_statement(writer, publication->caller.device_id, (struct span){ publication->text, publication->size });
+	return r < 0 ? r : audit_write(writer, &LOG(KEY_PUBLISHED, .user = publication->caller.user, .device = publication->caller.device));
+}
+
+static void enroll_done_publication(struct completion *completion)
+{
+	struct publication *publication = (struct publication *)completion;
+	if (publication->change.result == 0)
+		log_event(&LOG(KEY_PUBLISHED, .user = publication->caller.user, .device = publication->caller.device));
+	peers_answer_done(publication->request, publication->change.result, NULL);
+	free(publication);
+}
+
+static int enroll_get_key(struct span der, int64_t revoked, unsigned reason, void *arg)
+{
+	struct public_key *key = arg;
+	struct certificate certificate;
+	int r = certificate_parse(der, &certificate);
+	if (r == 0)
+		*key = certificate.public_key;
+	return r;
+}
+
+static int enroll_check_publication(const struct message_publish_key *message, struct store_caller *ret_caller, const char **ret_why)
+{
+	struct key_statement statement;
+	struct public_key key;
+	int r = people_find_caller(message->caller, ret_caller);
+	if (r == 0)
+		r = message->statement.size > KEY_STATEMENT_MAX_BYTES ? -SIS_ERR_TOO_LARGE : key_statement_parse(message->statement, &statement, ret_why);
+	if (r < 0)
+		return r;
+	if (strcmp(statement.user, ret_caller->user) != 0 || strcmp(statement.device, ret_caller->device) != 0 ||
+	    memcmp(statement.certificate, message->caller, DIGEST_BYTES) != 0) {
+		*ret_why = "the key statement is about another user, device or certificate than the one that sends it";
+		return -SIS_ERR_MISMATCH;
+	}
+	r = store_find_certificate(ledger.view, message->caller, enroll_get_key, &key);
+	return r < 0 ? r : key_statement_verify(message->statement, &statement, &key);
+}
+
+void enroll_handle_publish_key(struct request request, const struct message_publish_key *message)
+{
+	const char *why = NULL;
+	struct store_caller caller;
+	int r = enroll_check_publication(message, &caller, &why);
+	struct publication *publication = r == 0 ? malloc(sizeof(*publication)) : NULL;
+	if (publication == NULL) {
+		peers_answer_done(request, r < 0 ? r : -SIS_ERR_NO_MEMORY, why);
+		return;
+	}
+	*publication = (struct publication){ .change = { .run = enroll_run_publication, .completion.done = enroll_done_publication },
+	                                     .request = request, .caller = caller, .size = message->statement.size };
+	memcpy(publication->text, message->statement.data, message->statement.size);
+	transact_submit(&publication->change);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The ledger: the only writer of database and objects. One loop thread decides and answers; it never waits for a disk. Two kinds of threads wait
+ * for it: the pool reads and flushes files, the transaction thread owns the writing connection and commits whatever has gathered, together. */
+#pragma once
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "ipc/role.h"
+#include "store/writer.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ledger {
+	struct role_setup role;
+	struct store_writer *writer;            /* the transaction thread's; its directory descriptors are everybody's */
+	struct store_reader *view;              /* the loop thread's */
+	char state_dir[2048];
+	uint32_t own_uid;                       /* who started sisd */
+	bool configured, ready, stopping;
+	struct {
+		bool open_registration;
+		char public_address[300];       /* "host:port", for invites */
+		uint64_t invite_lifetime_s, certificate_lifetime_s, max_item_bytes, quota_bytes, upload_lifetime_s;
+	} conf;
+	bool has_ca;
+	uint8_t ca_fingerprint[STORE_FINGERPRINT_BYTES];
+};
+extern struct ledger ledger;            /* the process's one */
+
+void ledger_step(void);                 /* after anything that may have been waited for: says READY, or ends when stopping and idle */
+
+/* ---- completion.c: work that other threads have ended comes back to the loop thread ---- */
+struct completion { void (*done)(struct completion *completion); struct completion *next; };
+int completion_start(struct loop *loop);
+void completion_expect(void);                                   /* loop thread, at submission: one more will be posted */
+void completion_post(struct completion *completion);            /* any thread */
+unsigned completion_n_expected(void);                           /* submitted anywhere and not yet done */
+
+/* ---- pool.c: threads for blocking work ---- */
+struct job {
+	struct completion completion;           /* first; done runs on the loop thread and owns the job again */
+	void (*work)(struct job *job);          /* on a pool thread: touches nothing but the job and the writer's descriptors */
+	struct job *next;
+};
+void pool_submit(struct job *job);
+
+/* ---- transact.c: group commit ---- */
+struct change {
+	struct completion completion;           /* first; done runs on the loop thread, after the commit */
+	int (*run)(struct store_writer *writer, struct change *change);        /* on the transaction thread; undone alone when it fails */
+	int result;                             /* of run, or of the commit when that failed */
+	struct change *next;
+};
+int transact_start(struct store_writer *writer);
+void transact_submit(struct change *change);
+void transact_stop(void);                                       /* commits what is queued and ends the thread */
+struct transact_figures { uint64_t n_batches, n_changes, largest; };
+struct transact_figures transact_figures(void);
+
+/* ---- peers.c: the workers ---- */
+struct request { uint64_t peer, id; };                          /* whom to answer, if he still lives; peer 0: nobody */
+void peers_add(uint32_t worker, int fd);
+struct channel *peers_find(uint64_t peer);                      /* NULL when it is gone */
+unsigned peers_count(void);
+void peers_broadcast_published(uint64_t sequence);
+/* Sends REVOKE to every worker and returns how many there are; revoke_answered(id, ...) hears of each. */
+unsigned peers_broadcast_revoke(uint64_t id, int64_t user_id, int64_t device_id);
+void peers_answer_done(struct request request, int error, const char *detail);
+
+/* ---- people.c ---- */
+int people_find_caller(const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], struct store_caller *ret_caller);
+struct invite_order {                   /* AddUser, Invite */
+	struct change change;
+	void (*done)(struct invite_order *order, int error, const char *invite, void *arg);     /* the invite line is borrowed; it is wiped after */
+	void *arg;
+	bool add;                               /* a new user; else one that is there */
+	char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1], by[64];
+	char line[512];
+	uint8_t code_hash[STORE_CODE_HASH_BYTES];
+	int64_t now, expires;
+};
+/* Takes the order (malloc'd); done is always called, and the order freed after it. */
+void people_order_invite(struct invite_order *order);
+void people_tick(void);                                         /* drops expired invites */
+
+/* ---- attempts.c: who may try again to log in ---- */
+/* 0, or the seconds to wait. A failure counts against the source (IPv6: its /64) and wears off with time. */
+uint32_t attempts_wait_s(const char *peer);
+void attempts_add(const char *peer);
+void attempts_forgive(const char *peer);                        /* takes one back: the login was right */
+
+/* ---- enroll.c ---- */
+void enroll_handle_enroll(struct request request, const struct message_enroll *message);
+void enroll_handle_renew(struct request request, const struct message_renew *message);
+void enroll_handle_publish_key(struct request request, const struct message_publish_key *message);
+
+/* ---- signer.c: the channel to the signer ---- */
+int signer_connect(int fd);
+typedef void signer_minted_fn(const struct message_minted *minted, void *arg);          /* NULL: the signer did not answer */
+void signer_mint(const struct message_mint *mint, signer_minted_fn *fn, void *arg);
+void signer_sign_crl(const struct message_sign_crl *crl);       /* crl_handle_signed hears of it */
+
+/* ---- crl.c ---- */
+typedef void crl_done_fn(void *arg);
+void crl_start(void);                   /* after the CA is known */
+bool crl_is_ready(void);                /* one is stored and current */
+void crl_publish(crl_done_fn *fn, void *arg);                   /* makes and stores a new one; fn (NULL allowed) is told in the end, come what may */
+void crl_handle_signed(const struct message_crl_signed *message);
+void crl_tick(void);
+
+/* ---- uploads.c: the uploads under way ---- */
+struct upload;
+int  uploads_load(void);
+void uploads_handle_create(struct request request, const struct message_upload_create *message);
+void uploads_handle_resume(struct request request, const struct message_upload_resume *message);
+void uploads_handle_query(struct request request, const struct message_upload_query *message);
+void uploads_handle_close(struct request request, const struct message_upload_close *message);
+void uploads_handle_commit(struct request request, const struct message_upload_commit *message);
+void uploads_handle_cancel(struct request request, const struct message_upload_cancel *message);
+void uploads_peer_gone(uint64_t peer);
+void uploads_revoke(int64_t user_id, int64_t device_id);        /* device_id 0: all of the user's */
+void uploads_tick(void);
+unsigned uploads_count(void);
+
+/* ---- bundle.c: is the file what it says it is (pool thread) ---- */
+struct bundle_certificate { uint8_t fingerprint[STORE_FINGERPRINT_BYTES]; uint8_t *der; size_t der_size; };
+#define BUNDLE_CERTIFICATES_MAX 8
+struct bundle {
+	/* in */
+	struct store_caller caller;
+	unsigned n_certificates;                /* of the caller's device: the statement is signed with one of them */
+	struct bundle_certificate certificate[BUNDLE_CERTIFICATES_MAX];
+	uint64_t length;                        /* bytes that the file must have */
+	/* out */
+	struct store_new_item item;             /* its texts borrow from the members below */
+	char detail[160];                       /* a sentence on failure; may be empty */
+	uint8_t *text;
+	struct statement *statement;
+	struct store_new_grant *grants;
+};
+int  bundle_verify(struct bundle *bundle, int fd);
+void bundle_release(struct bundle *bundle);                     /* frees what it owns */
+
+/* ---- commit.c ---- */
+typedef void commit_done_fn(struct upload *upload, int error, const char *detail, const uint8_t item[ITEM_ID_BYTES], uint64_t sequence);
+/* Verifies, makes durable, makes visible. fn is always called, in the loop thread; the upload must live until then. keep_row: its row gets the item. */
+void commit_start(struct upload *upload, const struct store_upload *row, bool keep_row, const struct store_caller *caller, uint64_t length,
+                  const char *peer, commit_done_fn *fn);
+unsigned commit_n_running(void);
+
+/* ---- items.c ---- */
+void items_handle_delete(struct request request, const struct message_item_delete *message);
+
+/* ---- revoke.c ---- */
+struct revoke_order {
+	struct change change;
+	void (*done)(struct revoke_order *order, int error, unsigned n_devices, unsigned n_connections, void *arg);
+	void *arg;
+	char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1], by[64], reason[128];
+	bool compromised;
+	/* its own */
+	int64_t user_id, device_id, now;
+	unsigned n_devices, n_waited, n_connections;
+	uint64_t id;
+	bool crl_done;
+	struct loop_source *timer;
+	struct revoke_order *next;
+};
+void revoke_start(struct revoke_order *order);                  /* takes the order (malloc'd); done is always called */
+void revoke_answered(uint64_t id, unsigned n_closed);
+void revoke_peer_gone(void);
+
+/* ---- audit.c ---- */
+/* An event of the ledger itself, to the log and, when it is an audited one, to the audit table with the next batch. */
+void audit_event(const struct log_args *args);
+/* The same, inside a transaction: the line is there exactly when the deed is. Log it with log_event() when it is done. */
+int  audit_write(struct store_writer *writer, const struct log_args *args);
+void audit_handle(const struct message_audit *message);
+void audit_flush(void);
+/* A failure of the store, at most once in ten seconds. */
+void audit_store_failed(int error, const char *what);
+
+/* ---- control.c ---- */
+void control_prepare(int listener_fd);  /* before the sandbox: looks up the socket's group */
+int  control_start(void);
+void control_tick(void);
+void control_stop(void);
+
+/* ---- logs.c ---- */
+void logs_wake(void);                                           /* the audit table has grown */
+
+/* ---- status.c ---- */
+void status_handle_reply(uint64_t id, const struct message_role_status_reply *message);
+
+/* ---- check.c ---- */
+typedef void check_done_fn(int error, json_t *problems, const struct store_check_result *result, void *arg);   /* takes problems */
+int check_start(bool full, check_done_fn *fn, void *arg);       /* BUSY while another one runs */

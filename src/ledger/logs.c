@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * `sisctl logs`: the audit table, page by page as fast as the caller reads, and on as it grows for who follows. */
+#include "ledger/control.h"
+#include "ledger/ledger.h"
+
+#include "base/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LOGS_PAGE 64
+
+struct logs {
+	struct control_call *call;
+	uint64_t after;
+	int64_t since;
+	const char *user;                       /* of the call's parameters; NULL: everybody */
+	bool follow, busy, gone;
+	unsigned n_sent;
+	struct logs *next;
+};
+
+static struct logs *followers;
+
+static void logs_end(struct logs *logs)
+{
+	struct logs **at = &followers;
+	while (*at != NULL && *at != logs)
+		at = &(*at)->next;
+	if (*at == logs)
+		*at = logs->next;
+	free(logs);
+}
+
+static void logs_gone(struct control_call *call)
+{
+	struct logs *logs = call->state;
+	if (logs->busy) {
+		logs->gone = true;
+		return;
+	}
+	logs_end(logs);
+	control_end(call);
+}
+
+static int logs_send(const struct store_audit *audit, void *arg)
+{
+	struct logs *logs = arg;
+	char time[TIME_TEXT + 1] = "";
+	(void)time_encode(audit->time, time);
+	json_t *entry = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "sequence", (json_int_t)audit->sequence, "time", time, "event", audit->event,
+	                          "role", audit->role, "user", audit->user, "device", audit->device, "item", audit->item, "peer", audit->peer,
+	                          "text", audit->text);
+	logs->after = audit->sequence;
+	logs->n_sent++;
+	if (entry != NULL)
+		control_reply(logs->call, json_pack("{s:o}", "entry", entry), true);
+	return logs->gone;
+}
+
+/* Sends pages until the caller does not keep up, or there is no more. */
+static void logs_continue(struct logs *logs)
+{
+	int r = 0;
+	logs->busy = true;
+	do {
+		logs->n_sent = 0;
+		r = store_list_audit(ledger.view, logs->user, logs->since, logs->after, LOGS_PAGE, logs_send, logs);
+	} while (r == 0 && !logs->gone && logs->n_sent == LOGS_PAGE && control_is_drained(logs->call));
+	logs->busy = false;
+	struct control_call *call = logs->call;
+	if (logs->gone) {
+		logs_end(logs);
+		control_end(call);
+	} else if (r < 0) {
+		logs_end(logs);
+		call->on_gone = NULL;
+		control_fail_error(call, r, NULL);
+	} else if (logs->n_sent < LOGS_PAGE && !logs->follow) {
+		logs_end(logs);
+		call->on_gone = NULL;
+		control_reply(call, NULL, false);
+	}
+}
+
+static void logs_drained(struct control_call *call)
+{
+	logs_continue(call->state);
+}
+
+void logs_wake(void)
+{
+	for (struct logs *logs = followers, *next; logs != NULL; logs = next) {
+		next = logs->next;
+		if (!logs->busy && control_is_drained(logs->call))
+			logs_continue(logs);
+	}
+}
+
+void logs_start(struct control_call *call)
+{
+	const char *since = control_string(call, "since"), *user = control_string(call, "user");
+	struct logs *logs = calloc(1, sizeof(*logs));
+	if (logs == NULL || (since[0] != '\0' && time_decode(span_from_string(since), &logs->since) < 0)) {
+		if (logs != NULL)
+			control_fail(call, "org.varlink.service.InvalidParameter", json_pack("{s:s}", "parameter", "since"));
+		else
+			control_fail_error(call, -SIS_ERR_NO_MEMORY, NULL);
+		free(logs);
+		return;
+	}
+	logs->call = call;
+	logs->user = user[0] != '\0' ? user : NULL;
+	logs->follow = json_member_bool(call->text.parameters, "follow", false);
+	call->state = logs;
+	call->on_drained = logs_drained;
+	call->on_gone = logs_gone;
+	if (logs->follow) {
+		logs->next = followers;
+		followers = logs;
+	}
+	logs_continue(logs);
+}

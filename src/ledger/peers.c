@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The channels to the workers, and the table of what each message of theirs does. A worker is a stranger's likeliest way in: whatever it says about
+ * who is asking is looked up again, and a worker that breaks the message table ends alone. */
+#include "ledger/ledger.h"
+
+#include "base/error.h"
+#include "base/util.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+struct peer {
+	uint64_t serial;                        /* never used twice, unlike a worker's number */
+	uint32_t worker;
+	struct channel *channel;
+	struct peer *next;
+};
+
+static struct peer *peers;
+
+typedef void peer_handler_fn(struct request request, struct cursor *payload);
+
+/* handle_create(request, payload) decodes and hands on to uploads_handle_create(request, message). */
+#define HANDLER(fn, name, on_message) \
+	static void fn(struct request request, struct cursor *payload) \
+	{ \
+		struct message_##name message; \
+		if (message_##name##_decode(payload, &message) == 0) \
+			on_message(request, &message); \
+	}
+static void peers_revoke_done(struct request request, const struct message_revoke_done *message)
+{
+	revoke_answered(request.id, message->n_closed);
+}
+HANDLER(handle_enroll, enroll, enroll_handle_enroll)
+HANDLER(handle_renew, renew, enroll_handle_renew)
+HANDLER(handle_publish_key, publish_key, enroll_handle_publish_key)
+HANDLER(handle_create, upload_create, uploads_handle_create)
+HANDLER(handle_resume, upload_resume, uploads_handle_resume)
+HANDLER(handle_query, upload_query, uploads_handle_query)
+HANDLER(handle_close, upload_close, uploads_handle_close)
+HANDLER(handle_commit, upload_commit, uploads_handle_commit)
+HANDLER(handle_cancel, upload_cancel, uploads_handle_cancel)
+HANDLER(handle_delete, item_delete, items_handle_delete)
+HANDLER(handle_revoke_done, revoke_done, peers_revoke_done)
+
+static peer_handler_fn *const handlers[MESSAGE_END] = {
+	[MESSAGE_ENROLL] = handle_enroll,
+	[MESSAGE_RENEW] = handle_renew,
+	[MESSAGE_PUBLISH_KEY] = handle_publish_key,
+	[MESSAGE_UPLOAD_CREATE] = handle_create,
+	[MESSAGE_UPLOAD_RESUME] = handle_resume,
+	[MESSAGE_UPLOAD_QUERY] = handle_query,
+	[MESSAGE_UPLOAD_CLOSE] = handle_close,
+	[MESSAGE_UPLOAD_COMMIT] = handle_commit,
+	[MESSAGE_UPLOAD_CANCEL] = handle_cancel,
+	[MESSAGE_ITEM_DELETE] = handle_delete,
+	[MESSAGE_REVOKE_DONE] = handle_revoke_done,
+};
+
+static void peers_on_packet(struct channel *channel, struct channel_packet *packet, void *arg)
+{
+	struct peer *peer = arg;
+	peer_handler_fn *handler = handlers[packet->type];
+	if (handler != NULL && !ledger.stopping)
+		handler((struct request){ peer->serial, packet->id }, &packet->payload);
+}
+
+static void peers_drop(struct peer *peer)
+{
+	struct peer **at = &peers;
+	while (*at != peer)
+		at = &(*at)->next;
+	*at = peer->next;
+	uint64_t serial = peer->serial;
+	channel_free(peer->channel);
+	free(peer);
+	uploads_peer_gone(serial);
+	revoke_peer_gone();
+}
+
+static void peers_on_broken(struct channel *channel, int error, const char *reason, void *arg)
+{
+	struct peer *peer = arg;
+	if (error == -SIS_ERR_PROTOCOL)
+		log_event(&LOG(ROLE_PROTOCOL, .role = "worker", .detail = reason));
+	peers_drop(peer);
+}
+
+void peers_add(uint32_t worker, int fd)
+{
+	static uint64_t last_serial;
+	struct peer *peer = calloc(1, sizeof(*peer));
+	if (peer == NULL || channel_new(ledger.role.loop, fd, ROLE_LEDGER, ROLE_WORKER, peers_on_packet, peers_on_broken, peer, &peer->channel) < 0) {
+		close(fd);              /* the worker sees its channel end, dies, and is started again */
+		free(peer);
+		return;
+	}
+	peer->serial = ++last_serial;
+	peer->worker = worker;
+	peer->next = peers;
+	peers = peer;
+}
+
+struct channel *peers_find(uint64_t serial)
+{
+	for (struct peer *peer = peers; peer != NULL; peer = peer->next) {
+		if (peer->serial == serial)
+			return peer->channel;
+	}
+	return NULL;
+}
+
+unsigned peers_count(void)
+{
+	unsigned n = 0;
+	for (struct peer *peer = peers; peer != NULL; peer = peer->next)
+		n++;
+	return n;
+}
+
+/* A send may find a peer broken and drop it: the next one is looked up before. */
+#define PEERS_EACH(peer) for (struct peer *peer = peers, *next_ = NULL; peer != NULL && ((next_ = peer->next), true); peer = next_)
+
+void peers_broadcast_published(uint64_t sequence)
+{
+	PEERS_EACH(peer)
+		(void)CHANNEL_SEND(peer->channel, 0, published, PUBLISHED, &(struct message_published){ .sequence = sequence });
+}
+
+unsigned peers_broadcast_revoke(uint64_t id, int64_t user_id, int64_t device_id)
+{
+	struct message_revoke message = { .user_id = (uint64_t)user_id, .device_id = (uint64_t)device_id };
+	unsigned n = 0;
+	PEERS_EACH(peer)
+		n += CHANNEL_SEND(peer->channel, id, revoke, REVOKE, &message) == 0;
+	return n;
+}
+
+void peers_answer_done(struct request request, int error, const char *detail)
+{
+	struct channel *channel = peers_find(request.peer);
+	if (channel != NULL)
+		(void)CHANNEL_SEND(channel, request.id, done, DONE,
+		                   &(struct message_done){ .status = (uint32_t)-error, .detail = span_from_string(detail) });
+}

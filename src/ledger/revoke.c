@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Revocation, in the order that leaves no gap: first the database, which decides at every request; then every worker closes the connections that
+ * were let in before; then the list for those who cannot ask. Only then is the administrator told that it is done. */
+#include "ledger/ledger.h"
+
+#include "base/error.h"
+#include "base/util.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REVOKE_WAIT_MS 2000
+/* RFC 5280 §5.3.1 */
+#define REASON_KEY_COMPROMISE 1
+#define REASON_CESSATION 5
+
+static struct revoke_order *orders;
+
+static int revoke_find(struct store_writer *writer, struct revoke_order *order)
+{
+	struct store_user user;
+	enum store_state state;
+	int r = store_find_user(store_as_reader(writer), order->user, &user);
+	if (r < 0)
+		return r;
+	order->user_id = user.user_id;
+	if (order->device[0] == '\0')
+		return user.state == STORE_LIVE ? 0 : -SIS_ERR_REVOKED;
+	r = store_find_device(store_as_reader(writer), user.user_id, order->device, &order->device_id, &state);
+	return r < 0 ? r : state == STORE_LIVE ? 0 : -SIS_ERR_REVOKED;
+}
+
+static int revoke_run(struct store_writer *writer, struct change *change)
+{
+	struct revoke_order *order = (struct revoke_order *)change;
+	int r = revoke_find(writer, order);
+	unsigned reason = order->compromised ? REASON_KEY_COMPROMISE : REASON_CESSATION;
+	return r < 0 ? r : store_revoke(writer, order->user_id, order->device_id, reason, order->now, &order->n_devices);
+}
+
+static void revoke_end(struct revoke_order *order, int error)
+{
+	loop_remove(order->timer);
+	struct revoke_order **at = &orders;
+	while (*at != NULL && *at != order)
+		at = &(*at)->next;
+	if (*at == order)
+		*at = order->next;
+	if (error == 0) {
+		const char *reason = order->reason[0] != '\0' ? order->reason : order->compromised ? "the key was compromised" : "no reason was given";
+		audit_event(&LOG(REVOKED, .user = order->user, .device = order->device[0] != '\0' ? order->device : "*", .peer = order->by,
+		                 .count = order->n_connections, .reason = reason));
+	}
+	order->done(order, error, order->n_devices, order->n_connections, order->arg);
+	free(order);
+}
+
+static void revoke_check_end(struct revoke_order *order)
+{
+	if (order->n_waited == 0 && order->crl_done)
+		revoke_end(order, 0);
+}
+
+static struct revoke_order *revoke_lookup(uint64_t id)
+{
+	struct revoke_order *order = orders;
+	while (order != NULL && order->id != id)
+		order = order->next;
+	return order;
+}
+
+/* The order may have ended by then: it is told by its number. */
+static void revoke_crl_done(void *arg)
+{
+	struct revoke_order *order = revoke_lookup((uint64_t)(uintptr_t)arg);
+	if (order == NULL)
+		return;
+	order->crl_done = true;
+	revoke_check_end(order);
+}
+
+/* A worker that hangs must not hold up the administrator; its requests are refused by the database all the same. */
+static void revoke_timed_out(void *arg)
+{
+	struct revoke_order *order = arg;
+	if (order->n_waited > 0)
+		log_event(&LOG(DIAGNOSTIC, .detail = "a worker did not say in time that it closed the connections of who was revoked"));
+	revoke_end(order, 0);
+}
+
+static void revoke_done(struct completion *completion)
+{
+	static uint64_t last_id;
+	struct revoke_order *order = (struct revoke_order *)completion;
+	if (order->change.result < 0) {
+		revoke_end(order, order->change.result);
+		return;
+	}
+	order->id = ++last_id;
+	order->next = orders;
+	orders = order;
+	(void)loop_add_timer(ledger.role.loop, REVOKE_WAIT_MS, revoke_timed_out, order, &order->timer);
+	order->n_waited = peers_broadcast_revoke(order->id, order->user_id, order->device_id);
+	uploads_revoke(order->user_id, order->device_id);
+	crl_publish(revoke_crl_done, (void *)(uintptr_t)order->id);
+}
+
+void revoke_start(struct revoke_order *order)
+{
+	order->now = time_now();
+	order->change.run = revoke_run;
+	order->change.completion.done = revoke_done;
+	transact_submit(&order->change);
+}
+
+void revoke_answered(uint64_t id, unsigned n_closed)
+{
+	struct revoke_order *order = revoke_lookup(id);
+	if (order == NULL || order->n_waited == 0)
+		return;
+	order->n_waited--;
+	order->n_connections += n_closed;
+	revoke_check_end(order);
+}
+
+/* A worker that is gone has no connections. It may have answered before: then somebody else's answer is not waited for, no more. */
+void revoke_peer_gone(void)
+{
+	for (struct revoke_order *order = orders, *next; order != NULL; order = next) {
+		next = order->next;
+		if (order->n_waited > peers_count())
+			order->n_waited = peers_count();
+		revoke_check_end(order);
+	}
+}
