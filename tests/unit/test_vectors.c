@@ -47,6 +47,8 @@ int main(void)
 		n_bad += !check_vector(path, names[i]->d_name, i + 1);
 		free(names[i]);
 	}
+	if (n >= 0)
+		free(names);
 	printf("1..%d\n", n);
 	return n < 1 || n_bad;
 }
