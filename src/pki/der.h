@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The little DER (ITU-T X.690) that GnuTLS 3.7 has no interface for: CRL entries with reasons, and PBES2 with parameters of our choice. */
+ * The little DER (ITU-T X.690) that GnuTLS 3.7 has no interface for: the reasons in CRL entries. */
 #pragma once
 
 #include "base/cursor.h"
 
-#define DER_BOOLEAN 0x01
 #define DER_INTEGER 0x02
 #define DER_BIT_STRING 0x03
 #define DER_OCTET_STRING 0x04
-#define DER_NULL 0x05
 #define DER_OID 0x06
 #define DER_ENUMERATED 0x0a
 #define DER_UTC_TIME 0x17

@@ -16,3 +16,4 @@ tests_fuzz_fuzz_est_SOURCES = tests/fuzz/fuzz_est.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_est_CFLAGS = $(AM_CFLAGS) $(FUZZ_FLAGS)
 tests_fuzz_fuzz_est_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_FLAGS)
 tests_fuzz_fuzz_est_LDADD = $(PKI_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/csr tests/fuzz/corpus/certificate tests/fuzz/corpus/crl tests/fuzz/corpus/est
