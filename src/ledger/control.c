@@ -116,7 +116,7 @@ static void control_watch(struct control_connection *connection)
 static bool control_flush(struct control_connection *connection)
 {
 	while (connection->output_size > 0) {
-		ssize_t n = send(connection->fd, connection->output + connection->output_sent, connection->output_size - connection->output_sent, MSG_NOSIGNAL);
+		ssize_t n = write(connection->fd, connection->output + connection->output_sent, connection->output_size - connection->output_sent);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
@@ -354,7 +354,7 @@ static void control_on_io(uint32_t events, void *arg)
 static void control_turn_away(int fd, const struct ucred *credentials, const char *reason)
 {
 	static const char answer[] = "{\"error\":\"" CONTROL_INTERFACE ".NotAllowed\",\"parameters\":{}}";
-	(void)!send(fd, answer, sizeof(answer), MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)!write(fd, answer, sizeof(answer));
 	audit_event(&LOG(CONTROL_REFUSED, .count = (int64_t)credentials->uid, .reason = reason));
 }
 

@@ -112,12 +112,14 @@ static void ledger_open_store(void)
 static void handle_start(struct channel_packet *packet)
 {
 	struct message_start_ledger message;
-	if (message_start_ledger_decode(&packet->payload, &message) < 0 || packet->n_fds != 2 || ledger.writer != NULL ||
+	if (message_start_ledger_decode(&packet->payload, &message) < 0 || packet->n_fds != 3 || ledger.writer != NULL ||
 	    !span_to_string(message.state_dir, ledger.state_dir, sizeof(ledger.state_dir)))
 		ledger_fail(-SIS_ERR_PROTOCOL, "sisd sent a start message that is not for the ledger");
 	ledger.own_uid = message.own_uid;
 	control_prepare(fd_take(&packet->fds[0]));
 	int signer_fd = fd_take(&packet->fds[1]);
+	/* Held until this process ends: no other daemon may start on this store while we still write. */
+	(void)fd_take(&packet->fds[2]);
 	ledger_confine(&message);
 	static struct loop_source *timer;
 	int r = completion_start(ledger.role.loop);
