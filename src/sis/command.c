@@ -113,7 +113,7 @@ void command_print_help(const struct command *command)
 		if (row->letter != 0)
 			snprintf(letter, sizeof(letter), "-%c, ", row->letter);
 		snprintf(left, sizeof(left), "%s--%s%s%s", letter, row->name, row->value != NULL ? " " : "", row->value != NULL ? row->value : "");
-		printf("  %-32s %s\n", left, row->help);
+		output_columns(left, row->help);
 	}
 }
 

@@ -78,22 +78,44 @@ static void choose_name(const struct errand *errand, const struct item *item, ch
 	snprintf(ret_name, 256, "%.251s%s", safe, errand->options->sealed ? ".sis" : "");
 }
 
-/* The head of a bundle that holds what this device may see: the statement, its own grant, the manifest. The object follows. */
-static int write_bundle_start(const struct item *item, int fd)
+static int fetch_thumbnail(struct session *session, const struct item *item, struct blob *ret_sealed, struct why *why)
 {
+	const struct part_digest *digest = &item->opened.statement.part[SEAL_THUMBNAIL];
+	uint8_t root[DIGEST_BYTES];
+	char target[64];
+	snprintf(target, sizeof(target), "/v1/items/%s/thumbnail", item->id);
+	int r = session_get(session, target, (size_t)seal_sealed_size(THUMBNAIL_MAX_BYTES), ret_sealed, why);
+	if (r < 0)
+		return r;
+	seal_root(ret_sealed->data, ret_sealed->size, root);
+	if (ret_sealed->size != digest->size || memcmp(root, digest->root, sizeof(root)) != 0)
+		return why_set(why, -SIS_ERR_BAD_ROOT, "its preview is not the one that was signed");
+	return 0;
+}
+
+/* The head of a bundle that holds what this device may see: the statement, its own grant, the manifest. The object follows. */
+static int write_bundle_start(struct session *session, const struct item *item, int fd, struct why *why)
+{
+	const struct part_digest *thumbnail = &item->opened.statement.part[SEAL_THUMBNAIL];
+	CLEANUP_BLOB struct blob preview = { 0 };
 	struct bundle_head head = { .statement_size = item->statement_text.size, .grants_size = item->grant_text.size, .n_grants = 1 };
 	char text[BUNDLE_HEAD_MAX_BYTES + 1];
 	size_t size;
 	head.part_size[SEAL_MANIFEST] = item->opened.statement.part[SEAL_MANIFEST].size;
+	head.part_size[SEAL_THUMBNAIL] = thumbnail->size;
 	head.part_size[SEAL_OBJECT] = item->opened.statement.part[SEAL_OBJECT].size;
-	int r = bundle_head_write(&head, text, sizeof(text), &size);
+	int r = thumbnail->size > 0 ? fetch_thumbnail(session, item, &preview, why) : 0;
+	if (r == 0)
+		r = bundle_head_write(&head, text, sizeof(text), &size);
 	if (r == 0)
 		r = fd_write_all(fd, text, size);
 	if (r == 0)
 		r = fd_write_all(fd, item->statement_text.data, item->statement_text.size);
 	if (r == 0)
 		r = fd_write_all(fd, item->grant_text.data, item->grant_text.size);
-	return r == 0 ? fd_write_all(fd, item->sealed_manifest.data, item->sealed_manifest.size) : r;
+	if (r == 0)
+		r = fd_write_all(fd, item->sealed_manifest.data, item->sealed_manifest.size);
+	return r == 0 ? fd_write_all(fd, preview.data, preview.size) : r;
 }
 
 static int copy_to_stdout(int fd, struct why *why)
@@ -139,7 +161,7 @@ static int fetch_into(const struct errand *errand, const struct item *item, stru
 		.session = errand->session, .item = item, .plain_fd = errand->options->sealed ? -1 : file->fd,
 		.sealed_fd = errand->options->sealed ? file->fd : -1, .progress = on_progress, .progress_arg = bar,
 	};
-	int r = errand->options->sealed ? write_bundle_start(item, file->fd) : 0;
+	int r = errand->options->sealed ? write_bundle_start(errand->session, item, file->fd, why) : 0;
 	r = r < 0 ? fetch_explain(r, why) : fetch_object(&fetch, why);
 	progress_end(bar);
 	return r;

@@ -43,7 +43,7 @@ static int print_help(void)
 	printf("sis [--home DIR] [--profile NAME] [--json] [--quiet] COMMAND …\n\nShares pictures and files that the server cannot read.\n\nCommands:\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		CLEANUP_FREE char *left = xasprintf("%s %s", commands[i]->name, commands[i]->arguments);
-		printf("  %-32s %s\n", left, commands[i]->summary);
+		output_columns(left, commands[i]->summary);
 	}
 	printf("\n  %-32s %s\n  %-32s %s\n\nOptions before the command:\n", "help [COMMAND]", "this page, or a command's", "--version", "the version");
 	printf("  %-32s %s\n", "--home DIR", "where profiles and keys are kept (or $SIS_HOME; else ~/.local/share/sis)");

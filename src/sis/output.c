@@ -148,6 +148,14 @@ void output_line(const char *format, ...)
 	free(text);
 }
 
+void output_columns(const char *left, const char *right)
+{
+	int width = 32;
+	for (const char *c = left; *c != '\0'; c++)
+		width += ((unsigned char)*c & 0xc0) == 0x80;
+	printf("  %-*s %s\n", width, left, right);
+}
+
 void output_json(json_t *json)
 {
 	CLEANUP_FREE char *text = json != NULL ? json_print(json) : NULL;

@@ -13,6 +13,7 @@ void output_warning(const struct sis *sis, const char *format, ...) __attribute_
 /* Prints the sentence and where help is to be had; returns EX_USAGE. command may be NULL. */
 int output_usage(const struct sis *sis, const char *command, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void output_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void output_columns(const char *left, const char *right);                      /* two columns of help, by characters */
 void output_json(json_t *json);                         /* takes the reference; one line */
 /* Exit status for n_failed of n_all, the last failure being error. */
 int output_status(unsigned n_failed, unsigned n_all, int error);

@@ -157,6 +157,26 @@ static int read_key(struct profile *profile, const char *name, struct signing_ke
 	return r < 0 && why->text[0] == '\0' ? why_set(why, r, "%s of the profile cannot be used: %s", name, error_text(r)) : r;
 }
 
+static bool key_fits(const struct profile *profile)
+{
+	return memcmp(&profile->key.public_key, &profile->facts.public_key, sizeof(profile->key.public_key)) == 0;
+}
+
+/* A renewal with a new key that was cut off between its two files left the certificate under this name (profile_replace_certificate). */
+static bool finish_renewal(struct profile *profile)
+{
+	struct why ignored = { "" };
+	CLEANUP_BLOB struct blob der = { 0 };
+	if (read_certificate(profile, "device.pem.next", &der, &ignored) < 0 ||
+	    certificate_parse((struct span){ der.data, der.size }, &profile->facts) < 0 || !key_fits(profile) ||
+	    renameat(profile->dir_fd, "device.pem.next", profile->dir_fd, "device.pem") < 0)
+		return false;
+	blob_free(&profile->certificate);
+	profile->certificate = der;
+	der = (struct blob){ 0 };
+	return true;
+}
+
 /* The X25519 key lies in the same container as a signing key (PKCS#8 of 32 secret bytes), so that one passphrase covers both in one way. */
 static int read_keys(struct profile *profile, struct why *why)
 {
@@ -169,7 +189,7 @@ static int read_keys(struct profile *profile, struct why *why)
 		return r;
 	profile->encryption_key = container.secret;
 	signing_key_wipe(&container);
-	if (memcmp(&profile->key.public_key, &profile->facts.public_key, sizeof(profile->key.public_key)) != 0)
+	if (!key_fits(profile) && !finish_renewal(profile))
 		return why_set(why, -SIS_ERR_MISMATCH, "device.key and device.pem of the profile do not belong together; restore them from a backup");
 	return 0;
 }
@@ -274,11 +294,11 @@ int profile_write(const struct profile *profile, int dir_fd, const char *passphr
 
 int profile_replace_certificate(struct profile *profile, const struct signing_key *key, struct span certificate, struct why *why)
 {
-	int r = 0;
-	if (key != NULL)
+	int r = write_certificate(profile->dir_fd, "device.pem.next", certificate);
+	if (r == 0 && key != NULL)
 		r = write_key(profile->dir_fd, "device.key", key, profile->passphrase);
-	if (r == 0)
-		r = write_certificate(profile->dir_fd, "device.pem", certificate);
+	if (r == 0 && renameat(profile->dir_fd, "device.pem.next", profile->dir_fd, "device.pem") < 0)
+		r = error_from_errno(errno);
 	/* The ticket resumes as the old certificate. */
 	unlinkat(profile->dir_fd, "ticket", 0);
 	return r < 0 ? why_set(why, r, "the new certificate could not be written to the profile: %s", error_text(r)) : 0;

@@ -31,7 +31,7 @@ int profile_open_home(const struct sis *sis, int *ret_dir_fd, char **ret_path, s
 int profile_name(const struct sis *sis, const char **ret_name, struct why *why);
 /* Writes every file of a profile into the open directory; dir_fd of the profile is ignored. */
 int profile_write(const struct profile *profile, int dir_fd, const char *passphrase);
-/* Replaces certificate and key (after a renewal): key first under a temporary name, so that both always fit after a crash. */
+/* Replaces the certificate, and the key when it is not NULL: a crash in between is mended at the next profile_open. */
 int profile_replace_certificate(struct profile *profile, const struct signing_key *key, struct span certificate, struct why *why);
 
 /* The TLS ticket: empty when there is none. Losing or failing to write it costs one full handshake, so errors are not told. */
