@@ -12,3 +12,4 @@ include tests/unit/conf.mk
 include tests/unit/store.mk
 include tests/unit/sis.mk
 include tests/fuzz/local.mk
+include tests/hostile/local.mk

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "ipc/role.h"
 #include "sandbox/sandbox.h"
+#include "worker/confine.h"
 #include "worker/worker.h"
 
 #include <signal.h>
@@ -35,12 +36,7 @@ __attribute__((noreturn)) static void fail(int error, const char *what)
 static void confine(const struct message_start_worker *message)
 {
 	bool weak = false;
-	CLEANUP_FREE char *database = xasprintf("%s/db", worker.state_dir), *objects = xasprintf("%s/objects", worker.state_dir);
-	const struct sandbox_path paths[] = { { database, false }, { objects, false } };
-	const struct sandbox_profile profile = {
-		.role = ROLE_WORKER, .paths = paths, .n_paths = ARRAY_SIZE(paths), .uid = (uid_t)message->uid, .gid = (gid_t)message->gid, .open_files = true,
-	};
-	int error = sandbox_enter(&profile, worker.sandbox, sizeof(worker.sandbox), &weak);
+	int error = confine_worker(worker.state_dir, (uid_t)message->uid, (gid_t)message->gid, worker.sandbox, sizeof(worker.sandbox), &weak);
 	if (error < 0)
 		fail(error, "its sandbox");
 	log_event(weak ? &LOG(SANDBOX_WEAK, .role = "worker", .detail = worker.sandbox) : &LOG(SANDBOX, .role = "worker", .detail = worker.sandbox));

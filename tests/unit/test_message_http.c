@@ -88,7 +88,7 @@ static const struct { const char *request; unsigned status; const char *body; } 
 	{ "GET / HTTP/1.1\r\n" HOST ": a\r\n\r\n", 400, NULL },
 	{ "GET / HTTP/1.1\r\n" HOST "nocolon\r\n\r\n", 400, NULL },
 	{ "\r\n\r\nGET / HTTP/1.1\r\n" HOST "\r\n", 400, NULL },
-	{ "GET /\r\n\r\n", 400, NULL },
+	{ "GET /\r\n\r\n", 505, NULL },
 	{ "\x16\x03\x01\x02", 400, NULL },
 	/* versions, hosts, other protocols */
 	{ "GET / HTTP/1.0\r\n" HOST "\r\n", 400, NULL },

@@ -1,0 +1,142 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A worker that a stranger has taken over: it tries everything that its process could try (sisd_worker_hostile.c), and all of it is refused.
+
+The daemon first runs with real workers, so that there are people, an item and an unfinished upload to go for. Then they are ended, and what the
+master starts in their place is the hostile one; at the end real ones again, which must find everything as it was."""
+
+import glob
+import hashlib
+import os
+import re
+import shutil
+import signal
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
+from sis_testlib import *
+
+WORKERS = 6
+# The ones that the kernel answers with the process's end.
+DEADLY = {"ptrace_signer", "seize_master", "read_signer_memory", "run_shell", "fork_process", "enter_namespace", "mount_something", "load_bpf",
+          "log_an_enrollment", "stop_the_daemon"}
+
+
+class Scene:
+    """The daemon, what there is to go for, and the log of the attempts."""
+
+    def __init__(self):
+        self.programs = temporary("libexec")
+        for role in ("signer", "ledger"):
+            shutil.copy(os.path.join(BUILD, "sisd-" + role), self.programs)
+        shutil.copy(os.path.join(BUILD, "sisd-worker"), os.path.join(self.programs, "sisd-worker-real"))
+        shutil.copy(os.path.join(BUILD, "tests/hostile/sisd-worker-hostile"), os.path.join(self.programs, "sisd-worker"))
+        self.daemon = Daemon(workers=WORKERS, arguments=["-L", self.programs])
+        self.alice, self.mallory = self.daemon.client("alice"), self.daemon.client("mallory")
+        self.item = self.alice.upload(write_file(os.path.join(temporary("files"), "picture.jpg"), os.urandom(200000)))
+        self.upload = self.begin_upload()
+        self.before = self.fingerprints()
+        self.roles = self.daemon.roles()
+        self.log = ""
+
+    def begin_upload(self):
+        reply = self.daemon.request("POST", "/v1/items", self.alice, os.urandom(100000),
+                                    {"Content-Type": "application/vnd.sis.item", "Upload-Complete": "?0", "Upload-Length": "200000"})
+        check_equal(reply.status, 201, "status of the first part of an upload (%r)" % reply.body)
+        return reply.headers["Location"].split("/")[-1]
+
+    def files(self):
+        found = []
+        for part in ("objects", "keys", "incoming"):
+            found += [path for path in glob.glob(os.path.join(self.daemon.state_dir, part, "**"), recursive=True) if os.path.isfile(path)]
+        return sorted(found)
+
+    def fingerprints(self):
+        return {path: (hashlib.sha256(read_file(path)).hexdigest(), os.stat(path).st_mode, os.stat(path).st_nlink) for path in self.files()}
+
+    def replace_workers(self):
+        for pid in self.daemon.roles()["worker"]:
+            os.kill(pid, signal.SIGKILL)
+
+    def attack(self):
+        def fingerprint(client):
+            return client_json(client)["fingerprint"]
+        known = {"item": self.item, "upload": self.upload, "alice": fingerprint(self.alice), "mallory": fingerprint(self.mallory), "nobody": "77" * 32,
+                 "signer": self.roles["signer"][0], "ledger": self.roles["ledger"][0], "master": self.daemon.pid, "port": self.daemon.port,
+                 "control": self.daemon.control, "workers": WORKERS}
+        log = write_file(os.path.join(self.programs, "hostile.log"), "")
+        knowledge = write_file(os.path.join(self.programs, "hostile.txt"), "".join("%s %s\n" % pair for pair in known.items()))
+        self.replace_workers()
+        wait_for(lambda: len(re.findall(r"^finished", read_file(log).decode(), re.MULTILINE)) >= WORKERS, "the end of all attempts; so far:\n"
+                 + read_file(log).decode(), 90)
+        self.log = read_file(log).decode()
+        os.unlink(knowledge)
+        for pid in self.daemon.children():
+            if pid not in self.roles["signer"] + self.roles["ledger"]:
+                os.kill(pid, signal.SIGKILL)
+
+
+def client_json(client):
+    return client.daemon.request("GET", "/v1/whoami", client).json()
+
+
+_scene = None
+
+
+def scene():
+    global _scene
+    if _scene is None:
+        _scene = Scene()
+        _scene.attack()
+    return _scene
+
+
+@test("whatever a compromised worker tries is refused", limit_s=240)
+def everything_refused():
+    log = scene().log
+    begun, refused = re.findall(r"^begin (\w+)$", log, re.MULTILINE), set(re.findall(r"^refused (\w+):", log, re.MULTILINE))
+    check(len(begun) > 50, "only %d attempts were made:\n%s" % (len(begun), log))
+    check_equal(re.findall(r"^ALLOWED.*$", log, re.MULTILINE), [], "attempts that succeeded")
+    ended = set(begun) - refused
+    check(ended <= DEADLY, "attempts without an answer that should have had one: %r\n%s" % (ended - DEADLY, log))
+
+
+@test("the sandbox was the real one")
+def really_confined():
+    check_equal(len(re.findall(r"^confined \d+: .*seccomp", scene().log, re.MULTILINE)) >= WORKERS, True, "workers that said how they are confined")
+
+
+@test("the signer and the ledger did not die of it, and say what they refused")
+def roles_alive():
+    here = scene()
+    check_equal({name: here.daemon.roles()[name] for name in ("signer", "ledger")}, {name: here.roles[name] for name in ("signer", "ledger")}, "pids")
+    log = here.daemon.log_text()
+    check_in("refused to sign for worker", log, "the daemon's log")
+    check_in("sent a message that it may not send", log, "the daemon's log")
+
+
+@test("nothing in the store has changed")
+def nothing_changed():
+    here = scene()
+    check_equal(here.fingerprints(), here.before, "files of the store")
+
+
+@test("real workers take over and serve, the item is whole, the upload goes on")
+def served_again():
+    here = scene()
+
+    def serves():
+        try:
+            return here.daemon.is_serving()
+        except OSError:
+            return False
+    wait_for(serves, "a real worker", 30)
+    check_in(here.item, here.alice.items(), "alice's list")
+    here.alice.get(here.item)
+    reply = here.daemon.request("HEAD", "/v1/uploads/" + here.upload, here.alice)
+    check_equal((reply.status, reply.headers["Upload-Offset"]), (204, "100000"), "the unfinished upload")
+    check_equal(here.daemon.request("GET", "/v1/items/" + here.item, here.mallory).status, 404, "mallory's view of it")
+    here.daemon.sisctl("check")
+
+
+run()
