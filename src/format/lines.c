@@ -7,7 +7,6 @@
 #include "base/util.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <string.h>
 
 #define LONGEST_TEXT STATEMENT_MAX_BYTES

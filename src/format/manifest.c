@@ -14,11 +14,16 @@
 
 #define PADDING_BYTES 512
 
-static int refuse(const char **ret_why, const char *why)
+static int refuse_as(int error, const char **ret_why, const char *why)
 {
 	if (ret_why)
 		*ret_why = why;
-	return -SIS_ERR_BAD_FORMAT;
+	return error;
+}
+
+static int refuse(const char **ret_why, const char *why)
+{
+	return refuse_as(-SIS_ERR_BAD_FORMAT, ret_why, why);
 }
 
 /* One side of "type/subtype". */
@@ -91,14 +96,16 @@ int manifest_parse(struct span plain, struct manifest *ret_manifest, const char 
 	uint64_t width = 0, height = 0;
 	struct span text;
 	CLEANUP_JSON json_t *object = NULL;
+	int r;
 
 	if (plain.size > MANIFEST_MAX_BYTES)
-		return -SIS_ERR_TOO_LARGE;
+		return refuse_as(-SIS_ERR_TOO_LARGE, ret_why, "the manifest is larger than is allowed");
 	text = strip_padding(plain);
 	if (!text.size)
 		return refuse(ret_why, "the manifest is not one JSON object padded with spaces to a multiple of 512 bytes");
-	if (json_parse(text, MANIFEST_MAX_BYTES, &object) < 0 || !json_is_object(object))
-		return refuse(ret_why, "the manifest is no JSON object");
+	r = json_parse(text, MANIFEST_MAX_BYTES, &object);
+	if (r < 0)
+		return refuse_as(r, ret_why, "the manifest is no JSON that can be read");
 	if (!get_string(object, "name", true, manifest.name, sizeof(manifest.name)) ||
 	    !get_string(object, "caption", false, manifest.caption, sizeof(manifest.caption)))
 		return refuse(ret_why, "the manifest's name or caption is missing or too long");

@@ -55,7 +55,8 @@ static int append(const uint8_t *data, size_t size, void *arg)
 	bytes->data = realloc(bytes->data, bytes->size + size + 1);
 	if (!bytes->data)
 		abort();
-	memcpy(bytes->data + bytes->size, data, size);
+	if (size)
+		memcpy(bytes->data + bytes->size, data, size);
 	bytes->size += size;
 	return 0;
 }
