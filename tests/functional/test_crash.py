@@ -146,7 +146,7 @@ def client_killed():
         client = daemon.client()
         path = write_file(os.path.join(temporary("large"), "large.bin"), make_bytes(40 << 20))
         for _ in range(3):
-            process = client.popen("upload", path)
+            process = client.popen("upload", path, "--to", client.user)
             wait_for(lambda: process.poll() is not None or any(e.stat().st_size > (2 << 20) for e in os.scandir(os.path.join(daemon.state_dir, "incoming"))),
                      "an upload under way")
             process.kill()
@@ -161,7 +161,7 @@ def source_changed():
     with Daemon(workers=1) as daemon:
         client = daemon.client()
         path = write_file(os.path.join(temporary("large"), "large.bin"), make_bytes(40 << 20))
-        process = client.popen("upload", path)
+        process = client.popen("upload", path, "--to", client.user)
         wait_for(lambda: process.poll() is not None or any(e.stat().st_size > (2 << 20) for e in os.scandir(os.path.join(daemon.state_dir, "incoming"))),
                  "an upload under way")
         process.kill()

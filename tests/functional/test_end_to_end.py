@@ -85,7 +85,7 @@ def names():
         check_equal(os.path.basename(grace.get(grace.upload(path))), name, "name")
     for name in ("-rf", ".bashrc", "new\nline", "esc\x1b[31m", "bidi\u202egpj.exe"):
         path = write_file(os.path.join(temporary("file"), name), b"x")
-        got = os.path.basename(grace.get(find_item_id(grace.run("--json", "upload", "--", path).stdout)))
+        got = os.path.basename(grace.get(grace.upload(path)))
         check(not got.startswith((".", "-")) and not re.search("[\x00-\x1f\u202e]", got), "name %r became %r" % (name, got))
     check(not re.search("[\x1b\u202e]", grace.run("list").stdout), "control characters in a list")
 
@@ -139,7 +139,7 @@ def revoked_is_told():
     tina, uwe = daemon.client("tina"), daemon.client("uwe")
     item = tina.upload(make_picture(), uwe)
     daemon.sisctl("revoke", "tina")
-    for arguments in (["list"], ["upload", make_picture()], ["get", item, "-o", temporary("got")], ["whoami"], ["renew"]):
+    for arguments in (["list"], ["upload", make_picture(), "--to", "uwe"], ["get", item, "-o", temporary("got")], ["whoami"], ["renew"]):
         done = tina.run(*arguments, status=77)
         check_in("revoked", done.stderr)
     uwe.get(item)               # what was shared before stays readable

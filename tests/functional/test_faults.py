@@ -58,7 +58,7 @@ def full_disk_sis():
         place = temporary("files")
         large = write_file(place + "/large.bin", make_bytes(30 << 20))
         small = write_file(place + "/small.bin", b"small")
-        done = client.run("upload", large, small, status=1)
+        done = client.run("upload", large, small, "--to", client.user, status=1)
         check_in("large.bin", done.stderr)
         check_in("space", done.stderr)
         check_equal(len(client.items()), 1, "items")

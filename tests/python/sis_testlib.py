@@ -570,9 +570,9 @@ class Client:
         return subprocess.Popen(self.command(*arguments), stdin=subprocess.DEVNULL, env=program_environment(), **options)
 
     def upload(self, path, *to, more=()):
-        """Uploads one file and returns its item's id."""
-        extra = ["--to", ",".join(t.user if isinstance(t, Client) else t for t in to)] if to else []
-        done = self.run("--json", "upload", path, *extra, *more)
+        """Uploads one file (for nobody else, when to is empty) and returns its item's id."""
+        names = [t.user if isinstance(t, Client) else t for t in to] or [self.user]
+        done = self.run("--json", "upload", "--to", ",".join(names), *more, "--", path)
         return find_item_id(done.stdout)
 
     def items(self):
