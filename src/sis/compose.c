@@ -244,6 +244,8 @@ int compose_finish(const struct profile *profile, const struct audience *audienc
 	fill_statement(profile, audience, kind, composed, statement);
 	int r = seal_manifest(&composed->keys, manifest, &sealed, statement->part[SEAL_MANIFEST].root, why);
 	statement->part[SEAL_MANIFEST].size = sealed.size;
+	/* No thumbnail yet: an absent part has the root of nothing. */
+	digest_sha256("", 0, statement->part[SEAL_THUMBNAIL].root);
 	if (r == 0)
 		r = chain_sign(profile, statement, text, &size, why);
 	if (r == 0)
