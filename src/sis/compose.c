@@ -141,6 +141,7 @@ static void fill_statement(const struct profile *profile, const struct audience 
 	memcpy(statement->device, profile->facts.fingerprint, sizeof(statement->device));
 	statement->time = time_now();
 	statement->part[SEAL_OBJECT] = composed->object;
+	digest_sha256("", 0, statement->part[SEAL_THUMBNAIL].root);     /* absent: the root of a tree without leaves */
 	memcpy(statement->commitment, composed->keys.commitment, sizeof(statement->commitment));
 	statement->n_audience = audience->n_people;
 	for (unsigned i = 0; i < audience->n_people; i++)

@@ -68,8 +68,9 @@ static int judge_revocation(const char *user, int64_t revoked, unsigned reason, 
 	if (reason == REASON_KEY_COMPROMISE || reason == REASON_CA_COMPROMISE)
 		return why_set(why, -SIS_ERR_REVOKED, "the device of %s that made it was revoked because its key was compromised; ask %s to share it again", user,
 		               user);
-	if (made >= revoked || received >= revoked)
-		return why_set(why, -SIS_ERR_REVOKED, "the device of %s that made it had been revoked before", user);
+	/* Times have whole seconds: what came in the second of the revocation came before it, or the server would not have taken it. */
+	if (made > revoked || received > revoked)
+		return why_set(why, -SIS_ERR_REVOKED, "the device of %s that made it had been revoked before; ask %s to share it again", user, user);
 	*ret_revoked = revoked;
 	return 0;
 }

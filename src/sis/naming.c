@@ -37,16 +37,17 @@ void naming_candidate(const char *name, unsigned n, char ret_name[256])
 	snprintf(ret_name + stem, 256 - stem, "%s%.*s", suffix, (int)extension, name + whole - extension);
 }
 
+/* 0600: it came sealed for one person; whom else to show it is theirs to say. */
 static int open_unnamed(int dir_fd, struct outfile *file)
 {
-	file->fd = openat(dir_fd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0666);
+	file->fd = openat(dir_fd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
 	if (file->fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
 		return file->fd;
 	uint64_t number;
 	if (random_bytes(&number, sizeof(number)) < 0)
 		return -1;
 	snprintf(file->temporary, sizeof(file->temporary), ".sis-%016llx", (unsigned long long)number);
-	file->fd = openat(dir_fd, file->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+	file->fd = openat(dir_fd, file->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (file->fd < 0)
 		file->temporary[0] = '\0';
 	return file->fd;
@@ -69,10 +70,7 @@ int outfile_open(const char *directory, struct outfile *ret_file, struct why *wh
 int outfile_open_spool(struct outfile *ret_file, struct why *why)
 {
 	const char *directory = getenv("TMPDIR");
-	int r = outfile_open(directory != NULL && directory[0] == '/' ? directory : "/var/tmp", ret_file, why);
-	if (r == 0)
-		fchmod(ret_file->fd, 0600);
-	return r;
+	return outfile_open(directory != NULL && directory[0] == '/' ? directory : "/var/tmp", ret_file, why);
 }
 
 void outfile_close(struct outfile *file)

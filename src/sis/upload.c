@@ -19,7 +19,7 @@
 struct upload_options { const char *to, *caption, *name; unsigned jobs; };
 
 static const struct option_row rows[] = {
-	{ "to", 0, "USER,…", "who shall see it", OPTION_TEXT, offsetof(struct upload_options, to) },
+	{ "to", 0, "USER,…", "who shall see it, besides your own devices", OPTION_TEXT, offsetof(struct upload_options, to) },
 	{ "caption", 0, "TEXT", "words that go with it, sealed like the picture", OPTION_TEXT, offsetof(struct upload_options, caption) },
 	{ "name", 0, "NAME", "the name to share it under (one file only)", OPTION_TEXT, offsetof(struct upload_options, name) },
 	{ "jobs", 'j', "N", "how many files at a time (default 4)", OPTION_NUMBER, offsetof(struct upload_options, jobs) },
@@ -132,8 +132,6 @@ static int check_options(const struct sis *sis, const struct upload_options *opt
 	unsigned n_stdin = 0;
 	for (unsigned i = 0; i < n; i++)
 		n_stdin += strcmp(paths[i], "-") == 0;
-	if (options->to == NULL)
-		return output_usage(sis, "upload", "say with --to who shall see it");
 	if (options->name != NULL && n > 1)
 		return output_usage(sis, "upload", "--name goes with one file only");
 	if (n_stdin > 1)
@@ -157,7 +155,7 @@ static int run(const struct sis *sis, void *options_, char **arguments, unsigned
 	if (r == 0)
 		r = session_open(profile, &session);
 	if (r == 0)
-		r = audience_fetch(sis, session, pins, batch.options->to, &batch.audience, &why);
+		r = audience_fetch(sis, session, pins, batch.options->to != NULL ? batch.options->to : profile->user, &batch.audience, &why);
 	/* Kept also when a pin was refused: what was seen is what can be accepted. */
 	int saved = pins != NULL ? pins_save(pins, &why) : 0;
 	if (r == 0)
