@@ -63,7 +63,9 @@ def one_kill(daemon, chance):
         if victims == "worker" and roles["worker"]:
             os.kill(chance.choice(roles["worker"]), signal.SIGKILL)
             return False
-        if victims in ("signer", "ledger") and roles[victims]:
+        if victims in roles and not roles[victims]:
+            return False            # not there at this moment
+        if victims in ("signer", "ledger"):
             os.kill(roles[victims][0], signal.SIGKILL)
     except ProcessLookupError:
         pass

@@ -45,7 +45,7 @@ def expired():
             database.execute("UPDATE invites SET created = created - 3600, expires = expires - 3600")
             database.commit()
         daemon.start()
-        Device(daemon, "late").enroll(Invite(line).code, status=401)
+        Device(daemon, "late").enroll(Invite(line).code, status=None).check_problem(403, "expired")
         Client(daemon, "late").run("enroll", line.replace(":%d/" % Invite(line).port, ":%d/" % daemon.port), status=77)
 
 
@@ -127,9 +127,7 @@ def strongswan():
     write_file(place + "/key.pem", run_program(["pki", "--gen", "--type", "ed25519", "--outform", "pem"], binary=True).stdout)
     write_file(place + "/req.der", run_program(["pki", "--req", "--in", place + "/key.pem", "--type", "priv", "--dn", "CN=swan"], binary=True).stdout)
     done = run_program(["pki", "--est", "--url", "https://localhost:%d" % daemon.port, "--in", place + "/req.der", "--cacert", daemon.ca(),
-                        "--userid", "swan", "--userpass", invite.code, "--outform", "pem"], status=None, binary=True)
-    if b"EST" in done.stdout + done.stderr.encode() and "unrecognized" in done.stderr:
-        raise Skip("this pki has no --est")
+                        "--userpass", "swan:" + invite.code, "--outform", "pem"], status=None, binary=True)
     check_equal(done.returncode, 0, "pki: %s" % done.stderr)
     write_file(place + "/cert.pem", done.stdout)
     swan = type("Swan", (), {"certificate_path": place + "/cert.pem", "key_path": place + "/key.pem"})
@@ -180,7 +178,7 @@ def open_registration():
         second.enroll("a long enough password")
         check_equal(daemon.request("GET", "/v1/whoami", who=second).json()["user"], "newcomer", "whoami")
         Device(daemon, "newcomer", "three").enroll("another password, wrong", status=401)
-        Device(daemon, "Not A Name").enroll("a long enough password", status=400)
+        check_in(Device(daemon, "Not A Name").enroll("a long enough password", status=None).status, (400, 401))
         stored = read_file(os.path.join(daemon.state_dir, "db/sis.db")) + read_file(os.path.join(daemon.state_dir, "db/sis.db-wal"))
         check_not_in(b"long enough password", stored, "database")
         check_in(b"$y$", stored, "database")

@@ -60,7 +60,7 @@ def full_disk_sis():
         small = write_file(place + "/small.bin", b"small")
         done = client.run("upload", large, small, "--to", client.user, status=1)
         check_in("large.bin", done.stderr)
-        check_in("space", done.stderr)
+        check_in("full", done.stderr)
         check_equal(len(client.items()), 1, "items")
 
 

@@ -209,8 +209,8 @@ def foreign_upload():
                                                                                             "Upload-Complete": "?0", **DRAFT})
     where = first.headers["Location"]
     for method in ("HEAD", "PATCH", "DELETE"):
-        reply = daemon.request(method, where, who=other, body=b"x" if method == "PATCH" else None, headers={
-            "Content-Type": "application/partial-upload", "Upload-Offset": "13", "Upload-Complete": "?1", **DRAFT})
+        fields = {"Content-Type": "application/partial-upload", "Upload-Offset": "13", "Upload-Complete": "?1"} if method == "PATCH" else {}
+        reply = daemon.request(method, where, who=other, body=b"x" if method == "PATCH" else None, headers={**fields, **DRAFT})
         check_equal(reply.status, 404, method + " by another")
     check_equal(daemon.request("DELETE", where, who=owner).status, 204, "DELETE by the owner")
     check_equal(daemon.request("HEAD", where, who=owner).status, 404, "HEAD after that")

@@ -468,7 +468,7 @@ class Daemon:
         """An http.client connection that stays open between requests: .request(), .getresponse()."""
         connection = http.client.HTTPSConnection(self.host, self.port, timeout=limit_s * SLOW)
         connection.sock = self.tls(who, verify, limit_s, context)
-        connection.auto_open = 0
+        connection.auto_open, connection.response_class = 0, FinalResponse
         return connection
 
     def request(self, method, path, who=None, body=None, headers=None, verify=True, connection=None):
@@ -496,6 +496,17 @@ class Daemon:
         if who is not None:
             command += ["--cert", who.certificate_path, "--key", who.key_path]
         return run_program(command + [str(a) for a in arguments] + ["https://localhost:%d%s" % (self.port, path)], status=status, **options)
+
+
+class FinalResponse(http.client.HTTPResponse):
+    """Python's own reads a 104 as if it were the answer."""
+
+    def _read_status(self):
+        while True:
+            version, status, reason = super()._read_status()
+            if not 102 <= status <= 199:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
 
 
 class Reply:
@@ -640,7 +651,9 @@ class Device:
         self.certificate = None
 
     def enroll(self, code, csr=None, status=200, path="simpleenroll"):
-        reply = est_enroll(self.daemon, self.user, code, csr or make_csr(self.key, self.user, self.name), path)
+        if csr is None:
+            csr = make_csr(self.key, self.user, self.name)
+        reply = est_enroll(self.daemon, self.user, code, csr, path)
         if status is not None:
             check_equal(reply.status, status, "status of enrollment (%r)" % reply.body[:300])
         if reply.status == 200:
