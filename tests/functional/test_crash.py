@@ -60,8 +60,9 @@ def one_kill(daemon, chance):
     victims = chance.choice(["worker", "worker", "signer", "ledger", "master", "all"])
     try:
         roles = {name: [pid for pid in children if role_of(pid) == name] for name in ("signer", "ledger", "worker")}
-        if victims == "worker" and roles["worker"]:
-            os.kill(chance.choice(roles["worker"]), signal.SIGKILL)
+        if victims == "worker":
+            if roles["worker"]:         # else both are waiting for their replacement
+                os.kill(chance.choice(roles["worker"]), signal.SIGKILL)
             return False
         if victims in roles and not roles[victims]:
             return False            # not there at this moment
