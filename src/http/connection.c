@@ -79,7 +79,7 @@ static void enter(struct http_connection *connection, enum connection_state stat
 	const struct http_limits *limits = &connection->server->limits;
 	connection->state = state;
 	connection->peers_turn = false;
-	if (state == CONNECTION_IDLE && connection->served_one)
+	if (state == CONNECTION_IDLE && (connection->served_one || connection->tag != NULL))
 		set_deadline(connection, limits->idle_timeout_ms);
 	else if (state == CONNECTION_LINGER)
 		set_deadline(connection, LINGER_MS);
@@ -188,13 +188,23 @@ static void connection_destroy(struct http_connection *connection)
 
 /* ------------------------------------------------ one step at a time ------------------------------------------------ */
 
+/* Who is known may be idle before the first request, and is found by a revocation; a stranger must ask for something soon. */
+static void connected(struct http_connection *connection)
+{
+	struct http_server *server = connection->server;
+	struct span certificate = tls_peer_certificate(connection->tls);
+	if (certificate.size > 0 && tls_peer_error(connection->tls) == 0 && server->handler->on_connected != NULL)
+		connection->tag = server->handler->on_connected(certificate, server->arg);
+	enter(connection, CONNECTION_IDLE);
+}
+
 static bool step_handshake(struct http_connection *connection)
 {
 	int error = tls_handshake(connection->tls);
 	if (error == -SIS_ERR_AGAIN)
 		return false;
 	if (error == 0)
-		enter(connection, CONNECTION_IDLE);
+		connected(connection);
 	else if (error == -SIS_ERR_CLOSED)
 		connection_close(connection, false);
 	else

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #define HEAD_FIRST_BYTES 2048
+#define FRAMING_MAX 256                 /* bytes between two pieces of a chunked body: size, extensions, line ends */
 
 static void fault(struct http_message *message, unsigned status, const char *words)
 {
@@ -341,11 +342,20 @@ static void parse_target(struct http_message *message, char *target)
 	parse_query(message, query);
 }
 
+/* RFC 9110 §9.1: 501 for a method that is none of ours; what has not even the shape of a request is malformed. */
+static unsigned method_fault_status(const struct http_message *message)
+{
+	size_t size = strspn(message->head, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-");
+	if (strncmp(message->head, "PRI * ", 6) == 0)
+		return 505;
+	return size > 0 && message->head[size] == ' ' ? 501 : 400;
+}
+
 static void fault_from_parser(struct http_message *message, const struct head_build *build)
 {
 	switch (HTTP_PARSER_ERRNO(&message->parser)) {
 	case HPE_INVALID_METHOD:
-		fault(message, strncmp(message->head, "PRI * ", 6) == 0 ? 505 : 501, "only HTTP/1.1 and its methods are spoken here");
+		fault(message, method_fault_status(message), "only HTTP/1.1 and its methods are spoken here");
 		break;
 	case HPE_UNEXPECTED_CONTENT_LENGTH:
 		fault(message, 400, "the body's length is given twice");
@@ -365,6 +375,7 @@ static void head_parse(struct http_message *message)
 		.on_message_complete = head_message_complete,
 	};
 	struct head_build build = { .message = message };
+	message->head[message->head_size] = '\0';
 	http_parser_init(&message->parser, HTTP_REQUEST);
 	message->parser.data = &build;
 	/* http-parser finds a few of these faults as well, with fewer words; ours come first where the head could be split at all. */
@@ -375,7 +386,6 @@ static void head_parse(struct http_message *message)
 		fault_from_parser(message, &build);
 		return;
 	}
-	message->head[message->head_size] = '\0';
 	char *target = message->head + build.target;
 	target[build.target_size] = '\0';
 	message->method = http_method_str((enum http_method)message->parser.method);
@@ -399,9 +409,28 @@ const char *message_field(const struct http_message *message, const char *name)
 
 /* ------------------------------------------------ the body ------------------------------------------------ */
 
+/* What stands between the pieces of a chunked body: http-parser takes any byte in an extension, and any byte for the LF of a line's end. */
+static bool framing_is_clean(struct http_message *message, const uint8_t *end)
+{
+	for (; message->framing < end; message->framing++) {
+		uint8_t byte = *message->framing;
+		bool is_control = (byte < 0x20 && byte != '\t' && byte != '\r' && byte != '\n') || byte == 0x7f;
+		if (is_control || message->framing_cr != (byte == '\n') || ++message->n_framing > FRAMING_MAX) {
+			fault(message, 400, "the body's chunks are malformed");
+			return false;
+		}
+		message->framing_cr = byte == '\r';
+	}
+	return true;
+}
+
 static int body_piece(http_parser *parser, const char *at, size_t size)
 {
 	struct http_message *message = message_of(parser);
+	if (message->body_size == UINT64_MAX && !framing_is_clean(message, (const uint8_t *)at))
+		return 1;
+	message->framing = (const uint8_t *)at + size;
+	message->n_framing = 0;
 	if (message->on_body != NULL)
 		message->on_body((const uint8_t *)at, size, message->arg);
 	return 0;
@@ -436,9 +465,12 @@ size_t message_feed_body(struct http_message *message, const uint8_t *data, size
 	if (HTTP_PARSER_ERRNO(&message->parser) == HPE_PAUSED)
 		http_parser_pause(&message->parser, 0);
 	message->parser.data = message;
+	message->framing = data;
 	size_t used = http_parser_execute(&message->parser, &settings, (const char *)data, size);
 	enum http_errno error = HTTP_PARSER_ERRNO(&message->parser);
 	if (error != HPE_OK && error != HPE_PAUSED)
 		fault(message, 400, "the body is malformed");
+	else if (message->body_size == UINT64_MAX)
+		framing_is_clean(message, data + used);
 	return used;
 }

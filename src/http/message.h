@@ -36,6 +36,9 @@ struct http_message {
 	uint64_t body_size;             /* UINT64_MAX: chunked */
 	struct http_parser parser;
 	struct http_fault fault;
+	const uint8_t *framing;         /* of chunks: how far the piece that is being fed was checked */
+	unsigned n_framing;
+	bool framing_cr;
 	/* Body bytes of the piece that is being fed. */
 	void (*on_body)(const uint8_t *data, size_t size, void *arg);
 	void *arg;

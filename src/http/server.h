@@ -21,6 +21,8 @@ struct http_limits {
 };
 
 struct http_handler {
+	/* The handshake is done, and the peer showed a certificate that the CA has signed: returns the connection's tag (malloc'd) or NULL. May be NULL. */
+	void *(*on_connected)(struct span certificate, void *arg);
 	/* Head is complete. Answer, or call http_request_collect (whole small body), or http_request_stream. */
 	void (*on_request)(struct http_request *request, void *arg);
 	/* Streamed body bytes; may call http_request_pause_body. Never called after the answer. */

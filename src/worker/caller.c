@@ -31,7 +31,7 @@ static void log_refusal(struct exchange *exchange, struct span der, int error)
 	bool named = error != -SIS_ERR_UNTRUSTED && certificate_parse(der, &certificate) == 0;
 	struct log_limiter *limiter = &exchange->worker->logins;
 	int64_t n_dropped = limiter->n_dropped;
-	if (!log_limiter_allows(limiter))
+	if (!log_limiter_allows(limiter, LOG_BURST))
 		return;
 	log_event(&LOG(LOGIN_REFUSED, .user = named ? certificate.user : "?", .device = named ? certificate.device : "?",
 		.peer = http_request_peer(exchange->request), .reason = refusal_words(error), .count = n_dropped));
@@ -56,16 +56,32 @@ static void refuse_certificate(struct exchange *exchange, struct span der, int e
 	http_respond_problem(exchange->request, SIS_ERR_BUSY, refusal_words(error));
 }
 
-/* How a later revocation finds this connection. */
+static struct caller_tag *tag_new(const struct store_caller *caller)
+{
+	struct caller_tag *tag = malloc(sizeof(*tag));
+	if (tag != NULL)
+		*tag = (struct caller_tag){ caller->user_id, caller->device_id };
+	return tag;
+}
+
+/* How a later revocation finds a connection, also before its first request. */
+void *caller_connected(struct span certificate, void *arg)
+{
+	struct worker *worker = arg;
+	uint8_t fingerprint[FINGERPRINT_BYTES];
+	struct store_caller caller;
+	certificate_fingerprint(certificate, fingerprint);
+	return store_find_caller(worker->store, fingerprint, &caller) == 0 ? tag_new(&caller) : NULL;
+}
+
 static bool tag_connection(struct exchange *exchange)
 {
 	const struct caller_tag *old = http_request_tag(exchange->request);
 	if (old != NULL && old->device_id == exchange->caller.device_id && old->user_id == exchange->caller.user_id)
 		return true;
-	struct caller_tag *tag = malloc(sizeof(*tag));
+	struct caller_tag *tag = tag_new(&exchange->caller);
 	if (tag == NULL)
 		return false;
-	*tag = (struct caller_tag){ exchange->caller.user_id, exchange->caller.device_id };
 	http_request_set_tag(exchange->request, tag);
 	return true;
 }

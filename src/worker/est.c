@@ -116,7 +116,7 @@ static bool parse_basic(const char *authorization, char credentials[CREDENTIALS_
 	*colon = '\0';
 	*ret_user = credentials;
 	*ret_password = colon + 1;
-	return name_is_valid(span_from_string(credentials)) && utf8_is_valid(span_from_string(colon + 1));
+	return *credentials != '\0' && utf8_is_valid(span_from_string(colon + 1));
 }
 
 static void ask_to_enroll(struct exchange *exchange, const char *user, const char *password)
@@ -134,10 +134,12 @@ void est_enroll(struct exchange *exchange)
 {
 	char credentials[CREDENTIALS_MAX + 1];
 	const char *user, *password;
-	if (parse_basic(http_request_header(exchange->request, "Authorization"), credentials, &user, &password))
-		ask_to_enroll(exchange, user, password);
-	else
+	if (!parse_basic(http_request_header(exchange->request, "Authorization"), credentials, &user, &password))
 		refuse_enrollment(exchange, SIS_ERR_BAD_LOGIN, "Enrolling needs a user name and an invite code or password (HTTP Basic).", 0);
+	else if (!name_is_valid(span_from_string(user)))
+		refuse_enrollment(exchange, SIS_ERR_BAD_NAME, NULL, 0);
+	else
+		ask_to_enroll(exchange, user, password);
 	secret_wipe(credentials, sizeof(credentials));
 }
 

@@ -17,7 +17,7 @@
 
 static void refuse_store(struct exchange *exchange, int error)
 {
-	if (error != -SIS_ERR_NO_ITEM && log_limiter_allows(&exchange->worker->refused))
+	if (error != -SIS_ERR_NO_ITEM && log_limiter_allows(&exchange->worker->refused, LOG_BURST))
 		log_event(&LOG(STORE_FAILED, .reason = error_text(error)));
 	route_refuse(exchange, error == -SIS_ERR_NO_ITEM ? error : -SIS_ERR_INTERNAL, error == -SIS_ERR_NO_ITEM ? NULL : "The store cannot be read.");
 }

@@ -5,18 +5,17 @@
 
 #include "base/text.h"
 
-#define BURST 200.0
-#define PER_SECOND 20.0
+#define BURST_SECONDS 10.0              /* after this time a whole burst is allowed again */
 #define SERVING_EVERY_NS 100000000u
 
-bool log_limiter_allows(struct log_limiter *limiter)
+bool log_limiter_allows(struct log_limiter *limiter, double burst)
 {
 	uint64_t now = time_monotonic_ns();
-	double seconds = limiter->at_ns == 0 ? BURST : (double)(now - limiter->at_ns) / 1e9;
+	double seconds = limiter->at_ns == 0 ? BURST_SECONDS : (double)(now - limiter->at_ns) / 1e9;
 	limiter->at_ns = now;
-	limiter->tokens += seconds * PER_SECOND;
-	if (limiter->tokens > BURST)
-		limiter->tokens = BURST;
+	limiter->tokens += seconds * burst / BURST_SECONDS;
+	if (limiter->tokens > burst)
+		limiter->tokens = burst;
 	if (limiter->tokens < 1) {
 		limiter->n_dropped++;
 		return false;

@@ -95,7 +95,7 @@ static bool media_type_matches(const char *wanted, const char *given)
 void route_refuse_with(struct exchange *exchange, const struct http_problem *problem)
 {
 	unsigned status = problem->status != 0 ? problem->status : (unsigned)error_http_status(problem->error);
-	if (log_limiter_allows(&exchange->worker->refused))
+	if (log_limiter_allows(&exchange->worker->refused, LOG_BURST))
 		log_event(&LOG(REQUEST_REFUSED, .route = exchange->route != NULL ? exchange->route->pattern : NULL,
 			.user = *exchange->caller.user != '\0' ? exchange->caller.user : NULL,
 			.device = *exchange->caller.device != '\0' ? exchange->caller.device : NULL, .peer = http_request_peer(exchange->request),
@@ -232,7 +232,7 @@ static void on_refused(const char *peer, const char *reason, void *arg)
 	bool is_limit = reason == HTTP_LIMIT_SOURCE || reason == HTTP_LIMIT_TOTAL;
 	struct log_limiter *limiter = is_limit ? &worker->limited : &worker->refused;
 	int64_t n_dropped = limiter->n_dropped;
-	if (!log_limiter_allows(limiter))
+	if (!log_limiter_allows(limiter, is_limit ? LOG_BURST_LIMITS : LOG_BURST))
 		return;
 	if (is_limit)
 		log_event(&LOG(LIMIT_HIT, .peer = peer, .reason = reason, .count = n_dropped));
@@ -241,5 +241,5 @@ static void on_refused(const char *peer, const char *reason, void *arg)
 }
 
 const struct http_handler worker_http_handler = {
-	.on_request = on_request, .on_body = on_body, .on_body_end = on_body_end, .on_gone = on_gone, .on_sent = on_sent, .on_refused = on_refused,
+	.on_connected = caller_connected, .on_request = on_request, .on_body = on_body, .on_body_end = on_body_end, .on_gone = on_gone, .on_sent = on_sent, .on_refused = on_refused,
 };

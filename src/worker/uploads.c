@@ -356,11 +356,6 @@ void uploads_query(struct exchange *exchange)
 		route_refuse(exchange, SIS_ERR_NO_UPLOAD, NULL);
 		return;
 	}
-	if (http_request_header(exchange->request, "Upload-Offset") != NULL || http_request_header(exchange->request, "Upload-Complete") != NULL ||
-	    http_request_header(exchange->request, "Upload-Length") != NULL) {
-		route_refuse(exchange, SIS_ERR_USAGE, "A HEAD request asks for the upload's state: it does not tell it.");
-		return;
-	}
 	memcpy(message.caller, exchange->fingerprint, sizeof(message.caller));
 	LEDGER_ASK(exchange, on_queried, upload_query, UPLOAD_QUERY, &message);
 }

@@ -92,9 +92,12 @@ void exchange_respond_json(struct exchange *exchange, unsigned status, const cha
 
 /* caller.c: false after the refusal was answered */
 bool caller_find(struct exchange *exchange);
+void *caller_connected(struct span certificate, void *arg);
 
 /* log.c */
-bool log_limiter_allows(struct log_limiter *limiter);
+#define LOG_BURST 200
+#define LOG_BURST_LIMITS 5
+bool log_limiter_allows(struct log_limiter *limiter, double burst);
 void worker_tell_serving(struct worker *worker, const char *route, const char *peer);
 
 /* ledger.c */

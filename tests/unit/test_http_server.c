@@ -546,7 +546,7 @@ static void test_too_large(void **state)
 static void test_malformed(void **state)
 {
 	static const struct { const char *request; int status; } cases[] = {
-		{ "GET / HTTP/1.0\r\nHost: a\r\n\r\n", 400 }, { "GET / HTTP/1.1\r\n\r\n", 400 }, { "garbage\r\n\r\n", 501 }, { "\x01\x02\x03", 400 },
+		{ "GET / HTTP/1.0\r\nHost: a\r\n\r\n", 400 }, { "GET / HTTP/1.1\r\n\r\n", 400 }, { "garbage\r\n\r\n", 400 }, { "\x01\x02\x03", 400 },
 		{ "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400 },
 		{ "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501 }, { "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505 },
 		{ "POST /stream HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400 }, { "CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", 501 },

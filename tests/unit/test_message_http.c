@@ -77,6 +77,11 @@ static const struct { const char *request; unsigned status; const char *body; } 
 	{ "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n-1\r\n", 400, NULL },
 	{ "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", 400, NULL },
 	{ "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\n\r\n", 400, NULL },
+	{ "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n5 \x01\r\nhello\r\n0\r\n\r\n", 400, NULL },
+	{ "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n5\rXhello\r\n0\r\n\r\n", 400, NULL },
+	{ "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n", 400, NULL },
+	{ "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n5\r\nhelloXX0\r\n\r\n", 400, NULL },
+	{ "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nXX", 400, NULL },
 	/* lines */
 	{ "GET / HTTP/1.1\n" HOST "\r\n", 400, NULL },
 	{ "GET / HTTP/1.1\r\nHost: a\n\r\n", 400, NULL },
@@ -116,6 +121,7 @@ static const struct { const char *request; unsigned status; const char *body; } 
 	{ "GET /?x=%00 HTTP/1.1\r\n" HOST "\r\n", 400, NULL },
 	{ "GET /?x=1&x=2 HTTP/1.1\r\n" HOST "\r\n", 400, NULL },
 	{ "GET * HTTP/1.1\r\n" HOST "\r\n", 400, NULL },
+	{ "hello\r\n\r\n", 400, NULL },
 	{ "GET http://a/b HTTP/1.1\r\n" HOST "\r\n", 400, NULL },
 };
 
@@ -212,6 +218,20 @@ static void test_limits(void **state)
 	message_free(&message);
 }
 
+/* RFC 9112 §7.1.1: extensions are passed over, but not any number of bytes of them. */
+static void test_long_extension(void **state)
+{
+	static char text[4096];
+	struct http_message message;
+	struct body body;
+	char *at = stpcpy(text, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;");
+	memset(at, 'x', 1000);
+	strcpy(at + 1000, "\r\nhello\r\n0\r\n\r\n");
+	feed(&message, text, 100, &body);
+	assert_int_equal(message.fault.status, 400);
+	message_free(&message);
+}
+
 static void pause_here(const uint8_t *data, size_t size, void *arg)
 {
 	message_pause(arg);
@@ -239,6 +259,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table), cmocka_unit_test(test_what_is_read), cmocka_unit_test(test_pipelined), cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_long_extension),
 		cmocka_unit_test(test_pause),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
