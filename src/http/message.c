@@ -409,13 +409,15 @@ const char *message_field(const struct http_message *message, const char *name)
 
 /* ------------------------------------------------ the body ------------------------------------------------ */
 
-/* What stands between the pieces of a chunked body: http-parser takes any byte in an extension, and any byte for the LF of a line's end. */
+/* What stands between the pieces of a chunked body: http-parser takes any byte in an extension, any for the LF of a
+ * line's end, and any two behind a chunk's data. */
 static bool framing_is_clean(struct http_message *message, const uint8_t *end)
 {
 	for (; message->framing < end; message->framing++) {
 		uint8_t byte = *message->framing;
 		bool is_control = (byte < 0x20 && byte != '\t' && byte != '\r' && byte != '\n') || byte == 0x7f;
-		if (is_control || message->framing_cr != (byte == '\n') || ++message->n_framing > FRAMING_MAX) {
+		bool ends_data = message->after_data && message->n_framing == 0;
+		if (is_control || (ends_data && byte != '\r') || message->framing_cr != (byte == '\n') || ++message->n_framing > FRAMING_MAX) {
 			fault(message, 400, "the body's chunks are malformed");
 			return false;
 		}
@@ -431,6 +433,7 @@ static int body_piece(http_parser *parser, const char *at, size_t size)
 		return 1;
 	message->framing = (const uint8_t *)at + size;
 	message->n_framing = 0;
+	message->after_data = true;
 	if (message->on_body != NULL)
 		message->on_body((const uint8_t *)at, size, message->arg);
 	return 0;

@@ -38,7 +38,7 @@ struct http_message {
 	struct http_fault fault;
 	const uint8_t *framing;         /* of chunks: how far the piece that is being fed was checked */
 	unsigned n_framing;
-	bool framing_cr;
+	bool framing_cr, after_data;
 	/* Body bytes of the piece that is being fed. */
 	void (*on_body)(const uint8_t *data, size_t size, void *arg);
 	void *arg;
