@@ -22,15 +22,28 @@
 
 static bool to_journal;
 
+static char held_complaint[TEXT_MAX];
+static bool hold_complaints;
+
 void complain(const char *format, ...)
 {
-	char text[TEXT_MAX];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
+	vsnprintf(held_complaint, sizeof held_complaint, format, args);
 	va_end(args);
-	fprintf(stderr, "sisd: %s\n", text);
+	if (!hold_complaints)
+		fprintf(stderr, "sisd: %s\n", held_complaint);
+}
+
+void complain_hold(bool hold)
+{
+	hold_complaints = hold;
+}
+
+const char *complain_held(void)
+{
+	return held_complaint;
 }
 
 /* $JOURNAL_STREAM names the stream that systemd connected; when standard error has been redirected since, that is what is wanted. */

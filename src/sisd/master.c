@@ -30,19 +30,28 @@ bool master_is_stopping(const struct master *master)
 	return master->phase >= MASTER_STOPPING_WORKERS;
 }
 
-int master_load_conf(const struct master_options *options, struct conf **ret_conf)
+/* *ret_problems: malloc'd, NULL on success. */
+int master_load_conf(const struct master_options *options, struct conf **ret_conf, char **ret_problems)
+{
+	int r = 0;
+
+	*ret_problems = NULL;
+	if (!options->conf_path_given && access(options->conf_path, F_OK) < 0)
+		conf_defaults(ret_conf);
+	else
+		r = conf_load(options->conf_path, ret_conf, ret_problems);
+	return r < 0 ? error_exit_status(r) : 0;
+}
+
+/* Problems go to standard error as they are, FILE:LINE first, for editors. */
+static int load_or_tell(const struct master_options *options, struct conf **ret_conf)
 {
 	CLEANUP_FREE char *problems = NULL;
-	int r;
+	int status = master_load_conf(options, ret_conf, &problems);
 
-	if (!options->conf_path_given && access(options->conf_path, F_OK) < 0) {
-		conf_defaults(ret_conf);
-		return 0;
-	}
-	r = conf_load(options->conf_path, ret_conf, &problems);
-	if (r < 0)
-		fprintf(stderr, "%s\n", problems ? problems : error_text(r));
-	return r < 0 ? error_exit_status(r) : 0;
+	if (status != 0)
+		fprintf(stderr, "%s\n", problems ? problems : "sisd.conf cannot be read");
+	return status;
 }
 
 unsigned master_count_workers(const struct conf *conf)
@@ -63,7 +72,7 @@ int master_check(const struct master_options *options)
 	int status, fds[2] = { -1, -1 };
 	struct users users;
 
-	if ((status = master_load_conf(options, &conf)) || (status = users_resolve(conf, &users)) || (status = slice_load_external_tls(conf, fds)))
+	if ((status = load_or_tell(options, &conf)) || (status = users_resolve(conf, &users)) || (status = slice_load_external_tls(conf, fds)))
 		return status;
 	fd_close(fds[0]);
 	fd_close(fds[1]);
@@ -95,6 +104,7 @@ static void master_started(struct master *master)
 
 	master->phase = MASTER_RUNNING;
 	master->started_once = true;
+	complain_hold(true);            /* from now on, everything is said in the log */
 	addresses_join(&master->listeners, addresses, sizeof addresses);
 	MASTER_LOG(master, STARTED, .detail = addresses);
 	if (!master->users.separate)
@@ -262,7 +272,7 @@ int master_run(const struct master_options *options)
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
 	master_places(master);
-	status = master_load_conf(options, &master->conf);
+	status = load_or_tell(options, &master->conf);
 	if (status == 0)
 		status = slice_load_external_tls(master->conf, fds);
 	fd_close(fds[0]);

@@ -89,13 +89,15 @@ struct master {
 	int exit_status;
 };
 
-/* One sentence on standard error, for what ends the start. */
+/* One sentence on standard error, for what ends the start. Held, it is only kept, for the log: a reload must not end anything. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void complain_hold(bool hold);
+const char *complain_held(void);
 
 /* master.c: each returns a sysexits status. */
 int master_run(const struct master_options *options);
 int master_check(const struct master_options *options);
-int master_load_conf(const struct master_options *options, struct conf **ret_conf);
+int master_load_conf(const struct master_options *options, struct conf **ret_conf, char **ret_problems);
 unsigned master_count_workers(const struct conf *conf);
 bool master_is_stopping(const struct master *master);
 void master_role_ready(struct process *process);

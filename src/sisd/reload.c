@@ -8,18 +8,26 @@
 #include <string.h>
 #include <sysexits.h>
 
+/* A line of the log for each problem. */
+static void log_problems(struct master *master, char *problems)
+{
+	for (char *line, *rest = problems; rest && (line = strsep(&rest, "\n")); )
+		MASTER_LOG(master, RELOAD_FAILED, .reason = line);
+}
+
 /* The whole old configuration stays in force when any part of the new one cannot be had. */
 static bool reload_load(struct master *master, struct conf **ret_conf)
 {
 	CLEANUP_CONF struct conf *conf = NULL;
+	CLEANUP_FREE char *problems = NULL;
 	int tls_fds[2] = { -1, -1 };
 
-	if (master_load_conf(&master->options, &conf) != 0) {
-		MASTER_LOG(master, RELOAD_FAILED, .reason = "sisd.conf is wrong: sisd --check tells what");
+	if (master_load_conf(&master->options, &conf, &problems) != 0) {
+		log_problems(master, problems);
 		return false;
 	}
 	if (slice_load_external_tls(conf, tls_fds) != 0) {
-		MASTER_LOG(master, RELOAD_FAILED, .reason = "tls_certificate or tls_key cannot be used: sisd --check tells why");
+		MASTER_LOG(master, RELOAD_FAILED, .reason = complain_held());
 		return false;
 	}
 	fd_close(tls_fds[0]);

@@ -108,8 +108,10 @@ static void configure_signer(struct process *signer)
 	int fds[2];
 
 	/* reload.c and master_run() opened them a moment ago; if they are gone since, the identity in force stays in force. */
-	if (slice_load_external_tls(conf, fds) != 0)
+	if (slice_load_external_tls(conf, fds) != 0) {
+		MASTER_LOG(signer->master, RELOAD_FAILED, .reason = complain_held());
 		return;
+	}
 	CHANNEL_SEND_FDS(signer->channel, 0, config_signer, CONFIG_SIGNER, &message, fds, external ? 2 : 0);
 	fd_close(fds[0]);
 	fd_close(fds[1]);

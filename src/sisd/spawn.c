@@ -73,6 +73,7 @@ static void child_execute(const char *path, const char *program, int channel_fd,
 	if (close_range(ROLE_MASTER_FD + 1, ~0U, 0) < 0)
 		_exit(EX_OSERR);
 	execve(path, argv, environment);
+	complain_hold(false);
 	complain("%s: cannot be executed: %s", path, strerror(errno));
 	_exit(errno == ENOENT ? EX_UNAVAILABLE : EX_OSERR);
 }
