@@ -251,7 +251,10 @@ static int load_file(const char *path, char **ret_text, size_t *ret_size, char *
 	r = file_read(AT_FDCWD, path, CONF_FILE_MAX, ret_text, ret_size);
 	if (r == 0)
 		return 0;
-	*ret_problems = xasprintf("%s:1: cannot be read: %s", path, (r == -SIS_ERR_SYSTEM || r == -SIS_ERR_NO_INPUT) && errno ? strerror(errno) : error_text(r));
+	if (errno != 0 && (r == -SIS_ERR_SYSTEM || r == -SIS_ERR_NO_INPUT))
+		*ret_problems = xasprintf("%s:1: cannot be read: %s", path, strerror(errno));
+	else
+		*ret_problems = xasprintf("%s:1: cannot be read: %s", path, error_text(r));
 	return r == -SIS_ERR_NO_INPUT ? r : -SIS_ERR_CONFIG;
 }
 

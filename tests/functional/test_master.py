@@ -63,6 +63,9 @@ def refused(daemon, status, words):
 def start():
     with Played(workers=3, listen=["127.0.0.1:0", "127.0.0.2:0"]) as daemon:
         check_in("STARTED sisd is ready on 127.0.0.1:%d, 127.0.0.2:" % daemon.port, daemon.log_text())
+        wait_for(lambda: len(daemon.heard("worker")) == 6, "every worker's slice")
+        for role in ("signer", "ledger"):
+            wait_for(lambda: len([m for m in daemon.heard(role) if m[0] == "PEER"]) == 3, "the %s to know every worker" % role)
         check_equal([m[:2] for m in daemon.heard("signer")][:2], [("START_SIGNER", 2), ("CONFIG_SIGNER", 0)], "signer's start")
         check_equal([m[:2] for m in daemon.heard("ledger")][:2], [("START_LEDGER", 3), ("CONFIG_LEDGER", 0)], "ledger's start")
         check_equal(sorted(m[:2] for m in daemon.heard("worker")), [("CONFIG_WORKER", 0)] * 3 + [("START_WORKER", 4)] * 3, "workers' start")
@@ -103,9 +106,9 @@ def worker_killed():
         line = daemon.wait_log(r"ROLE_DIED .*\n")
         check_in("worker (process %d) died: signal 9 (Killed); it was serving GET /v1/items for 192.0.2.1" % first, line)
         wait_for(lambda: len(daemon.started("worker")) == 3, "the third worker")
-        wait_for(lambda: [m[0] for m in daemon.heard("ledger")].count("PEER") == 3, "the ledger to hear of it")
-        check_equal([m[0] for m in daemon.heard("ledger") if m[0].startswith("PEER")], ["PEER", "PEER", "PEER_GONE", "PEER"], "ledger heard")
-        check_equal([m[0] for m in daemon.heard("signer") if m[0].startswith("PEER")], ["PEER", "PEER", "PEER_GONE", "PEER"], "signer heard")
+        for role in ("signer", "ledger"):
+            wait_for(lambda: [m[0] for m in daemon.heard(role)].count("PEER") == 3, "the %s to hear of it" % role)
+            check_equal([m[0] for m in daemon.heard(role) if m[0].startswith("PEER")], ["PEER", "PEER", "PEER_GONE", "PEER"], role + " heard")
 
 
 @test("a worker that keeps dying is restarted more and more slowly")
