@@ -21,6 +21,12 @@ struct logs {
 	struct logs *next;
 };
 
+/* Waits for its turn behind the lines that are still gathered. */
+struct logs_turn {
+	struct change change;
+	struct logs *logs;
+};
+
 static struct logs *followers;
 
 static void logs_end(struct logs *logs)
@@ -86,7 +92,9 @@ static void logs_continue(struct logs *logs)
 
 static void logs_drained(struct control_call *call)
 {
-	logs_continue(call->state);
+	struct logs *logs = call->state;
+	if (!logs->busy)
+		logs_continue(logs);
 }
 
 void logs_wake(void)
@@ -96,6 +104,41 @@ void logs_wake(void)
 		if (!logs->busy && control_is_drained(logs->call))
 			logs_continue(logs);
 	}
+}
+
+static int logs_turn_run(struct store_writer *writer, struct change *change)
+{
+	return 0;
+}
+
+static void logs_turn_done(struct completion *completion)
+{
+	struct logs_turn *turn = (struct logs_turn *)completion;
+	struct logs *logs = turn->logs;
+	struct control_call *call = logs->call;
+	free(turn);
+	logs->busy = false;
+	if (!logs->gone) {
+		logs_continue(logs);
+		return;
+	}
+	logs_end(logs);
+	control_end(call);
+}
+
+/* Whoever asks sees everything that happened before: the lines that are gathered go into the table first. */
+static bool logs_take_turn(struct logs *logs)
+{
+	struct logs_turn *turn = calloc(1, sizeof(*turn));
+	if (turn == NULL)
+		return false;
+	turn->logs = logs;
+	turn->change.run = logs_turn_run;
+	turn->change.completion.done = logs_turn_done;
+	logs->busy = true;
+	audit_flush();
+	transact_submit(&turn->change);
+	return true;
 }
 
 void logs_start(struct control_call *call)
@@ -120,5 +163,6 @@ void logs_start(struct control_call *call)
 		logs->next = followers;
 		followers = logs;
 	}
-	logs_continue(logs);
+	if (!logs_take_turn(logs))
+		logs_continue(logs);
 }

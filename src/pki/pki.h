@@ -61,7 +61,7 @@ struct csr { char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1]; struct pub
 int csr_parse(struct span der, struct csr *ret_csr);
 int csr_make(const struct signing_key *key, const char *user, const char *device, struct blob *ret_der);
 
-/* EST bodies (RFC 7030 §4.1.3, RFC 8951): degenerate PKCS#7 with these certificates, as padded base64 in 64-column lines, and back. */
+/* EST bodies (RFC 7030 §4.1.3, RFC 8951): degenerate PKCS#7 with these certificates, as padded base64 in one line, and back. */
 int est_encode_certificates(const struct span *ders, size_t n, struct blob *ret_base64);
 int est_decode_certificates(struct span base64, struct blob *ret_ders, size_t capacity, size_t *ret_n);
 /* Body of csrattrs: the key kinds that we take (Ed25519, and P-256 with SHA-256). */

@@ -62,6 +62,8 @@ void output_cell(const json_t *object, const struct column *column, char *ret_te
 		size_format((uint64_t)json_integer_value(value), plain, sizeof(plain));
 	else if (json_is_integer(value) && column->kind == CELL_TIME && time_encode(json_integer_value(value), time) == 0)
 		snprintf(plain, sizeof(plain), "%s", json_integer_value(value) != 0 ? time : "-");
+	else if (json_is_real(value))
+		snprintf(plain, sizeof(plain), "%.1f", json_real_value(value));
 	else if (json_is_integer(value))
 		snprintf(plain, sizeof(plain), "%" PRId64, (int64_t)json_integer_value(value));
 	text_for_terminal(span_from_string(plain), ret_text, capacity);
