@@ -48,8 +48,8 @@ static void show_line(const struct item *item)
 	text_for_terminal(span_from_string(item->manifest.name), name, sizeof(name));
 	text_for_terminal(span_from_string(item->manifest.caption), caption, sizeof(caption));
 	size_format(item->manifest.size, size, sizeof(size));
-	output_line("%.8s  %-12s %s  %-7s %10s  ok %s %s%s%s%s", item->id, item->opened.statement.owner, when, item_kind_name(item->opened.statement.kind),
-	            size, item->revoked != 0 ? "(device revoked since)" : "", *name != '\0' ? name : "-", *caption != '\0' ? "  \"" : "", caption,
+	output_line("%.8s  %-12s %s  %-7s %10s  ok  %s%s%s%s%s", item->id, item->opened.statement.owner, when, item_kind_name(item->opened.statement.kind),
+	            size, item->revoked != 0 ? "(device revoked since) " : "", *name != '\0' ? name : "-", *caption != '\0' ? "  \"" : "", caption,
 	            *caption != '\0' ? "\"" : "");
 }
 

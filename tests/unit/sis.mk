@@ -1,1 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+SIS_TEST_LIBS = libsis.a $(FORMAT_LIBS) $(HTTP_CLIENT_LIBS) $(TLS_LIBS) $(BASE_LIBS) -lpthread
+UNIT_TESTS += tests/unit/test_profile
+tests_unit_test_profile_SOURCES = tests/unit/test_profile.c tests/unit/test_sis.h
+tests_unit_test_profile_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test_pins
+tests_unit_test_pins_SOURCES = tests/unit/test_pins.c tests/unit/test_sis.h
+tests_unit_test_pins_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test_journal
+tests_unit_test_journal_SOURCES = tests/unit/test_journal.c tests/unit/test_sis.h
+tests_unit_test_journal_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test_naming
+tests_unit_test_naming_SOURCES = tests/unit/test_naming.c tests/unit/test_sis.h
+tests_unit_test_naming_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test_invite
+tests_unit_test_invite_SOURCES = tests/unit/test_invite.c tests/unit/test_sis.h
+tests_unit_test_invite_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test_chain
+tests_unit_test_chain_SOURCES = tests/unit/test_chain.c tests/unit/test_sis.h
+tests_unit_test_chain_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test_reply
+tests_unit_test_reply_SOURCES = tests/unit/test_reply.c
+tests_unit_test_reply_LDADD = $(HTTP_CLIENT_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)

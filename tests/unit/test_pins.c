@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Pins: the first key stays, another is refused until it is accepted, and two processes do not lose each other's. */
+#include "test_sis.h"
+
+#include "sis/pins.h"
+
+static struct public_key key_of(uint8_t byte)
+{
+	struct public_key key = { .algorithm = KEY_ED25519 };
+	memset(key.bytes, byte, 32);
+	return key;
+}
+
+static int look(struct pins *pins, const char *user, const char *device, uint8_t byte, enum pin_state *ret_state)
+{
+	struct public_key key = key_of(byte);
+	struct why why = { "" };
+	return pins_check(pins, user, device, &key, ret_state, &why);
+}
+
+static void the_first_key_is_kept(void **state)
+{
+	struct profile *profile = test_profile_open();
+	struct pins *pins = NULL, *again = NULL;
+	struct why why = { "" };
+	enum pin_state pin;
+	assert_int_equal(pins_open(profile, &pins, &why), 0);
+	assert_int_equal(look(pins, "bob", "phone", 1, &pin), 0);
+	assert_int_equal(pin, PIN_NEW_CONTACT);
+	assert_int_equal(look(pins, "bob", "laptop", 2, &pin), 0);
+	assert_int_equal(pin, PIN_NEW_DEVICE);
+	assert_int_equal(look(pins, "bob", "phone", 1, &pin), 0);
+	assert_int_equal(pin, PIN_KNOWN);
+	assert_int_equal(pins_save(pins, &why), 0);
+	assert_int_equal(pins_open(profile, &again, &why), 0);
+	assert_int_equal(look(again, "bob", "phone", 1, &pin), 0);
+	assert_int_equal(pin, PIN_KNOWN);
+	pins_free(pins);
+	pins_free(again);
+	profile_free(profile);
+}
+
+static void a_changed_key_is_refused_until_it_is_accepted(void **state)
+{
+	struct profile *profile = test_profile_open();
+	struct pins *pins = NULL;
+	struct public_key other = key_of(9);
+	struct why why = { "" };
+	enum pin_state pin;
+	unsigned n;
+	assert_int_equal(pins_open(profile, &pins, &why), 0);
+	assert_int_equal(look(pins, "bob", "phone", 1, &pin), 0);
+	assert_int_equal(pins_check(pins, "bob", "phone", &other, &pin, &why), -SIS_ERR_PIN_CHANGED);
+	assert_non_null(strstr(why.text, "sis contacts accept bob"));
+	assert_int_equal(look(pins, "bob", "phone", 1, &pin), 0);
+	assert_int_equal(pins_save(pins, &why), 0);
+	pins_free(pins);
+	/* The next process: still refused, then accepted; the old key goes on to hold for what it had signed. */
+	assert_int_equal(pins_open(profile, &pins, &why), 0);
+	assert_int_equal(look(pins, "bob", "phone", 9, &pin), -SIS_ERR_PIN_CHANGED);
+	assert_int_equal(pins_accept(pins, "bob", &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(look(pins, "bob", "phone", 9, &pin), 0);
+	assert_int_equal(look(pins, "bob", "phone", 1, &pin), 0);
+	assert_int_equal(look(pins, "bob", "phone", 8, &pin), -SIS_ERR_PIN_CHANGED);
+	assert_int_equal(pins_accept(pins, "carol", &n), -SIS_ERR_NO_USER);
+	pins_free(pins);
+	profile_free(profile);
+}
+
+static void two_processes_keep_each_others_pins(void **state)
+{
+	struct profile *profile = test_profile_open();
+	struct pins *one = NULL, *two = NULL;
+	struct why why = { "" };
+	enum pin_state pin;
+	assert_int_equal(pins_open(profile, &one, &why), 0);
+	assert_int_equal(pins_open(profile, &two, &why), 0);
+	assert_int_equal(look(one, "bob", "phone", 1, &pin), 0);
+	assert_int_equal(look(two, "carol", "phone", 2, &pin), 0);
+	assert_int_equal(look(two, "bob", "phone", 3, &pin), 0);
+	assert_int_equal(pins_save(one, &why), 0);
+	assert_int_equal(pins_save(two, &why), 0);
+	pins_free(one);
+	pins_free(two);
+	assert_int_equal(pins_open(profile, &one, &why), 0);
+	assert_int_equal(look(one, "carol", "phone", 2, &pin), 0);
+	/* Whose came first holds; the other waits for a person. */
+	assert_int_equal(look(one, "bob", "phone", 1, &pin), 0);
+	assert_int_equal(look(one, "bob", "phone", 3, &pin), -SIS_ERR_PIN_CHANGED);
+	pins_free(one);
+	profile_free(profile);
+}
+
+static void a_damaged_file_is_told_and_not_replaced(void **state)
+{
+	static const char *const bad[] = { "", "[]", "{\"bob\":1}", "{\"bob\":{\"phone\":{}}}", "{\"bob\":{\"phone\":{\"keys\":[1]}}}", "{\"../x\":{}}", "{" };
+	struct profile *profile = test_profile_open();
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct pins *pins = NULL;
+		struct why why = { "" };
+		assert_int_equal(file_write_atomic(profile->dir_fd, "contacts.json", bad[i], strlen(bad[i]), 0600), 0);
+		assert_true(pins_open(profile, &pins, &why) < 0);
+		assert_null(pins);
+	}
+	profile_free(profile);
+}
+
+#define IN_HOME(name) cmocka_unit_test_setup_teardown(name, test_home_make, test_home_remove)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_HOME(the_first_key_is_kept), IN_HOME(a_changed_key_is_refused_until_it_is_accepted), IN_HOME(two_processes_keep_each_others_pins),
+		IN_HOME(a_damaged_file_is_told_and_not_replaced),
+	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
