@@ -34,7 +34,7 @@ static int status_add_figures(json_t *status)
 	status_add(status, "commits_in_flight", commit_n_running());
 	status_add(status, "batches", figures.n_batches);
 	status_add(status, "largest_batch", figures.largest);
-	json_object_set_new(status, "average_batch", json_real(figures.n_batches > 0 ? (double)figures.n_changes / (double)figures.n_batches : 0));
+	status_add(status, "changes", figures.n_changes);
 	status_add(status, "crl_number", (uint64_t)store_get_meta_number(ledger.view, "crl_number", 0));
 	char time[TIME_TEXT + 1];
 	if (time_encode(store_get_meta_number(ledger.view, "crl_next", 0), time) == 0)
