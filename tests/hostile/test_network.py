@@ -270,7 +270,7 @@ def slow_readers():
 def flood():
     with Daemon(workers=2, listen=["127.0.0.1:0", "127.0.0.2:0"], max_connections_per_source=200, max_connections=2000) as daemon:
         ports = [int(address.rsplit(":", 1)[1]) for address in daemon.status()["listen"]]
-        connections = []
+        connections, context = [], daemon.tls_context()
         import resource
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 12000), hard))
@@ -290,7 +290,7 @@ def flood():
             raw.bind(("127.0.0.9", 0))
             raw.settimeout(20 * SLOW)
             raw.connect(daemon.address)
-            with daemon.tls_context().wrap_socket(raw, server_hostname="localhost") as other:
+            with context.wrap_socket(raw, server_hostname="localhost") as other:
                 other.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
                 check(other.recv(100).startswith(b"HTTP/1.1 200"), "the other source was not served")
             held = sum(r["connections"] for r in daemon.status()["roles"] if r["role"].startswith("worker"))

@@ -497,7 +497,7 @@ static void test_openssl(void **state)
 	run("openssl x509 -inform DER -in device.der -out device.pem && openssl verify -x509_strict -CAfile ca.pem -purpose sslclient device.pem");
 	run("openssl crl -inform DER -in list.der -CAfile ca.pem -noout -text && grep -q 'Key Compromise' log && grep -q 'verify OK' log");
 	run("openssl base64 -d -A -in body | openssl pkcs7 -inform DER -print_certs | grep -c 'BEGIN CERT' | grep -qx 2");
-	run("openssl base64 -d -in csrattrs | openssl asn1parse -inform DER");
+	run("openssl base64 -d -A -in csrattrs | openssl asn1parse -inform DER");
 	run("openssl pkey -in key.pem -passin pass:secret -noout -check");
 	run("openssl req -inform DER -in request.der -noout -verify");
 	run("openssl crl2pkcs7 -nocrl -certfile ca.pem -outform DER | openssl base64 -out body");
