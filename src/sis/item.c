@@ -4,6 +4,7 @@
 #include "sis/item.h"
 
 #include "sis/output.h"
+#include "sis/signers.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,12 +24,15 @@ int acceptor_open(const struct sis *sis, struct session *session, struct pins *p
 	int r = session_get(session, "/crl", CRL_MAX_BYTES, &acceptor.crl, why);
 	if (r < 0)
 		return r;
+	acceptor.signers = signers_new();
 	*ret_acceptor = acceptor;
 	return 0;
 }
 
 void acceptor_close(struct acceptor *acceptor)
 {
+	signers_free(acceptor->signers);
+	acceptor->signers = NULL;
 	blob_free(&acceptor->crl);
 }
 
@@ -39,27 +43,64 @@ void item_wipe(struct item *item)
 	secret_wipe(item, sizeof(*item));
 }
 
-static int find_certificate(const json_t *certificates, const uint8_t fingerprint[DIGEST_BYTES], struct blob *ret_der, const json_t **ret_entry)
+/* Chain and list, once for each certificate; the times at which it signed are looked at by the caller. */
+static int check_certificate(const struct acceptor *acceptor, const struct blob *der, struct signer *signer, struct why *why)
+{
+	struct span span = { der->data, der->size }, ca = { acceptor->profile->ca.data, acceptor->profile->ca.size };
+	int r = certificate_parse(span, &signer->facts);
+	if (r == 0)
+		r = certificate_verify(span, ca, signer->facts.not_before);
+	if (r < 0)
+		return why_set(why, r, "the certificate of the device that signed it does not hold: %s", error_text(r));
+	if (acceptor->crl.size == 0)
+		return 0;
+	r = crl_lookup((struct span){ acceptor->crl.data, acceptor->crl.size }, ca, (struct span){ signer->facts.serial, signer->facts.serial_size },
+	               acceptor->now, &signer->revoked_at, &signer->reason);
+	signer->revoked = r == 1;
+	return r < 0 ? why_set(why, r, "the server's revocation list does not hold: %s; tell the administrator", error_text(r)) : 0;
+}
+
+/* One entry of the array: 0 when it is the certificate that we look for and it holds, AGAIN when it is another. */
+static int try_certificate(const struct acceptor *acceptor, const json_t *entry, const uint8_t fingerprint[DIGEST_BYTES], struct signer *ret_signer,
+                           struct why *why)
+{
+	const char *pem = json_member_string(entry, "certificate");
+	const struct signer *known = pem != NULL ? signers_find(acceptor->signers, pem) : NULL;
+	CLEANUP_BLOB struct blob der = { 0 };
+	uint8_t found[FINGERPRINT_BYTES];
+	if (known != NULL) {
+		*ret_signer = *known;
+		return memcmp(known->facts.fingerprint, fingerprint, sizeof(found)) == 0 ? 0 : -SIS_ERR_AGAIN;
+	}
+	if (pem == NULL || certificate_from_pem(span_from_string(pem), &der) < 0)
+		return -SIS_ERR_AGAIN;
+	certificate_fingerprint((struct span){ der.data, der.size }, found);
+	if (memcmp(found, fingerprint, sizeof(found)) != 0)
+		return -SIS_ERR_AGAIN;
+	struct signer signer = { 0 };
+	int r = check_certificate(acceptor, &der, &signer, why);
+	if (r < 0)
+		return r;
+	signers_add(acceptor->signers, &signer, pem);
+	*ret_signer = signer;
+	return 0;
+}
+
+static int find_signer(const struct acceptor *acceptor, const json_t *certificates, const uint8_t fingerprint[DIGEST_BYTES], const char *user,
+                       struct signer *ret_signer, const json_t **ret_entry, struct why *why)
 {
 	size_t i;
 	json_t *entry;
 	if (!json_is_array(certificates) || json_array_size(certificates) > CERTIFICATES_MAX)
-		return -SIS_ERR_PROTOCOL;
+		return why_set(why, -SIS_ERR_PROTOCOL, "the server's description of the item has no certificates");
 	json_array_foreach((json_t *)(uintptr_t)certificates, i, entry) {
-		const char *pem = json_member_string(entry, "certificate");
-		CLEANUP_BLOB struct blob der = { 0 };
-		uint8_t found[FINGERPRINT_BYTES];
-		if (pem == NULL || certificate_from_pem(span_from_string(pem), &der) < 0)
+		int r = try_certificate(acceptor, entry, fingerprint, ret_signer, why);
+		if (r == -SIS_ERR_AGAIN)
 			continue;
-		certificate_fingerprint((struct span){ der.data, der.size }, found);
-		if (memcmp(found, fingerprint, sizeof(found)) != 0)
-			continue;
-		*ret_der = der;
-		der = (struct blob){ 0 };
 		*ret_entry = entry;
-		return 0;
+		return r;
 	}
-	return -SIS_ERR_UNTRUSTED;
+	return why_set(why, -SIS_ERR_UNTRUSTED, "the certificate of the device of %s that signed it is missing", user);
 }
 
 /* A device that was revoked later made good items before, unless its key had fallen into other hands: then no time that it claims counts. */
@@ -75,53 +116,45 @@ static int judge_revocation(const char *user, int64_t revoked, unsigned reason, 
 	return 0;
 }
 
-static int check_revocation(const struct acceptor *acceptor, const json_t *entry, const struct certificate *facts, int64_t made, int64_t received,
-                            int64_t *ret_revoked, struct why *why)
+/* Twice: by what the server says of this certificate, and by the list that the authority signed. The stricter counts. */
+static int check_revocation(const json_t *entry, const struct signer *signer, int64_t made, int64_t received, int64_t *ret_revoked, struct why *why)
 {
 	const json_t *told = json_object_get(entry, "revoked");
-	int64_t revoked = 0;
-	uint64_t told_reason = 0;
-	uint8_t reason = 0;
+	const char *user = signer->facts.user;
+	uint64_t reason = 0;
+	int64_t revoked;
 	if (told != NULL && !json_is_null(told)) {
 		if (!json_is_string(told) || time_decode(span_from_string(json_string_value(told)), &revoked) < 0)
 			return why_set(why, -SIS_ERR_PROTOCOL, "the server's word on a revocation is malformed");
-		json_member_u64(entry, "reason", &told_reason);
-		int r = judge_revocation(facts->user, revoked, (unsigned)told_reason, made, received, ret_revoked, why);
+		json_member_u64(entry, "reason", &reason);
+		int r = judge_revocation(user, revoked, (unsigned)reason, made, received, ret_revoked, why);
 		if (r < 0)
 			return r;
 	}
-	if (acceptor->crl.size == 0)
-		return 0;
-	int r = crl_lookup((struct span){ acceptor->crl.data, acceptor->crl.size }, (struct span){ acceptor->profile->ca.data, acceptor->profile->ca.size },
-	                   (struct span){ facts->serial, facts->serial_size }, acceptor->now, &revoked, &reason);
-	if (r < 0)
-		return why_set(why, r, "the server's revocation list does not hold: %s; tell the administrator", error_text(r));
-	return r == 1 ? judge_revocation(facts->user, revoked, reason, made, received, ret_revoked, why) : 0;
+	return signer->revoked ? judge_revocation(user, signer->revoked_at, signer->reason, made, received, ret_revoked, why) : 0;
 }
 
 int item_check_signer(const struct acceptor *acceptor, const json_t *certificates, const uint8_t fingerprint[DIGEST_BYTES], const char *user, int64_t time,
                       int64_t received, struct certificate *ret_facts, enum pin_state *ret_pin_state, int64_t *ret_revoked, struct why *why)
 {
-	CLEANUP_BLOB struct blob der = { 0 };
 	const json_t *entry = NULL;
-	struct certificate facts;
-	if (find_certificate(certificates, fingerprint, &der, &entry) < 0)
-		return why_set(why, -SIS_ERR_UNTRUSTED, "the certificate of the device of %s that signed it is missing", user);
-	struct span span = { der.data, der.size };
-	int r = certificate_verify(span, (struct span){ acceptor->profile->ca.data, acceptor->profile->ca.size }, time);
-	if (r == 0)
-		r = certificate_parse(span, &facts);
+	struct signer signer;
+	int r = find_signer(acceptor, certificates, fingerprint, user, &signer, &entry, why);
 	if (r < 0)
-		return why_set(why, r, "the certificate of %s that signed it does not hold: %s", user, error_text(r));
-	if (strcmp(facts.user, user) != 0)
+		return r;
+	const struct certificate *facts = &signer.facts;
+	if (strcmp(facts->user, user) != 0)
 		return why_set(why, -SIS_ERR_MISMATCH, "it says that it is by %s, but somebody else's certificate signed it", user);
 	if (time > acceptor->now + CLOCK_SKEW_S)
 		return why_set(why, -SIS_ERR_MISMATCH, "it says that it was made in the future; check this device's clock");
-	r = check_revocation(acceptor, entry, &facts, time, received, ret_revoked, why);
+	/* Clocks differ: a device may sign in the minutes before its certificate begins. */
+	if (time < facts->not_before - CLOCK_SKEW_S || time > facts->not_after)
+		return why_set(why, -SIS_ERR_EXPIRED, "the certificate of %s that signed it was not valid at that time", user);
+	r = check_revocation(entry, &signer, time, received, ret_revoked, why);
 	if (r == 0)
-		r = pins_check(acceptor->pins, user, facts.device, &facts.public_key, ret_pin_state, why);
+		r = pins_check(acceptor->pins, user, facts->device, &facts->public_key, ret_pin_state, why);
 	if (r == 0)
-		*ret_facts = facts;
+		*ret_facts = *facts;
 	return r;
 }
 

@@ -14,6 +14,7 @@ struct acceptor {                       /* borrowed but for the list */
 	struct pins *pins;
 	struct blob crl;                        /* empty: not to be had */
 	int64_t now;
+	struct signers *signers;                /* certificates that were checked before: NULL remembers none */
 };
 /* Fetches the revocation list. */
 int acceptor_open(const struct sis *sis, struct session *session, struct pins *pins, struct acceptor *ret_acceptor, struct why *why);
