@@ -4,3 +4,4 @@ tests_fuzz_fuzz_http_message_SOURCES = tests/fuzz/fuzz_http_message.c src/http/m
 tests_fuzz_fuzz_http_message_CFLAGS = $(AM_CFLAGS) $(FUZZ_FLAGS)
 tests_fuzz_fuzz_http_message_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_FLAGS)
 tests_fuzz_fuzz_http_message_LDADD = $(HTTP_PARSER_LIBS) $(BASE_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/http_message
