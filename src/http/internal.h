@@ -10,6 +10,7 @@
 
 #include <sys/socket.h>
 
+#define NEVER UINT64_MAX
 #define SCRATCH_BYTES (128 * 1024)      /* shared by all connections of a process: one for what is read, one for what is written */
 #define RECORD_BYTES 16384              /* of TLS */
 #define ROUND_BYTES (256 * 1024)        /* a connection's share of one loop round */
@@ -97,8 +98,18 @@ bool source_enter(struct http_server *server, struct source source);
 void source_leave(struct http_server *server, struct source source);
 void sources_free(struct http_server *server);
 
-/* connection.c */
+/* accept.c */
 void connection_accept(struct http_server *server, int fd, const struct sockaddr *address);      /* takes fd */
+
+/* steps.c: true when there may be more to do; budget in bytes */
+bool connection_step(struct http_connection *connection, size_t *budget);
+
+/* connection.c */
+loop_io_fn connection_event;
+loop_timer_fn connection_timer;
+void connection_enter(struct http_connection *connection, enum connection_state state);
+bool connection_wants_input(const struct http_connection *connection);
+bool connection_wants_output(const struct http_connection *connection);
 void connection_run(struct http_connection *connection);
 void connection_make_ready(struct http_connection *connection);         /* to be run soon, not now */
 void connection_refuse(struct http_connection *connection, const char *reason);         /* tells on_refused, then closes at the end of the run */

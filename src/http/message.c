@@ -10,9 +10,8 @@
 #include <strings.h>
 
 #define HEAD_FIRST_BYTES 2048
-#define FRAMING_MAX 256                 /* bytes between two pieces of a chunked body: size, extensions, line ends */
 
-static void fault(struct http_message *message, unsigned status, const char *words)
+void message_fault(struct http_message *message, unsigned status, const char *words)
 {
 	if (message->fault.status == 0)
 		message->fault = (struct http_fault){ status, words };
@@ -42,7 +41,7 @@ static bool head_reserve(struct http_message *message, size_t max_head_bytes)
 		capacity = max_head_bytes + 1;
 	char *head = realloc(message->head, capacity);
 	if (head == NULL) {
-		fault(message, 503, "out of memory");
+		message_fault(message, 503, "out of memory");
 		return false;
 	}
 	message->head = head;
@@ -54,27 +53,27 @@ static bool head_reserve(struct http_message *message, size_t max_head_bytes)
 static void head_check_byte(struct http_message *message, uint8_t byte)
 {
 	if (message->saw_cr != (byte == '\n'))
-		fault(message, 400, "a line of the head does not end with CR LF");
+		message_fault(message, 400, "a line of the head does not end with CR LF");
 	else if (byte < 0x20 && byte != '\t' && byte != '\r' && byte != '\n')
-		fault(message, 400, "a control character in the head");
+		message_fault(message, 400, "a control character in the head");
 	else if (byte == 0x7f)
-		fault(message, 400, "a control character in the head");
+		message_fault(message, 400, "a control character in the head");
 	else if (message->at_line_start && (byte == ' ' || byte == '\t'))
-		fault(message, 400, "a folded line in the head");
+		message_fault(message, 400, "a folded line in the head");
 }
 
 static void head_add_byte(struct http_message *message, uint8_t byte)
 {
 	message->head[message->head_size++] = (char)byte;
 	if (message->n_lines == 0 && message->head_size > MESSAGE_LINE_MAX)
-		fault(message, 414, "the request line is too long");
+		message_fault(message, 414, "the request line is too long");
 	if (byte != '\n') {
 		message->at_line_start = message->at_line_start && byte == '\r';
 	} else {
 		message->head_complete = message->at_line_start && message->n_lines > 0;
 		message->at_line_start = true;
 		if (!message->head_complete && ++message->n_lines > MESSAGE_FIELDS_MAX + 1)
-			fault(message, 431, "too many header fields");
+			message_fault(message, 431, "too many header fields");
 	}
 	message->saw_cr = byte == '\r';
 }
@@ -85,7 +84,7 @@ static void head_drop_empty_line(struct http_message *message)
 	if (message->head_size != 2 || message->n_lines != 1 || message->head[0] != '\r')
 		return;
 	if (message->dropped_line)
-		fault(message, 400, "empty lines before the request");
+		message_fault(message, 400, "empty lines before the request");
 	message->dropped_line = true;
 	message->head_size = 0;
 	message->n_lines = 0;
@@ -98,7 +97,7 @@ size_t message_feed_head(struct http_message *message, const uint8_t *data, size
 	size_t used = 0;
 	while (used < size && !message->head_complete && message->fault.status == 0) {
 		if (message->head_size >= max_head_bytes) {
-			fault(message, 431, "the head of the request is too long");
+			message_fault(message, 431, "the head of the request is too long");
 			break;
 		}
 		if (!head_reserve(message, max_head_bytes))
@@ -114,49 +113,7 @@ size_t message_feed_head(struct http_message *message, const uint8_t *data, size
 	return used;
 }
 
-/* ------------------------------------------------ percent-encoding ------------------------------------------------ */
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-bool message_percent_decode(char *text, bool is_path)
-{
-	char *to = text;
-	for (const char *at = text; *at != '\0'; at++) {
-		int byte = (uint8_t)*at;
-		if (*at == '%') {
-			int high = hex_value(at[1]), low = high < 0 ? -1 : hex_value(at[2]);
-			if (low < 0)
-				return false;
-			byte = high << 4 | low;
-			at += 2;
-			if (is_path && byte == '/')
-				return false;
-		} else if (*at == '+' && !is_path) {
-			byte = ' ';
-		}
-		if (byte < 0x20 || byte == 0x7f)
-			return false;
-		*to++ = (char)byte;
-	}
-	*to = '\0';
-	return true;
-}
-
 /* ------------------------------------------------ the head as a whole ------------------------------------------------ */
-
-static struct http_message *message_of(http_parser *parser)
-{
-	return parser->data;
-}
 
 /* The head lies in one buffer that is given to http-parser whole, so each of these sees a whole name or value. The byte after it is a
  * delimiter (':', CR, ' ') and may be overwritten once parsing has finished; until then the sizes are kept in the NUL-less pointers. */
@@ -232,7 +189,7 @@ static bool take_fields(struct http_message *message, const struct head_build *b
 {
 	message->fields = calloc(build->n > 0 ? build->n : 1, sizeof(message->fields[0]));
 	if (message->fields == NULL) {
-		fault(message, 503, "out of memory");
+		message_fault(message, 503, "out of memory");
 		return false;
 	}
 	for (unsigned i = 0; i < build->n; i++) {
@@ -245,7 +202,7 @@ static bool take_fields(struct http_message *message, const struct head_build *b
 			value[value_size] = '\0';
 		message->fields[i] = (struct http_pair){ name, value_size > 0 ? value : "" };
 		if (!is_token(name)) {
-			fault(message, 400, "a header field's name is malformed");
+			message_fault(message, 400, "a header field's name is malformed");
 			return false;
 		}
 	}
@@ -272,20 +229,20 @@ static void check_single(struct http_message *message)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(SINGLE_FIELDS); i++)
 		if (count_field(message, SINGLE_FIELDS[i]) > 1)
-			fault(message, 400, "a header field that may stand only once was repeated");
+			message_fault(message, 400, "a header field that may stand only once was repeated");
 }
 
 static void check_body(struct http_message *message)
 {
 	const char *length = message_field(message, "content-length"), *encoding = message_field(message, "transfer-encoding");
 	if (length != NULL && encoding != NULL)
-		fault(message, 400, "Content-Length together with Transfer-Encoding");
+		message_fault(message, 400, "Content-Length together with Transfer-Encoding");
 	else if (encoding != NULL && strcasecmp(encoding, "chunked") != 0)
-		fault(message, 501, "an unknown Transfer-Encoding");
+		message_fault(message, 501, "an unknown Transfer-Encoding");
 	else if (encoding != NULL)
 		message->body_size = UINT64_MAX;
 	else if (length != NULL && !span_to_u64(span_from_string(length), INT64_MAX, &message->body_size))
-		fault(message, 400, "Content-Length is not a number");
+		message_fault(message, 400, "Content-Length is not a number");
 	message->has_body = message->body_size > 0;
 }
 
@@ -293,53 +250,16 @@ static void check_connection(struct http_message *message)
 {
 	const char *host = message_field(message, "host"), *expect = message_field(message, "expect");
 	if (message->parser.http_major != 1 || message->parser.http_minor != 1)
-		fault(message, message->parser.http_major == 1 ? 400 : 505, "only HTTP/1.1 is spoken here");
+		message_fault(message, message->parser.http_major == 1 ? 400 : 505, "only HTTP/1.1 is spoken here");
 	if (host == NULL || *host == '\0' || strpbrk(host, " \t,/@") != NULL)
-		fault(message, 400, "the Host field is missing or malformed");
+		message_fault(message, 400, "the Host field is missing or malformed");
 	if (message_field(message, "upgrade") != NULL)
-		fault(message, 400, "no other protocol can be changed to");
+		message_fault(message, 400, "no other protocol can be changed to");
 	if (message->parser.method == HTTP_CONNECT)
-		fault(message, 501, "CONNECT is not served");
+		message_fault(message, 501, "CONNECT is not served");
 	if (expect != NULL && strcasecmp(expect, "100-continue") != 0)
-		fault(message, 417, "an unknown expectation");
+		message_fault(message, 417, "an unknown expectation");
 	message->expects_continue = expect != NULL;
-}
-
-static void parse_query(struct http_message *message, char *query)
-{
-	while (query != NULL && *query != '\0') {
-		char *name = strsep(&query, "&"), *value = strchr(name, '=');
-		if (value != NULL)
-			*value++ = '\0';
-		if (*name == '\0')
-			continue;
-		if (message->n_query == MESSAGE_QUERY_MAX || !message_percent_decode(name, false) ||
-		    (value != NULL && !message_percent_decode(value, false))) {
-			fault(message, 400, "the query is malformed");
-			return;
-		}
-		for (unsigned i = 0; i < message->n_query; i++)
-			if (strcmp(message->query[i].name, name) == 0)
-				fault(message, 400, "a name stands twice in the query");
-		message->query[message->n_query++] = (struct http_pair){ name, value != NULL ? value : "" };
-	}
-}
-
-/* Origin form, or absolute form, which RFC 9112 §3.2.2 obliges servers to take. */
-static void parse_target(struct http_message *message, char *target)
-{
-	if (strncasecmp(target, "https://", 8) == 0)
-		target = strchr(target + 8, '/');
-	if (target == NULL || target[0] != '/' || strchr(target, '#') != NULL) {
-		fault(message, 400, "the request target is not a path");
-		return;
-	}
-	char *query = target;
-	char *path = strsep(&query, "?");
-	if (!message_percent_decode(path, true))
-		fault(message, 400, "the path is malformed");
-	message->path = path;
-	parse_query(message, query);
 }
 
 /* RFC 9110 §9.1: 501 for a method that is none of ours; what has not even the shape of a request is malformed. */
@@ -355,16 +275,16 @@ static void fault_from_parser(struct http_message *message, const struct head_bu
 {
 	switch (HTTP_PARSER_ERRNO(&message->parser)) {
 	case HPE_INVALID_METHOD:
-		fault(message, method_fault_status(message), "only HTTP/1.1 and its methods are spoken here");
+		message_fault(message, method_fault_status(message), "only HTTP/1.1 and its methods are spoken here");
 		break;
 	case HPE_UNEXPECTED_CONTENT_LENGTH:
-		fault(message, 400, "the body's length is given twice");
+		message_fault(message, 400, "the body's length is given twice");
 		break;
 	case HPE_INVALID_TRANSFER_ENCODING:
-		fault(message, 501, "an unknown Transfer-Encoding");
+		message_fault(message, 501, "an unknown Transfer-Encoding");
 		break;
 	default:
-		fault(message, build->overflow ? 431 : 400, "the request is malformed");
+		message_fault(message, build->overflow ? 431 : 400, "the request is malformed");
 	}
 }
 
@@ -394,9 +314,9 @@ static void head_parse(struct http_message *message)
 	check_single(message);
 	check_connection(message);
 	check_body(message);
-	parse_target(message, target);
+	message_parse_target(message, target);
 	if (message->fault.status == 0 && message->body_complete == message->has_body)
-		fault(message, 400, "the body's length is unclear");
+		message_fault(message, 400, "the body's length is unclear");
 }
 
 const char *message_field(const struct http_message *message, const char *name)
@@ -405,75 +325,4 @@ const char *message_field(const struct http_message *message, const char *name)
 		if (strcasecmp(message->fields[i].name, name) == 0)
 			return message->fields[i].value;
 	return NULL;
-}
-
-/* ------------------------------------------------ the body ------------------------------------------------ */
-
-/* What stands between the pieces of a chunked body: http-parser takes any byte in an extension, any for the LF of a
- * line's end, and any two behind a chunk's data. */
-static bool framing_is_clean(struct http_message *message, const uint8_t *end)
-{
-	for (; message->framing < end; message->framing++) {
-		uint8_t byte = *message->framing;
-		bool is_control = (byte < 0x20 && byte != '\t' && byte != '\r' && byte != '\n') || byte == 0x7f;
-		bool ends_data = message->after_data && message->n_framing == 0;
-		if (is_control || (ends_data && byte != '\r') || message->framing_cr != (byte == '\n') || ++message->n_framing > FRAMING_MAX) {
-			fault(message, 400, "the body's chunks are malformed");
-			return false;
-		}
-		message->framing_cr = byte == '\r';
-	}
-	return true;
-}
-
-static int body_piece(http_parser *parser, const char *at, size_t size)
-{
-	struct http_message *message = message_of(parser);
-	if (message->body_size == UINT64_MAX && !framing_is_clean(message, (const uint8_t *)at))
-		return 1;
-	message->framing = (const uint8_t *)at + size;
-	message->n_framing = 0;
-	message->after_data = true;
-	if (message->on_body != NULL)
-		message->on_body((const uint8_t *)at, size, message->arg);
-	return 0;
-}
-
-/* Trailer fields would be a second head after all checks. */
-static int body_trailer(http_parser *parser, const char *at, size_t size)
-{
-	fault(message_of(parser), 400, "trailer fields are not taken");
-	return 1;
-}
-
-static int body_complete(http_parser *parser)
-{
-	message_of(parser)->body_complete = true;
-	http_parser_pause(parser, 1);
-	return 0;
-}
-
-void message_pause(struct http_message *message)
-{
-	http_parser_pause(&message->parser, 1);
-}
-
-size_t message_feed_body(struct http_message *message, const uint8_t *data, size_t size)
-{
-	static const struct http_parser_settings settings = {
-		.on_body = body_piece, .on_header_field = body_trailer, .on_message_complete = body_complete,
-	};
-	if (message->body_complete || message->fault.status != 0 || size == 0)
-		return 0;
-	if (HTTP_PARSER_ERRNO(&message->parser) == HPE_PAUSED)
-		http_parser_pause(&message->parser, 0);
-	message->parser.data = message;
-	message->framing = data;
-	size_t used = http_parser_execute(&message->parser, &settings, (const char *)data, size);
-	enum http_errno error = HTTP_PARSER_ERRNO(&message->parser);
-	if (error != HPE_OK && error != HPE_PAUSED)
-		fault(message, 400, "the body is malformed");
-	else if (message->body_size == UINT64_MAX)
-		framing_is_clean(message, data + used);
-	return used;
 }

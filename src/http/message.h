@@ -52,6 +52,10 @@ size_t message_feed_head(struct http_message *message, const uint8_t *data, size
  * message_pause was called by on_body (then all of the piece that on_body saw is taken). */
 size_t message_feed_body(struct http_message *message, const uint8_t *data, size_t size);
 void message_pause(struct http_message *message);
+/* Remembers the first fault. */
+void message_fault(struct http_message *message, unsigned status, const char *words);
+/* target.c: fills path and query from the request target, which it changes in place. */
+void message_parse_target(struct http_message *message, char *target);
 const char *message_field(const struct http_message *message, const char *name);
 /* In place; false on a malformed escape, NUL, another control character, and, in a path, an encoded '/'. */
 bool message_percent_decode(char *text, bool is_path);
