@@ -153,7 +153,7 @@ static int read_key(struct profile *profile, const char *name, struct signing_ke
 	secret_wipe(text, size);
 	free(text);
 	if (r == -SIS_ERR_BAD_LOGIN && why->text[0] == '\0')
-		return why_set(why, r, "the passphrase is wrong");
+		return why_set(why, r, "the passphrase is wrong; try again");
 	return r < 0 && why->text[0] == '\0' ? why_set(why, r, "%s of the profile cannot be used: %s", name, error_text(r)) : r;
 }
 
