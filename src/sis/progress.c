@@ -42,7 +42,7 @@ static void rows_hide(void)
 
 static void row_draw(const struct progress *row, unsigned columns)
 {
-	char done[24], rate[24], bar[64], right[96];
+	char done[24], rate[24], bar[64], right[160];
 	uint64_t elapsed_ms = (time_monotonic_ns() - row->since_ns) / 1000000 + 1;
 	unsigned percent = row->total > 0 ? (unsigned)(row->done / (row->total / 100 + 1)) : 100, width = columns > 100 ? 30 : columns > 60 ? 16 : 0;
 	if (row->done >= row->total || percent > 100)
