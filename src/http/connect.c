@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 /* A signal may come to another thread than the one that waits here: the flag is looked at this often. */
@@ -67,7 +68,11 @@ static int connect_resolve(const char *host, const char *port, struct addrinfo *
 	int r = getaddrinfo(host, port, &hints, ret_addresses);
 	if (r != EAI_NONAME)
 		return r;
-	hints.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG;
+	hints.ai_flags = AI_NUMERICSERV;
+	/* RFC 6761 section 6.3: never a question to a resolver, which may not know the name, or may lie about it. */
+	if (strcasecmp(host, "localhost") == 0)
+		return getaddrinfo(NULL, port, &hints, ret_addresses);
+	hints.ai_flags |= AI_ADDRCONFIG;
 	return getaddrinfo(host, port, &hints, ret_addresses);
 }
 

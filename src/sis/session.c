@@ -10,6 +10,7 @@
 #define CONNECT_TIMEOUT_MS 15000
 #define STALL_TIMEOUT_MS 60000
 #define PROBLEM_MAX_BYTES 65536u
+#define DETAIL_SHOWN 300
 #define PROBLEM_PREFIX "urn:sis:error:"
 /* A ticket is used many times; a newer one is written this often, well within its life. */
 #define TICKET_REFRESH_S 3600
@@ -133,8 +134,12 @@ int session_reply_error(const struct http_reply *reply, struct span body, struct
 	}
 	if (error == 0)
 		error = error_from_status(reply->status);
-	if (detail != NULL && *detail != '\0')
-		return why_set(why, error, "the server refused: %.300s", detail);
+	if (detail != NULL && *detail != '\0') {
+		/* A whole sentence there, a part of one here. */
+		int size = (int)strnlen(detail, DETAIL_SHOWN);
+		size -= detail[size - 1] == '.';
+		return why_set(why, error, "the server refused: %.*s", size, detail);
+	}
 	return why_set(why, error, "the server refused: %s (status %u)", error_text(error), reply->status);
 }
 
