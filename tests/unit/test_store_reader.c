@@ -155,10 +155,12 @@ static int be_a_worker(const char *directory)
 	snprintf(path, sizeof(path), "%s/db/sis.db-shm", directory);
 	if (open(path, O_WRONLY) >= 0)
 		return 5;
-	struct store_writer *writer;
+	struct store_writer *writer = NULL;
 	int64_t user_id;
 	if (store_writer_open(directory, &writer, NULL, 0) == 0 && store_add_user(writer, "eve", NULL, 1, &user_id) == 0)
 		return 6;
+	if (writer != NULL)
+		store_writer_close(writer);
 	store_reader_close(reader);
 	return 0;
 }
