@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Is the uploaded file what it says it is? Runs in a pool thread. The head, the statement and the grants are read into memory once and only that copy
- * is believed: a worker that was taken over may still write to the file. The parts' roots are reckoned over the file itself; should its bytes change
- * after that, every reader sees it by the same roots. */
+ * is believed; the parts' roots are reckoned over the file itself, which nobody can write to any more (store_close_incoming). */
 #include "ledger/ledger.h"
 
 #include "base/error.h"

@@ -20,9 +20,11 @@ struct commit {
 	struct upload *upload;                  /* the caller's; only handed back */
 	struct store_upload row;
 	bool keep_row, linked;
+	bool held;                              /* somebody could still write to the file */
 	int result;                             /* of the pool's part */
 	char item[ITEM_ID_TEXT + 1], peer[80], readers[160];
 	uint64_t sequence;
+	uint32_t worker;                        /* which one says that the upload is complete */
 	commit_done_fn *fn;
 };
 
@@ -43,6 +45,9 @@ static void commit_work(struct job *job)
 	struct commit *commit = (struct commit *)job;
 	CLEANUP_FD int fd = -1;
 	int r = store_open_incoming(ledger.writer, commit->row.id, false, &fd);
+	if (r == 0)
+		r = store_close_incoming(ledger.writer, commit->row.id, &fd);
+	commit->held = r == -SIS_ERR_BUSY;
 	if (r == 0)
 		r = bundle_verify(&commit->bundle, fd);
 	if (r == 0) {
@@ -97,6 +102,8 @@ static void commit_log_refusal(struct commit *commit, int error)
 {
 	const char *reason = commit->bundle.detail[0] != '\0' ? commit->bundle.detail : error_text(error);
 	audit_event(&LOG(UPLOAD_REFUSED, .user = commit->bundle.caller.user, .device = commit->bundle.caller.device, .peer = commit->peer, .reason = reason));
+	if (commit->held)
+		audit_event(&LOG(UPLOAD_HELD, .user = commit->bundle.caller.user, .device = commit->bundle.caller.device, .count = commit->worker));
 	if (error == -SIS_ERR_NO_SPACE || error == -SIS_ERR_IO || error == -SIS_ERR_READ_ONLY)
 		audit_store_failed(error, "an upload was not committed");
 }
@@ -171,7 +178,7 @@ static int commit_keep_certificate(const struct store_certificate *certificate, 
 }
 
 void commit_start(struct upload *upload, const struct store_upload *row, bool keep_row, const struct store_caller *caller, uint64_t length,
-                  const char *peer, commit_done_fn *fn)
+                  const char *peer, uint32_t worker, commit_done_fn *fn)
 {
 	struct commit *commit = calloc(1, sizeof(*commit));
 	if (commit == NULL) {
@@ -186,6 +193,7 @@ void commit_start(struct upload *upload, const struct store_upload *row, bool ke
 	commit->fn = fn;
 	commit->bundle.caller = *caller;
 	commit->bundle.length = length;
+	commit->worker = worker;
 	snprintf(commit->peer, sizeof(commit->peer), "%s", peer);
 	int r = store_list_device_certificates(ledger.view, caller->device_id, commit_keep_certificate, &commit->bundle);
 	if (r < 0) {

@@ -64,6 +64,7 @@ struct transact_figures transact_figures(void);
 struct request { uint64_t peer, id; };                          /* whom to answer, if he still lives; peer 0: nobody */
 void peers_add(uint32_t worker, int fd);
 struct channel *peers_find(uint64_t peer);                      /* NULL when it is gone */
+uint32_t peers_worker(uint64_t peer);                           /* its number, for the log */
 unsigned peers_count(void);
 void peers_broadcast_published(uint64_t sequence);
 /* Sends REVOKE to every worker and returns how many there are; revoke_answered(id, ...) hears of each. */
@@ -148,7 +149,7 @@ void bundle_release(struct bundle *bundle);                     /* frees what it
 typedef void commit_done_fn(struct upload *upload, int error, const char *detail, const uint8_t item[ITEM_ID_BYTES], uint64_t sequence);
 /* Verifies, makes durable, makes visible. fn is always called, in the loop thread; the upload must live until then. keep_row: its row gets the item. */
 void commit_start(struct upload *upload, const struct store_upload *row, bool keep_row, const struct store_caller *caller, uint64_t length,
-                  const char *peer, commit_done_fn *fn);
+                  const char *peer, uint32_t worker, commit_done_fn *fn);
 unsigned commit_n_running(void);
 
 /* ---- items.c ---- */

@@ -103,13 +103,24 @@ void peers_add(uint32_t worker, int fd)
 	peers = peer;
 }
 
+static struct peer *peers_get(uint64_t serial)
+{
+	struct peer *peer = peers;
+	while (peer != NULL && peer->serial != serial)
+		peer = peer->next;
+	return peer;
+}
+
 struct channel *peers_find(uint64_t serial)
 {
-	for (struct peer *peer = peers; peer != NULL; peer = peer->next) {
-		if (peer->serial == serial)
-			return peer->channel;
-	}
-	return NULL;
+	struct peer *peer = peers_get(serial);
+	return peer != NULL ? peer->channel : NULL;
+}
+
+uint32_t peers_worker(uint64_t serial)
+{
+	struct peer *peer = peers_get(serial);
+	return peer != NULL ? peer->worker : 0;
 }
 
 unsigned peers_count(void)

@@ -439,7 +439,8 @@ void uploads_handle_commit(struct request request, const struct message_upload_c
 	upload->written = message->length;
 	upload->committing = true;
 	upload->commit_request = request;
-	commit_start(upload, &upload->row, upload->resumable, &caller, message->length, peer, uploads_committed);
+	commit_start(upload, &upload->row, upload->resumable, &caller, message->length, peer, peers_worker(request.peer),
+	             uploads_committed);
 }
 
 void uploads_handle_cancel(struct request request, const struct message_upload_cancel *message)

@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int64_t uploads_length(const struct store_upload *upload)
@@ -65,11 +67,51 @@ int store_create_incoming(struct store_writer *writer, const char *id, int *ret_
 
 int store_open_incoming(struct store_writer *writer, const char *id, bool writable, int *ret_fd)
 {
-	int fd = openat(writer->incoming_fd, id, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW);
+	/* O_NONBLOCK: whoever holds a lease on the file, which started unprivileged a worker could, keeps nobody waiting. */
+	int fd = openat(writer->incoming_fd, id, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return errno == ENOENT ? -SIS_ERR_NO_UPLOAD : error_from_errno(errno);
 	*ret_fd = fd;
 	return 0;
+}
+
+int store_replace_by_copy(struct store_writer *writer, const char *id, int *fd)
+{
+	char name[STORE_UPLOAD_ID_TEXT + 8];
+	struct stat stat;
+	snprintf(name, sizeof(name), "%s.copy", id);
+	(void)store_remove_incoming(writer, name);
+	CLEANUP_FD int copy = -1;
+	int r = fstat(*fd, &stat) < 0 ? error_from_errno(errno) : store_create_incoming(writer, name, &copy);
+	for (off_t left = r == 0 ? stat.st_size : 0, offset = 0; left > 0;) {
+		ssize_t n = copy_file_range(*fd, &offset, copy, NULL, (size_t)left, 0);
+		if (n <= 0)
+			return n < 0 ? error_from_errno(errno) : -SIS_ERR_CHANGED;
+		left -= n;
+	}
+	if (r < 0)
+		return r;
+	copy = fd_close(copy);
+	r = store_open_incoming(writer, name, false, &copy);
+	if (r == 0 && renameat(writer->incoming_fd, name, writer->incoming_fd, id) < 0)
+		r = error_from_errno(errno);
+	if (r == 0) {
+		fd_close(*fd);
+		*fd = fd_take(&copy);
+	}
+	return r;
+}
+
+int store_close_incoming(struct store_writer *writer, const char *id, int *fd)
+{
+	/* The kernel grants a lease for reading only while no descriptor, mapping or message in flight anywhere can write to the file. Afterwards
+	 * only who may open files in incoming/ could, which is the ledger alone. */
+	if (fcntl(*fd, F_SETLEASE, F_RDLCK) == 0) {
+		(void)fcntl(*fd, F_SETLEASE, F_UNLCK);
+		return 0;
+	}
+	/* Else a file system that has no leases, or the file of another user id. */
+	return errno == EAGAIN || errno == EBUSY ? -SIS_ERR_BUSY : store_replace_by_copy(writer, id, fd);
 }
 
 int store_remove_incoming(struct store_writer *writer, const char *id)

@@ -112,6 +112,10 @@ int store_list_uploads(struct store_reader *reader, int (*fn)(const struct store
 /* Files under incoming/. A new one is ledger's alone (0640, the group reads it once it is an object). */
 int store_create_incoming(struct store_writer *writer, const char *id, int *ret_fd);
 int store_open_incoming(struct store_writer *writer, const char *id, bool writable, int *ret_fd);
+/* The file that *fd reads is written by nobody any more: BUSY while anybody could. Where the file system cannot tell, *fd and the name become a copy's. */
+int store_close_incoming(struct store_writer *writer, const char *id, int *fd);
+/* How: the bytes into a file that nobody but this process ever had open. */
+int store_replace_by_copy(struct store_writer *writer, const char *id, int *fd);
 int store_remove_incoming(struct store_writer *writer, const char *id);
 
 /* -------------------------------------------------------------- items.c ---------------------------------------------------------------- */

@@ -136,6 +136,7 @@ static void commit(struct exchange *exchange)
 	struct message_upload_commit message = { .upload = span_from_string(upload->id), .length = upload->offset,
 		.peer = span_from_string(http_request_peer(exchange->request)) };
 	memcpy(message.caller, exchange->fingerprint, sizeof(message.caller));
+	/* Closes the file first: the ledger commits nothing that anybody can still write to. */
 	upload_leave(exchange);
 	LEDGER_ASK(exchange, on_committed, upload_commit, UPLOAD_COMMIT, &message);
 }

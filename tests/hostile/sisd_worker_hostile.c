@@ -384,6 +384,28 @@ static bool commit_upload(void)
 	return question_is_refused(MESSAGE_UPLOAD_COMMIT, &payload, MESSAGE_UPLOAD_COMMITTED);
 }
 
+/* Whose upload this is is connected here, and it has all its bytes: it may be completed, but not while its file could still be altered. */
+static bool commit_and_keep_writing(void)
+{
+	struct builder payload = channel_builder(), commit_payload = channel_builder();
+	struct message_upload_resume resume = { .upload = span_from_string(known("whole")), .peer = span_from_string("?") };
+	struct message_upload_commit commit = { .upload = resume.upload, .peer = resume.peer };
+	struct message_upload_opened opened;
+	struct channel_packet packet;
+	fingerprint_of("sealer", resume.caller);
+	fingerprint_of("sealer", commit.caller);
+	message_upload_resume_encode(&resume, &payload);
+	if (channel_call(ledger, MESSAGE_UPLOAD_RESUME, &payload, MESSAGE_UPLOAD_OPENED, ANSWER_MS, &packet) != 0 ||
+	    message_upload_opened_decode(&packet.payload, &opened) != 0 || opened.status != 0 || packet.n_fds != 1)
+		return snprintf(result, sizeof(result), "the upload was not opened, so nothing was tried") < 0;
+	/* Kept as what is left when the descriptor itself is closed: a mapping. */
+	commit.length = opened.offset;
+	void *mapping = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, packet.fds[0], 0);
+	channel_packet_close_fds(&packet);
+	message_upload_commit_encode(&commit, &commit_payload);
+	return mapping != MAP_FAILED && question_is_refused(MESSAGE_UPLOAD_COMMIT, &commit_payload, MESSAGE_UPLOAD_COMMITTED);
+}
+
 static bool cancel_upload(void)
 {
 	struct builder payload = channel_builder();
@@ -486,7 +508,7 @@ static const struct attempt { const char *name; bool (*fn)(void); bool ends; } a
 	ATTEMPT(write_through_descriptor), ATTEMPT(kill_signer), ATTEMPT(kill_ledger), ATTEMPT(open_pidfd), ATTEMPT(become_root), ATTEMPT(set_limits),
 	ATTEMPT(be_dumpable), ATTEMPT(open_signer_memory), ATTEMPT(map_code), ATTEMPT(connect_network), ATTEMPT(connect_control), ATTEMPT(bind_port),
 	ATTEMPT(sign_words), ATTEMPT(sign_client_handshake), ATTEMPT(sign_after_handshake), ATTEMPT(sign_digest), ATTEMPT(resume_upload),
-	ATTEMPT(commit_upload), ATTEMPT(cancel_upload), ATTEMPT(delete_item), ATTEMPT(escape_by_upload_name), ATTEMPT(publish_forged_key),
+	ATTEMPT(commit_upload), ATTEMPT(commit_and_keep_writing), ATTEMPT(cancel_upload), ATTEMPT(delete_item), ATTEMPT(escape_by_upload_name), ATTEMPT(publish_forged_key),
 	ATTEMPT(renew_unknown), ATTEMPT(enroll_without_invite), LAST(ptrace_signer), LAST(seize_master), LAST(read_signer_memory), LAST(run_shell),
 	LAST(fork_process), LAST(enter_namespace), LAST(mount_something), LAST(load_bpf), LAST(mint_certificate), LAST(sign_empty_crl),
 	LAST(speak_as_ledger), LAST(send_garbage), LAST(log_an_enrollment), LAST(stop_the_daemon),

@@ -14,6 +14,7 @@ import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
+from sis_sealing import SealingDevice
 from sis_testlib import *
 
 WORKERS = 6
@@ -34,14 +35,16 @@ class Scene:
         self.daemon = Daemon(workers=WORKERS, arguments=["-L", self.programs])
         self.alice, self.mallory = self.daemon.client("alice"), self.daemon.client("mallory")
         self.item = self.alice.upload(write_file(os.path.join(temporary("files"), "picture.jpg"), os.urandom(200000)))
-        self.upload = self.begin_upload()
+        self.upload = self.begin_upload(self.alice, os.urandom(100000), 100000)
+        self.sealer = SealingDevice(self.daemon)
+        self.whole = self.begin_upload(self.sealer, self.sealer.seal(os.urandom(50000)), 0)
         self.before = self.fingerprints()
         self.roles = self.daemon.roles()
         self.log = ""
 
-    def begin_upload(self):
-        reply = self.daemon.request("POST", "/v1/items", self.alice, os.urandom(100000),
-                                    {"Content-Type": "application/vnd.sis.item", "Upload-Complete": "?0", "Upload-Length": "200000"})
+    def begin_upload(self, who, data, n_missing):
+        reply = self.daemon.request("POST", "/v1/items", who, data,
+                                    {"Content-Type": "application/vnd.sis.item", "Upload-Complete": "?0", "Upload-Length": str(len(data) + n_missing)})
         check_equal(reply.status, 201, "status of the first part of an upload (%r)" % reply.body)
         return reply.headers["Location"].split("/")[-1]
 
@@ -61,7 +64,7 @@ class Scene:
     def attack(self):
         def fingerprint(client):
             return client_json(client)["fingerprint"]
-        known = {"item": self.item, "upload": self.upload, "alice": fingerprint(self.alice), "mallory": fingerprint(self.mallory), "nobody": "77" * 32,
+        known = {"item": self.item, "upload": self.upload, "whole": self.whole, "sealer": self.sealer.fingerprint.hex(), "alice": fingerprint(self.alice), "mallory": fingerprint(self.mallory), "nobody": "77" * 32,
                  "signer": self.roles["signer"][0], "ledger": self.roles["ledger"][0], "master": self.daemon.pid, "port": self.daemon.port,
                  "control": self.daemon.control, "workers": WORKERS}
         log = write_file(os.path.join(self.programs, "hostile.log"), "")
@@ -113,6 +116,7 @@ def roles_alive():
     log = here.daemon.log_text()
     check_in("refused to sign for worker", log, "the daemon's log")
     check_in("sent a message that it may not send", log, "the daemon's log")
+    check_in("UPLOAD_HELD", log, "the daemon's log")
 
 
 @test("nothing in the store has changed")
@@ -136,6 +140,10 @@ def served_again():
     reply = here.daemon.request("HEAD", "/v1/uploads/" + here.upload, here.alice)
     check_equal((reply.status, reply.headers["Upload-Offset"]), (204, "100000"), "the unfinished upload")
     check_equal(here.daemon.request("GET", "/v1/items/" + here.item, here.mallory).status, 404, "mallory's view of it")
+    size = int(here.daemon.request("HEAD", "/v1/uploads/" + here.whole, here.sealer).headers["Upload-Offset"])
+    reply = here.daemon.request("PATCH", "/v1/uploads/" + here.whole, here.sealer, b"",
+                                {"Content-Type": "application/partial-upload", "Upload-Offset": str(size), "Upload-Complete": "?1"})
+    check_equal(reply.status, 201, "status of completing what was refused while it could be altered (%r)" % reply.body)
     here.daemon.sisctl("check")
 
 

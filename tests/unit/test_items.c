@@ -3,6 +3,8 @@
  * What the database lets become an item, people and invites, and that a refusal names whom it is about. */
 #include "store_fixture.h"
 
+#include <sys/mman.h>
+
 static void items_need_a_known_audience(void **state)
 {
 	struct fixture *fixture = *state;
@@ -167,6 +169,51 @@ static void a_step_is_undone_alone(void **state)
 	assert_int_equal(n, 1);
 }
 
+static void what_anybody_can_write_to_is_not_closed(void **state)
+{
+	struct fixture *fixture = *state;
+	int writing, reading;
+	OK(store_create_incoming(fixture->writer, "one", &writing));
+	OK(store_open_incoming(fixture->writer, "one", false, &reading));
+	assert_int_equal(pwrite(writing, "bytes", 5, 0), 5);
+	assert_int_equal(store_close_incoming(fixture->writer, "one", &reading), -SIS_ERR_BUSY);
+	void *mapping = mmap(NULL, 5, PROT_WRITE, MAP_SHARED, writing, 0);
+	assert_ptr_not_equal(mapping, MAP_FAILED);
+	close(writing);
+	assert_int_equal(store_close_incoming(fixture->writer, "one", &reading), -SIS_ERR_BUSY);
+	munmap(mapping, 5);
+	OK(store_close_incoming(fixture->writer, "one", &reading));
+	OK(store_close_incoming(fixture->writer, "one", &reading));
+	close(reading);
+}
+
+static void without_leases_the_bytes_are_copied(void **state)
+{
+	struct fixture *fixture = *state;
+	char bytes[100000], found[sizeof(bytes)], path[256];
+	int writing;
+	struct stat before, after;
+	memset(bytes, 7, sizeof(bytes));
+	OK(store_create_incoming(fixture->writer, "one", &writing));
+	assert_int_equal(pwrite(writing, bytes, sizeof(bytes), 0), sizeof(bytes));
+	OK(fstat(writing, &before));
+	fixture_path(fixture, "incoming/one", path);
+	int fd = open(path, O_RDONLY);
+	OK(store_replace_by_copy(fixture->writer, "one", &fd));
+	OK(fstat(fd, &after));
+	assert_int_not_equal(before.st_ino, after.st_ino);
+	assert_int_equal(pwrite(writing, "later", 5, 0), 5);
+	close(writing);
+	assert_int_equal(pread(fd, found, sizeof(found), 0), sizeof(found));
+	assert_memory_equal(found, bytes, sizeof(bytes));
+	close(fd);
+	OK(store_open_incoming(fixture->writer, "one", false, &fd));
+	OK(fstat(fd, &before));
+	assert_int_equal(before.st_ino, after.st_ino);
+	close(fd);
+	assert_false(fixture_has(fixture, "incoming/one.copy"));
+}
+
 static void a_newer_database_is_refused_in_one_sentence(void **state)
 {
 	struct fixture *fixture = *state;
@@ -187,6 +234,7 @@ int main(void)
 		TEST(items_need_a_known_audience), TEST(grants_need_a_live_device_and_are_one_for_each), TEST(the_quota_is_kept_and_given_back),
 		TEST(who_was_revoked_meanwhile_commits_nothing), TEST(an_object_is_never_replaced), TEST(names_of_the_revoked_are_never_given_again),
 		TEST(invites_are_used_once_and_expire), TEST(a_step_is_undone_alone), TEST(a_newer_database_is_refused_in_one_sentence),
+		TEST(what_anybody_can_write_to_is_not_closed), TEST(without_leases_the_bytes_are_copied),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
