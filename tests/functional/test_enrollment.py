@@ -127,7 +127,7 @@ def strongswan():
     environment = program_environment(STRONGSWAN_CONF=write_file(place + "/strongswan.conf", "libtls { version_max = 1.3 }\npki { tls { version_max = 1.3 } }\n"))
     write_file(place + "/key.pem", run_program(["pki", "--gen", "--type", "ed25519", "--outform", "pem"], binary=True).stdout)
     write_file(place + "/req.der", run_program(["pki", "--req", "--in", place + "/key.pem", "--type", "priv", "--dn", "CN=swan"], binary=True).stdout)
-    done = run_program(["pki", "--est", "--url", "https://localhost:%d" % daemon.port, "--in", place + "/req.der", "--cacert", daemon.ca(),
+    done = run_program(["pki", "--est", "--url", "https://127.0.0.1:%d" % daemon.port, "--in", place + "/req.der", "--cacert", daemon.ca(),
                         "--userpass", "swan:" + invite.code, "--outform", "pem"], status=None, binary=True, env=environment)
     check_equal(done.returncode, 0, "pki: %s" % done.stderr)
     write_file(place + "/cert.pem", done.stdout)
