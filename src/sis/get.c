@@ -3,6 +3,7 @@
  * sis get: fetches items, and gives each a name only when every byte of it held. */
 #include "sis/command.h"
 #include "sis/fetch.h"
+#include "sis/jobs.h"
 #include "sis/naming.h"
 #include "sis/output.h"
 #include "sis/progress.h"
@@ -15,12 +16,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-struct get_options { const char *output; bool force, sealed; };
+struct get_options { const char *output; bool force, sealed; unsigned jobs; };
 
 static const struct option_row rows[] = {
 	{ "output", 'o', "DIR|FILE|-", "where to (default: the current directory); - is standard output", OPTION_TEXT, offsetof(struct get_options, output) },
 	{ "force", 'f', NULL, "replace a file of the same name", OPTION_FLAG, offsetof(struct get_options, force) },
 	{ "sis", 0, NULL, "keep the sealed bundle (NAME.sis) instead of the content", OPTION_FLAG, offsetof(struct get_options, sealed) },
+	{ "jobs", 'j', "N", "how many items at a time (default 4)", OPTION_NUMBER, offsetof(struct get_options, jobs) },
 };
 
 /* Where -o points. */
@@ -30,11 +32,11 @@ struct place {
 	const char *name;                       /* exact only; into the option */
 };
 
+/* What the jobs share. */
 struct errand {
 	const struct sis *sis;
 	const struct get_options *options;
 	const struct acceptor *acceptor;
-	struct session *session;
 	struct place place;
 };
 
@@ -154,20 +156,20 @@ static void on_progress(uint64_t done, uint64_t total, void *arg)
 	progress_move(arg, done, total);
 }
 
-static int fetch_into(const struct errand *errand, const struct item *item, struct outfile *file, struct why *why)
+static int fetch_into(const struct errand *errand, struct session *session, const struct item *item, struct outfile *file, struct why *why)
 {
 	struct progress *bar = progress_begin(item->manifest.name, item->opened.statement.part[SEAL_OBJECT].size);
 	struct fetch fetch = {
-		.session = errand->session, .item = item, .plain_fd = errand->options->sealed ? -1 : file->fd,
+		.session = session, .item = item, .plain_fd = errand->options->sealed ? -1 : file->fd,
 		.sealed_fd = errand->options->sealed ? file->fd : -1, .progress = on_progress, .progress_arg = bar,
 	};
-	int r = errand->options->sealed ? write_bundle_start(errand->session, item, file->fd, why) : 0;
+	int r = errand->options->sealed ? write_bundle_start(session, item, file->fd, why) : 0;
 	r = r < 0 ? fetch_explain(r, why) : fetch_object(&fetch, why);
 	progress_end(bar);
 	return r;
 }
 
-static int deliver(const struct errand *errand, const struct item *item, struct why *why)
+static int deliver(const struct errand *errand, struct session *session, const struct item *item, struct why *why)
 {
 	struct outfile file;
 	char name[256] = "", taken[256] = "";
@@ -175,7 +177,7 @@ static int deliver(const struct errand *errand, const struct item *item, struct 
 	if (r < 0)
 		return r;
 	choose_name(errand, item, name);
-	r = fetch_into(errand, item, &file, why);
+	r = fetch_into(errand, session, item, &file, why);
 	if (r == 0)
 		r = errand->place.to_stdout ? copy_to_stdout(file.fd, why)
 		                            : outfile_publish(&file, name, errand->place.exact, errand->options->force, taken, why);
@@ -185,34 +187,30 @@ static int deliver(const struct errand *errand, const struct item *item, struct 
 	return r;
 }
 
-static int get_one(const struct errand *errand, const char *prefix, struct why *why)
+static int get_one(struct session *session, const char *prefix, void *own, void *arg, struct why *why)
 {
+	const struct errand *errand = arg;
 	char id[ITEM_ID_TEXT + 1];
 	struct item item;
-	int r = item_resolve(errand->session, prefix, id, why);
+	(void)own;
+	int r = item_resolve(session, prefix, id, why);
 	if (r == 0)
-		r = item_fetch(errand->acceptor, errand->session, id, &item, why);
+		r = item_fetch(errand->acceptor, session, id, &item, why);
 	if (r < 0)
 		return r;
-	r = deliver(errand, &item, why);
+	r = deliver(errand, session, &item, why);
 	item_wipe(&item);
 	return r;
 }
 
-static int get_all(struct errand *errand, char **arguments, unsigned n)
+static int get_all(struct errand *errand, struct session *session, char **arguments, unsigned n)
 {
-	unsigned n_failed = 0;
-	int last = 0;
-	for (unsigned i = 0; i < n; i++) {
-		struct why why = { "" };
-		int r = atomic_load(&sis_cancelled) ? -SIS_ERR_INTERRUPTED : get_one(errand, arguments[i], &why);
-		if (r == 0)
-			continue;
-		output_error(errand->sis, arguments[i], r, &why);
-		last = r;
-		n_failed++;
-	}
-	return output_status(n_failed, n, last);
+	struct jobs jobs = { .sis = errand->sis, .profile = session_profile(session), .subjects = arguments, .n_subjects = n,
+		.wanted = errand->options->jobs, .work = get_one, .arg = errand };
+	progress_open(errand->sis);
+	int status = jobs_run(&jobs, session);
+	progress_close();
+	return status;
 }
 
 static int run(const struct sis *sis, void *options, char **arguments, unsigned n)
@@ -234,12 +232,10 @@ static int run(const struct sis *sis, void *options, char **arguments, unsigned 
 		r = session_open(profile, &session);
 	if (r == 0)
 		r = acceptor_open(sis, session, pins, &acceptor, &why);
-	errand.session = session;
 	int status = 0;
 	if (r == 0) {
-		progress_open(sis);
-		status = get_all(&errand, arguments, n);
-		progress_close();
+		status = get_all(&errand, session, arguments, n);
+		session = NULL;
 	}
 	acceptor_close(&acceptor);
 	free(errand.place.directory);

@@ -65,19 +65,18 @@ static int try_certificate(const struct acceptor *acceptor, const json_t *entry,
                            struct why *why)
 {
 	const char *pem = json_member_string(entry, "certificate");
-	const struct signer *known = pem != NULL ? signers_find(acceptor->signers, pem) : NULL;
+	struct signer signer = { 0 };
 	CLEANUP_BLOB struct blob der = { 0 };
 	uint8_t found[FINGERPRINT_BYTES];
-	if (known != NULL) {
-		*ret_signer = *known;
-		return memcmp(known->facts.fingerprint, fingerprint, sizeof(found)) == 0 ? 0 : -SIS_ERR_AGAIN;
+	if (pem != NULL && signers_find(acceptor->signers, pem, &signer)) {
+		*ret_signer = signer;
+		return memcmp(signer.facts.fingerprint, fingerprint, sizeof(found)) == 0 ? 0 : -SIS_ERR_AGAIN;
 	}
 	if (pem == NULL || certificate_from_pem(span_from_string(pem), &der) < 0)
 		return -SIS_ERR_AGAIN;
 	certificate_fingerprint((struct span){ der.data, der.size }, found);
 	if (memcmp(found, fingerprint, sizeof(found)) != 0)
 		return -SIS_ERR_AGAIN;
-	struct signer signer = { 0 };
 	int r = check_certificate(acceptor, &der, &signer, why);
 	if (r < 0)
 		return r;

@@ -11,13 +11,15 @@
 
 #define PAGE_ITEMS 100u
 #define RECENT_ITEMS 50u
+#define LIMIT_MAX 100000u               /* they are kept in memory until the oldest is there */
 #define PAGE_MAX_BYTES (64u << 20)
 
-struct list_options { bool all, newest; };
+struct list_options { bool all, newest; unsigned limit; };
 
 static const struct option_row rows[] = {
 	{ "all", 'a', NULL, "everything, not only the latest 50", OPTION_FLAG, offsetof(struct list_options, all) },
 	{ "newest", 'n', NULL, "newest first", OPTION_FLAG, offsetof(struct list_options, newest) },
+	{ "limit", 'l', "N", "the latest N instead of 50", OPTION_NUMBER, offsetof(struct list_options, limit) },
 };
 
 static json_t *audience_json(const struct statement *statement)
@@ -123,18 +125,42 @@ static int list_all(const struct acceptor *acceptor, struct session *session, bo
 	}
 }
 
+/* The latest, gathered from the newest on. */
+static int gather_latest(struct session *session, unsigned limit, json_t *items, struct why *why)
+{
+	uint64_t after = 0, next;
+	while (json_array_size(items) < limit) {
+		CLEANUP_JSON json_t *json = NULL;
+		unsigned left = limit - (unsigned)json_array_size(items);
+		int r = list_page(session, after, left < PAGE_ITEMS ? left : PAGE_ITEMS, true, &json, why);
+		if (r < 0)
+			return r;
+		json_array_extend(items, json_object_get(json, "items"));
+		if (json_member_u64(json, "next", &next) < 0)
+			return 0;
+		if (after != 0 && next >= after)
+			return why_set(why, -SIS_ERR_PROTOCOL, "the server's list has no end");
+		after = next;
+	}
+	return 0;
+}
+
+static int list_latest(const struct acceptor *acceptor, struct session *session, unsigned limit, bool newest, struct why *why)
+{
+	CLEANUP_JSON json_t *items = json_array();
+	int r = gather_latest(session, limit, items, why);
+	if (r == 0)
+		show_page(acceptor, items, !newest);
+	return r;
+}
+
 static int list(const struct sis *sis, const struct list_options *options, struct session *session, struct pins *pins, struct why *why)
 {
 	struct acceptor acceptor = { 0 };
-	CLEANUP_JSON json_t *json = NULL;
+	unsigned limit = options->limit == 0 ? RECENT_ITEMS : options->limit < LIMIT_MAX ? options->limit : LIMIT_MAX;
 	int r = acceptor_open(sis, session, pins, &acceptor, why);
-	if (r == 0 && options->all) {
-		r = list_all(&acceptor, session, options->newest, why);
-	} else if (r == 0) {
-		r = list_page(session, 0, RECENT_ITEMS, true, &json, why);
-		if (r == 0)
-			show_page(&acceptor, json_object_get(json, "items"), !options->newest);
-	}
+	if (r == 0)
+		r = options->all ? list_all(&acceptor, session, options->newest, why) : list_latest(&acceptor, session, limit, options->newest, why);
 	acceptor_close(&acceptor);
 	return r;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Certificates that a command has checked already: a list of a thousand items has few signers, and a chain and a revocation list cost a signature each. Not
- * for several threads. */
+ * Certificates that a command has checked already: a list of a thousand items has few signers, and a chain and a revocation list cost a signature each. For
+ * several threads. */
 #pragma once
 
 #include "pki/pki.h"
@@ -16,6 +16,6 @@ struct signer {
 struct signers;
 struct signers *signers_new(void);
 void signers_free(struct signers *signers);             /* accepts NULL */
-/* NULL when it was not seen. Both accept NULL. */
-const struct signer *signers_find(const struct signers *signers, const char *pem);
+/* False when it was not seen; *ret_signer has no pem. Both accept NULL. */
+bool signers_find(struct signers *signers, const char *pem, struct signer *ret_signer);
 void signers_add(struct signers *signers, const struct signer *signer, const char *pem);       /* copies */

@@ -3,18 +3,15 @@
  * sis upload: several files side by side, each job over its own kept connection. */
 #include "sis/chain.h"
 #include "sis/command.h"
+#include "sis/jobs.h"
 #include "sis/output.h"
 #include "sis/progress.h"
 #include "sis/send.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-
-#define JOBS_DEFAULT 4u
-#define JOBS_MAX 64u
 
 struct upload_options { const char *to, *caption, *name; unsigned jobs; };
 
@@ -32,16 +29,6 @@ struct batch {
 	const struct profile *profile;
 	struct audience audience;
 	char *to;                               /* as it is shown */
-	char **paths;
-	unsigned n_paths;
-	atomic_uint next, n_failed;
-	atomic_int last_error;
-};
-
-struct job {
-	struct batch *batch;
-	struct session *session;                /* the first job gets the one that fetched the people */
-	pthread_t thread;
 };
 
 static void report(const struct batch *batch, const struct source *source, const uint8_t item[ITEM_ID_BYTES], bool resumed)
@@ -64,8 +51,10 @@ static void on_progress(uint64_t done, uint64_t total, void *arg)
 	progress_move(arg, done, total);
 }
 
-static int upload_one(struct batch *batch, struct sender *sender, const char *path, struct why *why)
+static int upload_one(struct session *session, const char *path, void *own, void *arg, struct why *why)
 {
+	struct batch *batch = arg;
+	struct sender *sender = own;
 	struct source source;
 	uint8_t item[ITEM_ID_BYTES];
 	bool resumed = false;
@@ -73,8 +62,8 @@ static int upload_one(struct batch *batch, struct sender *sender, const char *pa
 	if (r < 0)
 		return r;
 	struct progress *bar = progress_begin(source.manifest.name, source.size);
-	sender->progress = on_progress;
-	sender->progress_arg = bar;
+	*sender = (struct sender){ .sis = batch->sis, .profile = batch->profile, .audience = &batch->audience, .session = session,
+		.buffers = sender->buffers, .progress = on_progress, .progress_arg = bar };
 	r = source.size <= SEND_SMALL_BYTES ? send_small(sender, &source, item, why) : send_large(sender, &source, item, &resumed, why);
 	progress_end(bar);
 	if (r == 0)
@@ -83,48 +72,9 @@ static int upload_one(struct batch *batch, struct sender *sender, const char *pa
 	return r;
 }
 
-static void *job_run(void *arg)
+static void upload_end(void *own)
 {
-	struct job *job = arg;
-	struct batch *batch = job->batch;
-	struct sender sender = { .sis = batch->sis, .profile = batch->profile, .audience = &batch->audience };
-	unsigned i;
-	while ((i = atomic_fetch_add(&batch->next, 1)) < batch->n_paths) {
-		struct why why = { "" };
-		int r = atomic_load(&sis_cancelled) ? -SIS_ERR_INTERRUPTED : 0;
-		if (r == 0 && job->session == NULL)
-			r = session_open(batch->profile, &job->session);
-		sender.session = job->session;
-		if (r == 0)
-			r = upload_one(batch, &sender, batch->paths[i], &why);
-		if (r == 0)
-			continue;
-		output_error(batch->sis, batch->paths[i], r, &why);
-		atomic_store(&batch->last_error, r);
-		atomic_fetch_add(&batch->n_failed, 1);
-	}
-	session_free(job->session);
-	sender_wipe(&sender);
-	return NULL;
-}
-
-/* The calling thread is the first job. */
-static void run_jobs(struct batch *batch, struct session *session)
-{
-	struct job jobs[JOBS_MAX] = { { .batch = batch, .session = session } };
-	unsigned n = batch->options->jobs > 0 ? batch->options->jobs : JOBS_DEFAULT, started = 1;
-	if (n > batch->n_paths)
-		n = batch->n_paths;
-	if (n > JOBS_MAX)
-		n = JOBS_MAX;
-	for (; started < n; started++) {
-		jobs[started].batch = batch;
-		if (pthread_create(&jobs[started].thread, NULL, job_run, &jobs[started]) != 0)
-			break;
-	}
-	job_run(&jobs[0]);
-	for (unsigned i = 1; i < started; i++)
-		pthread_join(jobs[i].thread, NULL);
+	sender_wipe(own);
 }
 
 static int check_options(const struct sis *sis, const struct upload_options *options, char **paths, unsigned n)
@@ -141,7 +91,7 @@ static int check_options(const struct sis *sis, const struct upload_options *opt
 
 static int run(const struct sis *sis, void *options_, char **arguments, unsigned n)
 {
-	struct batch batch = { .sis = sis, .options = options_, .paths = arguments, .n_paths = n };
+	struct batch batch = { .sis = sis, .options = options_ };
 	CLEANUP_PROFILE struct profile *profile = NULL;
 	CLEANUP_PINS struct pins *pins = NULL;
 	struct session *session = NULL;
@@ -167,12 +117,14 @@ static int run(const struct sis *sis, void *options_, char **arguments, unsigned
 	}
 	batch.to = audience_text(&batch.audience, profile->user);
 	progress_open(sis);
-	run_jobs(&batch, session);
+	struct jobs jobs = { .sis = sis, .profile = profile, .subjects = arguments, .n_subjects = n, .wanted = batch.options->jobs,
+		.own_size = sizeof(struct sender), .work = upload_one, .end = upload_end, .arg = &batch };
+	int status = jobs_run(&jobs, session);
 	progress_close();
 	chain_flush(profile);
 	free(batch.to);
 	audience_free(&batch.audience);
-	return output_status(atomic_load(&batch.n_failed), n, atomic_load(&batch.last_error));
+	return status;
 }
 
 const struct command command_upload = {

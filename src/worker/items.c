@@ -90,13 +90,13 @@ void items_list(struct exchange *exchange)
 
 /* ------------------------------------------------ one item ------------------------------------------------ */
 
-struct one_item { struct exchange *exchange; json_t *json; struct store_item item; };
+struct one_item { struct exchange *exchange; json_t *json; struct store_item item; bool with_manifest; };
 
 static int take_json(const struct store_item *item, void *arg)
 {
 	struct one_item *one = arg;
 	size_t bytes;
-	return item_json(one->exchange->worker, &one->exchange->caller, item, false, &one->json, &bytes);
+	return item_json(one->exchange->worker, &one->exchange->caller, item, one->with_manifest, &one->json, &bytes);
 }
 
 static int take_item(const struct store_item *item, void *arg)
@@ -119,6 +119,10 @@ static int find_item(struct exchange *exchange, struct one_item *one, int (*fn)(
 void items_get(struct exchange *exchange)
 {
 	struct one_item one = { 0 };
+	if (!query_word(exchange, "include", "", "manifest", &one.with_manifest)) {
+		route_refuse(exchange, SIS_ERR_USAGE, "The query may hold include=manifest.");
+		return;
+	}
 	int error = find_item(exchange, &one, take_json);
 	if (error < 0) {
 		refuse_store(exchange, error);
