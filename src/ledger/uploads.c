@@ -238,17 +238,21 @@ static uint64_t uploads_reserved(const struct upload *upload)
 {
 	if (upload->finished != 0)
 		return 0;
-	return upload->row.length != STORE_LENGTH_UNKNOWN ? upload->row.length : upload->written;
+	if (upload->row.length != STORE_LENGTH_UNKNOWN)
+		return upload->row.length;
+	/* While somebody writes it, nobody knows how far: as far as any item may go. */
+	return upload->writer != 0 && upload->written < ledger.conf.max_item_bytes ? ledger.conf.max_item_bytes : upload->written;
 }
 
-static int uploads_check_limits(const struct store_caller *caller, uint64_t length, const char **ret_detail)
+/* Whether an upload may begin (self NULL) or go on, beside the user's others. */
+static int uploads_check_limits(const struct store_caller *caller, const struct upload *self, uint64_t length, const char **ret_detail)
 {
 	if (length != STORE_LENGTH_UNKNOWN && length > ledger.conf.max_item_bytes)
 		return -SIS_ERR_TOO_LARGE;
 	unsigned n_unfinished = 0;
 	uint64_t reserved = 0;
 	UPLOADS_EACH(upload) {
-		if (upload->row.user_id == caller->user_id && upload->finished == 0) {
+		if (upload->row.user_id == caller->user_id && upload->finished == 0 && upload != self) {
 			n_unfinished++;
 			reserved += uploads_reserved(upload);
 		}
@@ -270,7 +274,7 @@ static void uploads_refused(const struct store_caller *caller, struct span peer,
 {
 	char peer_text[80] = "";
 	span_to_string(peer, peer_text, sizeof(peer_text));
-	audit_event(&LOG(UPLOAD_REFUSED, .user = caller->user, .device = caller->device, .peer = peer_text,
+	audit_refusal(&LOG(UPLOAD_REFUSED, .user = caller->user, .device = caller->device, .peer = peer_text,
 	                 .reason = detail != NULL && detail[0] != '\0' ? detail : error_text(error)));
 	if (error == -SIS_ERR_IO || error == -SIS_ERR_NO_SPACE || error == -SIS_ERR_READ_ONLY)
 		audit_store_failed(error, "an upload cannot be kept");
@@ -303,7 +307,7 @@ void uploads_handle_create(struct request request, const struct message_upload_c
 	const char *detail = NULL;
 	int r = people_find_caller(message->caller, &caller);
 	if (r == 0)
-		r = uploads_check_limits(&caller, message->length, &detail);
+		r = uploads_check_limits(&caller, NULL, message->length, &detail);
 	if (r == 0)
 		r = uploads_create(&caller, message, &upload, &fd);
 	if (r < 0) {
@@ -339,9 +343,12 @@ static void uploads_handle_wish(struct request request, const uint8_t *fingerpri
 {
 	struct store_caller caller;
 	struct upload *upload;
+	const char *detail = NULL;
 	int r = uploads_find(fingerprint, id, &caller, &upload);
+	if (r == 0 && kind == WAITING_RESUME && upload->finished == 0 && upload->row.length == STORE_LENGTH_UNKNOWN)
+		r = uploads_check_limits(&caller, upload, upload->written, &detail);
 	if (r < 0)
-		uploads_answer(request, r, NULL, NULL, -1);
+		uploads_answer(request, r, detail, NULL, -1);
 	else
 		uploads_wait(upload, kind, request);
 }

@@ -79,6 +79,15 @@ static void refuse_upload(struct exchange *exchange, int error, const char *deta
 		.n_headers = error_http_status(error) == 413 ? 1 : 0 });
 }
 
+/* By what this request says: also when an upload that began without a length now gets one. */
+static bool refuse_too_large(struct exchange *exchange)
+{
+	if (exchange->upload.length == UINT64_MAX || exchange->upload.length <= exchange->worker->max_item_bytes)
+		return false;
+	refuse_upload(exchange, SIS_ERR_TOO_LARGE, "The item is larger than this server takes.");
+	return true;
+}
+
 static void refuse_length(struct exchange *exchange)
 {
 	upload_close(exchange);
@@ -170,9 +179,9 @@ void uploads_body_end(struct exchange *exchange)
 void uploads_body(struct exchange *exchange, const uint8_t *data, size_t size)
 {
 	struct upload *upload = &exchange->upload;
-	uint64_t limit = upload->length != UINT64_MAX ? upload->length : exchange->worker->max_item_bytes;
+	uint64_t max = exchange->worker->max_item_bytes, limit = upload->length < max ? upload->length : max;
 	if (upload->fd < 0 || upload->offset > limit || size > limit - upload->offset) {
-		if (upload->length != UINT64_MAX)
+		if (upload->length <= max)
 			refuse_length(exchange);
 		else
 			refuse_upload(exchange, SIS_ERR_TOO_LARGE, "The item is larger than this server takes.");
@@ -292,10 +301,8 @@ void uploads_create(struct exchange *exchange)
 	upload->resumable = fields.has_complete;
 	upload->completes = fields.complete || !fields.has_complete;
 	upload->length = fields.length;
-	if (upload->length != UINT64_MAX && upload->length > exchange->worker->max_item_bytes) {
-		refuse_upload(exchange, SIS_ERR_TOO_LARGE, "The item is larger than this server takes.");
+	if (refuse_too_large(exchange))
 		return;
-	}
 	struct message_upload_create message = { .length = upload->length, .resumable = upload->resumable,
 		.peer = span_from_string(http_request_peer(exchange->request)) };
 	memcpy(message.caller, exchange->fingerprint, sizeof(message.caller));
@@ -322,6 +329,8 @@ void uploads_append(struct exchange *exchange)
 	upload->completes = fields.complete;
 	upload->length = fields.length;
 	upload->provided_offset = fields.offset;
+	if (refuse_too_large(exchange))
+		return;
 	struct message_upload_resume message = { .upload = span_from_string(exchange->argument), .peer = span_from_string(http_request_peer(exchange->request)) };
 	memcpy(message.caller, exchange->fingerprint, sizeof(message.caller));
 	LEDGER_ASK(exchange, on_resumed, upload_resume, UPLOAD_RESUME, &message);

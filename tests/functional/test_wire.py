@@ -230,6 +230,44 @@ def limits():
         check_equal(device.upload(device.seal(make_bytes(700000))).status, 201, "one that fits")
 
 
+@test("no way of appending leads beyond the limit, or to many uploads of unknown length at once")
+def limits_of_appending():
+    with Daemon(workers=1, max_item_bytes="1M", quota_bytes="2M") as daemon:
+        device = SealingDevice(daemon)
+        def create():
+            return daemon.request("POST", "/v1/items", who=device, body=b"sis-bundle/1\n", headers={"Content-Type": "application/vnd.sis.item",
+                                                                                                    "Upload-Complete": "?0", **DRAFT})
+        def append(where, size, *fields):
+            """Opens the request and sends the first bytes of its body only."""
+            connection = daemon.tls(device)
+            head = ["PATCH %s HTTP/1.1" % where, "Host: localhost", "Content-Type: application/partial-upload", "Upload-Offset: 13",
+                    "Content-Length: %d" % size] + list(fields)
+            connection.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + b"x" * 100)
+            return connection
+        where = create().headers["Location"]
+        for fields in (["Upload-Complete: ?1"], ["Upload-Complete: ?0", "Upload-Length: 999999999999999"]):
+            with append(where, 3 << 20, *fields) as connection:
+                check(connection.recv(4096).startswith(b"HTTP/1.1 413 "), "no 413 with %r" % fields)
+        done = daemon.request("PATCH", where, who=device, body=iter([b"x" * (1 << 18)] * 5), headers={
+            "Content-Type": "application/partial-upload", "Upload-Offset": "13", "Upload-Complete": "?0", **DRAFT})
+        check_equal(done.status, 413, "chunks without end")
+        daemon.request("DELETE", where, who=device)
+        places = [create().headers["Location"] for _ in range(4)]
+        open_ones, refused = [], 0
+        for place in places:
+            connection = append(place, 500000, "Upload-Complete: ?0")
+            connection.settimeout(0.5)
+            try:
+                refused += connection.recv(4096).startswith(b"HTTP/1.1 507 ")
+            except TimeoutError:
+                open_ones.append(connection)
+        check(0 < len(open_ones) < 4 and refused == 4 - len(open_ones), "%d go on, %d are refused" % (len(open_ones), refused))
+        create().check_problem(507, "quota")
+        for connection in open_ones:
+            connection.close()
+        wait_for(lambda: create().status == 201, "room again")
+
+
 @test("a user's quota is kept")
 def quota():
     with Daemon(workers=1, quota_bytes="1M") as daemon:
