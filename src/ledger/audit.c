@@ -13,6 +13,8 @@
 
 #define AUDIT_DELAY_MS 25
 #define AUDIT_BATCH 256
+#define REFUSALS_BURST 200.0
+#define REFUSALS_PER_S 20.0
 #define AUDIT_MAX_WAITING 8192          /* lines; more are lost, and counted */
 
 struct audit_line {
@@ -147,6 +149,36 @@ void audit_event(const struct log_args *args)
 	audit_copy(span_from_string(args->item), line->item, sizeof(line->item));
 	audit_copy(span_from_string(args->peer), line->peer, sizeof(line->peer));
 	audit_queue(line);
+}
+
+struct audit_limiter { double tokens; uint64_t at_ns; int64_t n_dropped; };
+
+static bool audit_limiter_allows(struct audit_limiter *limiter)
+{
+	uint64_t now = time_monotonic_ns();
+	limiter->tokens += limiter->at_ns == 0 ? REFUSALS_BURST : (double)(now - limiter->at_ns) / 1e9 * REFUSALS_PER_S;
+	limiter->at_ns = now;
+	if (limiter->tokens > REFUSALS_BURST)
+		limiter->tokens = REFUSALS_BURST;
+	if (limiter->tokens < 1) {
+		limiter->n_dropped++;
+		return false;
+	}
+	limiter->tokens -= 1;
+	return true;
+}
+
+void audit_refusal(const struct log_args *args)
+{
+	static struct audit_limiter uploads, others;    /* nobody hides the one kind behind the other */
+	struct audit_limiter *limiter = args->event == EVENT_UPLOAD_REFUSED ? &uploads : &others;
+	if (!audit_limiter_allows(limiter))
+		return;
+	if (limiter->n_dropped > 0 && limiter->tokens > REFUSALS_BURST / 2) {
+		audit_event(&LOG(LIMIT_HIT, .peer = args->peer, .reason = "refusals are noted in measure", .count = limiter->n_dropped));
+		limiter->n_dropped = 0;
+	}
+	audit_event(args);
 }
 
 int audit_write(struct store_writer *writer, const struct log_args *args)

@@ -67,7 +67,7 @@ static void enroll_refuse(struct enrollment *enrollment, int error, const char *
 	const char *reason = detail != NULL ? detail : error_text(error);
 	if (error == -SIS_ERR_BAD_LOGIN || error == -SIS_ERR_EXPIRED)
 		attempts_add(enrollment->peer);
-	audit_event(&LOG(ENROLL_REFUSED, .user = enrollment->user, .device = enrollment->device, .peer = enrollment->peer, .reason = reason));
+	audit_refusal(&LOG(ENROLL_REFUSED, .user = enrollment->user, .device = enrollment->device, .peer = enrollment->peer, .reason = reason));
 	enroll_answer(enrollment->request, error, detail, (struct span){ NULL, 0 }, 0);
 	enroll_free(enrollment);
 }
@@ -279,14 +279,17 @@ static void enroll_password_next(void)
 static void enroll_by_password(struct enrollment *enrollment)
 {
 	struct store_user user;
+	/* Said before it is looked whether there is such a user. */
+	if (strlen(enrollment->password) < PASSWORD_MIN) {
+		enroll_refuse(enrollment, -SIS_ERR_NOT_ALLOWED, "a password needs at least 8 characters");
+		return;
+	}
 	int r = store_find_user(ledger.view, enrollment->user, &user);
 	enrollment->new_user = r == -SIS_ERR_NO_USER;
 	if (r == 0 && (user.state != STORE_LIVE || user.password[0] == '\0'))
 		enroll_refuse(enrollment, -SIS_ERR_BAD_LOGIN, NULL);
 	else if (r < 0 && !enrollment->new_user)
 		enroll_refuse(enrollment, r, NULL);
-	else if (enrollment->new_user && strlen(enrollment->password) < PASSWORD_MIN)
-		enroll_refuse(enrollment, -SIS_ERR_NOT_ALLOWED, "a password needs at least 8 characters");
 	else if (passwords.n_queued >= PASSWORDS_MAX_QUEUED)
 		enroll_refuse(enrollment, -SIS_ERR_BUSY, NULL);
 	else {
@@ -348,7 +351,7 @@ void enroll_handle_enroll(struct request request, const struct message_enroll *m
 	uint32_t wait_s = attempts_wait_s(enrollment->peer);
 	if (wait_s > 0) {
 		span_to_string(message->user, enrollment->user, sizeof(enrollment->user));
-		audit_event(&LOG(ENROLL_REFUSED, .user = enrollment->user, .peer = enrollment->peer, .reason = error_text(SIS_ERR_TOO_MANY)));
+		audit_refusal(&LOG(ENROLL_REFUSED, .user = enrollment->user, .peer = enrollment->peer, .reason = error_text(SIS_ERR_TOO_MANY)));
 		enroll_answer(request, -SIS_ERR_TOO_MANY, NULL, (struct span){ NULL, 0 }, wait_s);
 		enroll_free(enrollment);
 		return;

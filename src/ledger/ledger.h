@@ -177,6 +177,8 @@ void revoke_peer_gone(void);
 /* ---- audit.c ---- */
 /* An event of the ledger itself, to the log and, when it is an audited one, to the audit table with the next batch. */
 void audit_event(const struct log_args *args);
+/* The same for what strangers can cause as often as they like: in measure, and what was left out is counted. */
+void audit_refusal(const struct log_args *args);
 /* The same, inside a transaction: the line is there exactly when the deed is. Log it with log_event() when it is done. */
 int  audit_write(struct store_writer *writer, const struct log_args *args);
 void audit_handle(const struct message_audit *message);

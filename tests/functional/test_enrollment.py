@@ -34,6 +34,20 @@ def guessed():
         check_not_in(invite.code, daemon.log_text())
 
 
+@test("a stranger's refused attempts fill the log only so fast")
+def refusals_in_measure():
+    with Daemon(workers=1) as daemon:
+        csr = base64.b64encode(make_csr(make_key(), "victim"))
+        headers = {"Content-Type": "application/pkcs10", "Authorization": "Basic " + base64.b64encode(b"victim:" + b"a" * 26).decode()}
+        began = time.monotonic()
+        with contextlib.closing(daemon.http()) as connection:
+            for _ in range(700):
+                check_in(daemon.request("POST", "/.well-known/est/simpleenroll", body=csr, headers=headers, connection=connection).status, (401, 429))
+        entries = [json.loads(line)["event"] for line in daemon.sisctl("--json", "logs").stdout.splitlines()]
+        noted, most = entries.count("ENROLL_REFUSED"), 200 + 20 * (time.monotonic() - began + 1)
+        check(0 < noted <= most, "%d lines, at most %d" % (noted, most))
+
+
 @test("an invite expires")
 def expired():
     with Daemon(workers=1, invite_lifetime="1m") as daemon:
@@ -179,6 +193,9 @@ def open_registration():
         second.enroll("a long enough password")
         check_equal(daemon.request("GET", "/v1/whoami", who=second).json()["user"], "newcomer", "whoami")
         Device(daemon, "newcomer", "three").enroll("another password, wrong", status=401)
+        # Whether there is such a user is not to be learned from a password that could be nobody's.
+        short = [Device(daemon, name).enroll("short", status=None) for name in ("newcomer", "nobody")]
+        check_equal((short[0].status, short[0].body), (short[1].status, short[1].body), "short passwords")
         check_in(Device(daemon, "Not A Name").enroll("a long enough password", status=None).status, (400, 401))
         stored = read_file(os.path.join(daemon.state_dir, "db/sis.db")) + read_file(os.path.join(daemon.state_dir, "db/sis.db-wal"))
         check_not_in(b"long enough password", stored, "database")
