@@ -4,6 +4,7 @@
 #include "sis/item.h"
 
 #include "sis/output.h"
+#include "sis/people.h"
 #include "sis/signers.h"
 
 #include <stdio.h>
@@ -22,6 +23,8 @@ int acceptor_open(const struct sis *sis, struct session *session, struct pins *p
 {
 	struct acceptor acceptor = { .sis = sis, .profile = session_profile(session), .pins = pins, .now = time_now() };
 	int r = session_get(session, "/crl", CRL_MAX_BYTES, &acceptor.crl, why);
+	if (r == 0 && acceptor.crl.size == 0)
+		r = why_set(why, -SIS_ERR_PROTOCOL, "the server gave an empty revocation list; tell the administrator");
 	if (r < 0)
 		return r;
 	acceptor.signers = signers_new();
@@ -152,6 +155,8 @@ int item_check_signer(const struct acceptor *acceptor, const json_t *certificate
 	r = check_revocation(entry, &signer, time, received, ret_revoked, why);
 	if (r == 0)
 		r = pins_check(acceptor->pins, user, facts->device, &facts->public_key, ret_pin_state, why);
+	if (r == 0 && *ret_pin_state == PIN_NEW_DEVICE)
+		people_tell_new_device(acceptor->sis, acceptor->profile, user, facts->device, &facts->public_key);
 	if (r == 0)
 		*ret_facts = *facts;
 	return r;

@@ -119,7 +119,7 @@ static int list_all(const struct acceptor *acceptor, struct session *session, bo
 		if (json_member_u64(json, "next", &next) < 0)
 			return 0;
 		/* A server that goes round in circles must not keep us for ever. */
-		if (after != 0 && (newest ? next >= after : next <= after))
+		if (next == 0 || (after != 0 && (newest ? next >= after : next <= after)))
 			return why_set(why, -SIS_ERR_PROTOCOL, "the server's list has no end");
 		after = next;
 	}

@@ -57,6 +57,16 @@ static int device_check_key(const char *user, const char *device, const char *te
 	return 0;
 }
 
+void people_tell_new_device(const struct sis *sis, const struct profile *profile, const char *user, const char *device, const struct public_key *key)
+{
+	char pin[PIN_TEXT];
+	pin_format(key, pin);
+	if (strcmp(user, profile->user) == 0)
+		output_warning(sis, "you have a new device \"%s\" with key %s; if it is not yours, tell the administrator to revoke it", device, pin);
+	else
+		output_warning(sis, "%s has a new device \"%s\" with key %s; if %s does not know of it, tell the administrator", user, device, pin, user);
+}
+
 static int device_read(const struct sis *sis, const struct profile *profile, struct pins *pins, const char *user, const json_t *json,
                        struct person_device *ret_device, struct why *why)
 {
@@ -70,11 +80,8 @@ static int device_read(const struct sis *sis, const struct profile *profile, str
 		r = pins_check(pins, user, device, &facts.public_key, &state, why);
 	if (r < 0)
 		return r;
-	if (state == PIN_NEW_DEVICE && strcmp(user, profile->user) != 0) {
-		char pin[PIN_TEXT];
-		pin_format(&facts.public_key, pin);
-		output_warning(sis, "%s has a new device \"%s\" with key %s; if %s does not know of it, tell the administrator", user, device, pin, user);
-	}
+	if (state == PIN_NEW_DEVICE)
+		people_tell_new_device(sis, profile, user, device, &facts.public_key);
 	return key != NULL ? device_check_key(user, device, key, &facts, ret_device, why) : -SIS_ERR_NO_KEY;
 }
 

@@ -18,6 +18,7 @@ struct pins {
 	const struct profile *profile;
 	pthread_mutex_t mutex;
 	json_t *contacts;
+	json_t *met;                            /* {user: true}: who was known before this command */
 	json_t *changes;                        /* [[user, device, key, "pin"|"refuse"|"accept"], …], not yet written */
 };
 
@@ -74,6 +75,15 @@ static int contacts_read(const struct profile *profile, json_t **ret_contacts, s
 	return 0;
 }
 
+static json_t *contacts_users(const json_t *contacts)
+{
+	json_t *users = json_object(), *devices;
+	const char *user;
+	json_object_foreach((json_t *)(uintptr_t)contacts, user, devices)
+		json_object_set_new(users, user, json_true());
+	return users;
+}
+
 int pins_open(const struct profile *profile, struct pins **ret_pins, struct why *why)
 {
 	CLEANUP_PINS struct pins *pins = xcalloc(1, sizeof(*pins));
@@ -83,6 +93,7 @@ int pins_open(const struct profile *profile, struct pins **ret_pins, struct why 
 	int r = contacts_read(profile, &pins->contacts, why);
 	if (r < 0)
 		return r;
+	pins->met = contacts_users(pins->contacts);
 	*ret_pins = pins;
 	pins = NULL;
 	return 0;
@@ -93,6 +104,7 @@ void pins_free(struct pins *pins)
 	if (pins == NULL)
 		return;
 	json_decref(pins->contacts);
+	json_decref(pins->met);
 	json_decref(pins->changes);
 	pthread_mutex_destroy(&pins->mutex);
 	free(pins);
@@ -170,7 +182,8 @@ int pins_check(struct pins *pins, const char *user, const char *device, const st
 	pin_format(key, pin);
 	pthread_mutex_lock(&pins->mutex);
 	const json_t *devices = json_object_get(pins->contacts, user), *entry = json_object_get(devices, device);
-	enum pin_state state = devices == NULL ? PIN_NEW_CONTACT : entry == NULL ? PIN_NEW_DEVICE : PIN_KNOWN;
+	bool met = json_object_get(pins->met, user) != NULL;
+	enum pin_state state = entry != NULL ? PIN_KNOWN : met ? PIN_NEW_DEVICE : PIN_NEW_CONTACT;
 	if (state != PIN_KNOWN) {
 		pins_change(pins, user, device, pin, "pin");
 	} else if (!keys_hold(json_object_get(entry, "keys"), pin)) {

@@ -14,6 +14,7 @@ void pins_free(struct pins *pins);
 void pins_freep(struct pins **pins);
 #define CLEANUP_PINS __attribute__((cleanup(pins_freep)))
 
+/* NEW_CONTACT: a device of somebody who was not known before this command. */
 enum pin_state { PIN_KNOWN, PIN_NEW_CONTACT, PIN_NEW_DEVICE };
 /* Looks, and remembers what is new. PIN_CHANGED (remembered as refused) with what to do in why. */
 int pins_check(struct pins *pins, const char *user, const char *device, const struct public_key *key, enum pin_state *ret_state, struct why *why);

@@ -252,6 +252,54 @@ def changed_key():
     client.run("upload", path, status=77)
 
 
+@test("a further device of somebody known, or of oneself, is told at once; those that came with the first contact are not")
+def further_device():
+    authority = Authority()
+    server = FakeServer(saying(reply(404)), authority)
+    keys = {name: make_key() for name in ("laptop", "phone", "false")}
+    def give(*names):
+        def answer(head, connection):
+            user = head.split(b" ")[1].rsplit(b"/", 1)[1].decode()
+            connection.sendall(reply(200, json.dumps({"user": user, "devices": [
+                {"device": name, "certificate": authority.device(user, name, keys[name]).public_bytes(Encoding.PEM).decode(), "key": None}
+                for name in names]}).encode()))
+        return answer
+    path = write_file(os.path.join(temporary(), "x"), b"x")
+    client = server.client()
+    def told():
+        return client.run("upload", "--to", to, path, status=67).stderr
+    for to, words in ("aaron", "aaron has a new device \"false\""), ("alice", "you have a new device \"false\""):
+        server.answer = give("laptop", "phone")
+        # Nobody of them has an encryption key: it ends before anything is sealed, and what was seen is kept.
+        for _ in range(2):
+            check_not_in("new device", told())
+        server.answer = give("laptop", "phone", "false")
+        check_in(words, told())
+        check_not_in("new device", told())
+        client = server.client()
+
+
+def revocation_list(authority):
+    builder = x509.CertificateRevocationListBuilder().issuer_name(authority.name).last_update(NOW - datetime.timedelta(hours=1))
+    builder = builder.next_update(NOW + datetime.timedelta(days=1)).add_extension(x509.CRLNumber(1), False)
+    return builder.sign(authority.key, None).public_bytes(Encoding.DER)
+
+
+@test("a server that gives no revocation list, or a list of items without end, is not followed")
+def lists():
+    server = FakeServer(saying(reply(200)))
+    check_sentence(server.client().run("list", status=None), (76,))
+    crl, pages = revocation_list(server.authority), []
+    def answer(head, connection):
+        pages.append(head)
+        connection.sendall(reply(200, crl if head.startswith(b"GET /crl") else json.dumps({"items": [], "next": following(len(pages))}).encode()))
+    server.answer = answer
+    for following, order in ((lambda n: 0, []), (lambda n: 0, ["--newest"]), (lambda n: 7, []), (lambda n: 7, ["--newest"]), (lambda n: 1000 - n, [])):
+        pages.clear()
+        check_sentence(server.client().run("list", "--all", *order, status=None), (76,))
+        check(len(pages) < 5, "%d requests" % len(pages))
+
+
 @test("an invite's code is not sent to a server with another authority")
 def enrolling():
     server = FakeServer(saying(reply(200, b"ok\n")))

@@ -29,13 +29,17 @@ static void the_first_key_is_kept(void **state)
 	assert_int_equal(look(pins, "bob", "phone", 1, &pin), 0);
 	assert_int_equal(pin, PIN_NEW_CONTACT);
 	assert_int_equal(look(pins, "bob", "laptop", 2, &pin), 0);
-	assert_int_equal(pin, PIN_NEW_DEVICE);
+	assert_int_equal(pin, PIN_NEW_CONTACT);         /* they met just now, with both */
 	assert_int_equal(look(pins, "bob", "phone", 1, &pin), 0);
 	assert_int_equal(pin, PIN_KNOWN);
 	assert_int_equal(pins_save(pins, &why), 0);
 	assert_int_equal(pins_open(profile, &again, &why), 0);
 	assert_int_equal(look(again, "bob", "phone", 1, &pin), 0);
 	assert_int_equal(pin, PIN_KNOWN);
+	assert_int_equal(look(again, "bob", "tablet", 3, &pin), 0);
+	assert_int_equal(pin, PIN_NEW_DEVICE);
+	assert_int_equal(look(again, "carol", "phone", 4, &pin), 0);
+	assert_int_equal(pin, PIN_NEW_CONTACT);
 	pins_free(pins);
 	pins_free(again);
 	profile_free(profile);
