@@ -79,6 +79,9 @@ static void on_peer_gone(struct signer *signer, struct channel_packet *packet)
 		if (worker->number == message.worker)
 			worker_free(worker);
 	}
+	/* It knew the ticket key. Had it been taken over, whoever did it could go on as any device for as long as the key is in force. */
+	if (random_bytes(signer->ticket_key, sizeof(signer->ticket_key)) == 0)
+		identity_announce_all(signer);
 }
 
 /* --- the ledger --- */

@@ -38,7 +38,7 @@ struct signer {
 	struct worker *workers;
 
 	struct identity identity, previous;     /* connections that began with the one before may still ask for it */
-	uint8_t ticket_key[TICKET_KEY_BYTES];   /* of all workers, for the life of the daemon */
+	uint8_t ticket_key[TICKET_KEY_BYTES];   /* of all workers; a new one when a worker is gone */
 	char *server_names;
 	uint64_t server_lifetime_s;
 	struct loop_source *renewal;
