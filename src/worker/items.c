@@ -43,12 +43,12 @@ static int add_item(const struct store_item *item, void *arg)
 	json_t *json;
 	size_t bytes;
 	int error = item_json(page->exchange->worker, &page->exchange->caller, item, page->with_manifest, &json, &bytes);
-	if (error == -SIS_ERR_NO_ITEM)
-		return 0;                       /* deleted between its row and its file */
-	if (error < 0)
+	if (error < 0 && error != -SIS_ERR_NO_ITEM)
 		return error;
 	page->n++;
 	page->last = item->sequence;
+	if (error < 0)
+		return 0;                       /* deleted between its row and its file: counted all the same, or the page would seem the last */
 	page->bytes += bytes;
 	return json_array_append_new(page->items, json) == 0 ? 0 : -SIS_ERR_NO_MEMORY;
 }
