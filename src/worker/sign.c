@@ -49,13 +49,20 @@ static void on_readable(uint32_t events, void *arg)
 	}
 }
 
-/* No handshake can be made any more; the master sees the signer's end and stops the daemon. */
+static void stop_listening(void *arg)
+{
+	struct worker *worker = arg;
+	http_server_stop_listening(worker->server);
+}
+
+/* No handshake can be made any more; the master sees the signer's end and stops the daemon. Perhaps it was found out by the handshake of a connection
+ * that is just being accepted: the listeners must live until the loop is back. */
 static void on_broken(struct channel *channel, int error, const char *reason, void *arg)
 {
 	struct worker *worker = arg;
 	loop_remove(worker->signer_source);
 	worker->signer_source = NULL;
-	http_server_stop_listening(worker->server);
+	(void)loop_add_after(worker->loop, stop_listening, worker);
 }
 
 int sign_start(struct worker *worker, int fd)

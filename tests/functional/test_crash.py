@@ -140,7 +140,7 @@ def kills():
     left = os.listdir(os.path.join(daemon.state_dir, "incoming"))
     print("# %d kills in %d rounds, %d items acknowledged, %d unfinished uploads kept" % (n_kills, n_rounds, len(acknowledged), len(left)))
     check(len(acknowledged) > 20, "too little was uploaded to mean anything")
-    check(daemon.end() is None, "the last stop")
+    check_equal(daemon.end(), None, "the last stop")
 
 
 @test("sis killed in the middle of a large upload goes on where the server stands and the result is identical", limit_s=300)
