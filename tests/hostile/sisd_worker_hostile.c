@@ -317,7 +317,8 @@ static bool packet_is_refused(int fd, enum message_type type, const struct build
 	ssize_t n = send(fd, packet.data, packet.size, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (n > 0 && poll(&pollfd, 1, ANSWER_MS) > 0) {
 		n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-		if (n >= 8 && (bytes[0] << 8 | bytes[1]) != MESSAGE_PING && (bytes[0] << 8 | bytes[1]) != MESSAGE_PUBLISHED)
+		int said = bytes[0] << 8 | bytes[1];
+		if (n >= 8 && said != MESSAGE_PING && said != MESSAGE_PUBLISHED && said != MESSAGE_TLS_IDENTITY)
 			break;
 	}
 	snprintf(result, sizeof(result), "%s: %s", message_name(type), n <= 0 ? "the peer closed the channel" : "the peer went on");
@@ -537,6 +538,13 @@ static void attack(void *arg)
 
 /* ------------------------------------------------ start, as the real one ------------------------------------------------ */
 
+/* A new identity: another worker is gone. */
+static void take_news(struct channel *channel, struct channel_packet *packet, void *arg)
+{
+	if (packet->type != MESSAGE_TLS_IDENTITY)
+		channel_break(channel, "neither answer nor identity");
+}
+
 static void on_start(struct channel_packet *packet)
 {
 	struct message_start_worker message;
@@ -551,7 +559,7 @@ static void on_start(struct channel_packet *packet)
 	signer_fd = fcntl(packet->fds[1], F_DUPFD_CLOEXEC, 10);
 	if (confine_worker(state_dir, (uid_t)message.uid, (gid_t)message.gid, words, sizeof(words), &weak) < 0 ||
 	    channel_new(NULL, fd_take(&packet->fds[0]), ROLE_WORKER, ROLE_LEDGER, NULL, NULL, NULL, &ledger) < 0 ||
-	    channel_new(NULL, fd_take(&packet->fds[1]), ROLE_WORKER, ROLE_SIGNER, NULL, NULL, NULL, &signer) < 0)
+	    channel_new(NULL, fd_take(&packet->fds[1]), ROLE_WORKER, ROLE_SIGNER, take_news, NULL, NULL, &signer) < 0)
 		_exit(1);
 	struct channel_packet identity;
 	if (channel_receive(signer, ANSWER_MS, &identity) == 0)

@@ -310,6 +310,18 @@ static void test_worker_that_breaks_the_table(void **state)
 	test_handshake_is_signed(state);
 }
 
+static void test_worker_takes_the_ticket_key_with_it(void **state)
+{
+	struct daemon *d = &daemon_;
+	uint8_t ticket_key[64];
+	uint32_t generation = d->generation;
+	memcpy(ticket_key, d->ticket_key, sizeof(ticket_key));
+	CHANNEL_SEND(d->master, 0, peer_gone, PEER_GONE, &(struct message_peer_gone){ .worker = 4711 });
+	take_identity(d, d->worker);
+	assert_int_equal(d->generation, generation);
+	assert_memory_not_equal(ticket_key, d->ticket_key, sizeof(ticket_key));
+}
+
 /* --- what the ledger may --- */
 
 static int mint(struct channel *ledger, const struct message_mint *request, struct message_minted *ret_reply)
@@ -569,6 +581,7 @@ int main(void)
 		cmocka_unit_test(test_handshake_is_signed),
 		cmocka_unit_test(test_anything_else_is_not),
 		cmocka_unit_test(test_worker_that_breaks_the_table),
+		cmocka_unit_test(test_worker_takes_the_ticket_key_with_it),
 		cmocka_unit_test(test_mint),
 		cmocka_unit_test(test_mint_refuses),
 		cmocka_unit_test(test_crl),
