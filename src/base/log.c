@@ -91,6 +91,11 @@ int event_allowed_for(enum event event, char role_letter)
 	return role_letter != 0 && strchr(row_of(event)->roles, role_letter) != NULL;
 }
 
+int event_is_kept_by(enum event event, char role_letter)
+{
+	return role_letter == 'L' && event_allowed_for(event, 'L') && !event_allowed_for(event, 'S');
+}
+
 static const struct field_row *field_find(const char *name, size_t size)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)

@@ -33,5 +33,7 @@ const char *event_message_id(enum event event);
 int event_priority(enum event event);
 int event_is_audited(enum event event);
 int event_allowed_for(enum event event, char role_letter);              /* 'M', 'S', 'L', 'W' */
+/* The ledger writes its own deeds into the audit table itself, in the deed's transaction; what every role may raise it does not. */
+int event_is_kept_by(enum event event, char role_letter);
 /* Fills the event's text with the args, harmless for a terminal; always NUL-terminated. */
 void event_format(const struct log_args *args, char *ret_text, uint32_t capacity);

@@ -40,6 +40,19 @@ unsigned commit_n_running(void)
 
 /* ------------------------------------------------ pool thread ------------------------------------------------ */
 
+/* Who else may read it, for the log. */
+static void commit_name_readers(struct commit *commit)
+{
+	const struct store_new_item *item = &commit->bundle.item;
+	size_t size = 0;
+	for (unsigned i = 0; i < item->n_audience; i++) {
+		const char *name = item->audience[i];
+		if (strcmp(name, commit->bundle.caller.user) == 0 || size + strlen(name) + 8 > sizeof(commit->readers))
+			continue;
+		size += (size_t)snprintf(commit->readers + size, sizeof(commit->readers) - size, "%s%s", size > 0 ? ", " : "", name);
+	}
+}
+
 static void commit_work(struct job *job)
 {
 	struct commit *commit = (struct commit *)job;
@@ -55,6 +68,12 @@ static void commit_work(struct job *job)
 		commit->linked = r == 0;
 	}
 	commit->result = r;
+	if (r < 0)
+		return;
+	item_id_encode(commit->bundle.item.id, commit->item);
+	commit->bundle.item.received = time_now();
+	commit_name_readers(commit);
+	job->then = &commit->change;
 }
 
 /* ------------------------------------------------ transaction thread ------------------------------------------------ */
@@ -111,7 +130,6 @@ static void commit_log_refusal(struct commit *commit, int error)
 static void commit_end(struct commit *commit, int error)
 {
 	if (error == 0) {
-		(void)store_remove_incoming(ledger.writer, commit->row.id);
 		log_event(&COMMIT_UPLOADED(commit));
 		if (commit->readers[0] != '\0')
 			log_event(&COMMIT_GRANTED(commit));
@@ -135,46 +153,11 @@ static void commit_done_change(struct completion *completion)
 	commit_end(commit, commit->change.result);
 }
 
-/* Who else may read it, for the log. */
-static void commit_name_readers(struct commit *commit)
-{
-	const struct store_new_item *item = &commit->bundle.item;
-	size_t size = 0;
-	for (unsigned i = 0; i < item->n_audience; i++) {
-		const char *name = item->audience[i];
-		if (strcmp(name, commit->bundle.caller.user) == 0 || size + strlen(name) + 8 > sizeof(commit->readers))
-			continue;
-		size += (size_t)snprintf(commit->readers + size, sizeof(commit->readers) - size, "%s%s", size > 0 ? ", " : "", name);
-	}
-}
-
+/* Only what was refused comes back from the pool thread; the rest went on to the transaction thread. */
 static void commit_done_work(struct completion *completion)
 {
 	struct commit *commit = (struct commit *)completion;
-	if (commit->result < 0) {
-		commit_end(commit, commit->result);
-		return;
-	}
-	item_id_encode(commit->bundle.item.id, commit->item);
-	commit->bundle.item.received = time_now();
-	commit->bundle.item.quota = ledger.conf.quota_bytes;
-	commit_name_readers(commit);
-	commit->change.run = commit_run;
-	commit->change.completion.done = commit_done_change;
-	transact_submit(&commit->change);
-}
-
-static int commit_keep_certificate(const struct store_certificate *certificate, void *arg)
-{
-	struct bundle *bundle = arg;
-	struct bundle_certificate *to = &bundle->certificate[bundle->n_certificates];
-	to->der = malloc(certificate->der.size > 0 ? certificate->der.size : 1);
-	if (to->der == NULL)
-		return -SIS_ERR_NO_MEMORY;
-	memcpy(to->der, certificate->der.data, certificate->der.size);
-	to->der_size = certificate->der.size;
-	memcpy(to->fingerprint, certificate->fingerprint, STORE_FINGERPRINT_BYTES);
-	return ++bundle->n_certificates == BUNDLE_CERTIFICATES_MAX;
+	commit_end(commit, commit->result);
 }
 
 void commit_start(struct upload *upload, const struct store_upload *row, bool keep_row, const struct store_caller *caller, uint64_t length,
@@ -195,7 +178,10 @@ void commit_start(struct upload *upload, const struct store_upload *row, bool ke
 	commit->bundle.length = length;
 	commit->worker = worker;
 	snprintf(commit->peer, sizeof(commit->peer), "%s", peer);
-	int r = store_list_device_certificates(ledger.view, caller->device_id, commit_keep_certificate, &commit->bundle);
+	commit->bundle.item.quota = ledger.conf.quota_bytes;
+	commit->change.run = commit_run;
+	commit->change.completion.done = commit_done_change;
+	int r = callers_list_signers(caller->device_id, &commit->bundle.signers);
 	if (r < 0) {
 		commit_end(commit, r);
 		return;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -14,7 +15,7 @@ static struct {
 	pthread_mutex_t lock;
 	struct completion *first, **last;
 	int event_fd;
-	unsigned n_expected;                    /* loop thread only */
+	atomic_uint n_expected;
 } completions = { .lock = PTHREAD_MUTEX_INITIALIZER, .event_fd = -1 };
 
 void completion_post(struct completion *completion)

@@ -116,6 +116,7 @@ static void enroll_done(struct completion *completion)
 {
 	struct enrollment *enrollment = (struct enrollment *)completion;
 	int error = enrollment->change.result;
+	callers_forget();
 	if (error < 0) {
 		const char *detail = error == -SIS_ERR_CONFLICT ? "the invite was used, or the device enrolled, by somebody else just now" :
 		                     error == -SIS_ERR_EXISTS ? "somebody else just took this name" : NULL;
@@ -375,7 +376,7 @@ void enroll_handle_renew(struct request request, const struct message_renew *mes
 		return;
 	struct store_caller caller = { 0 };
 	enrollment->renewal = true;
-	int r = people_find_caller(message->caller, &caller);
+	int r = callers_find(message->caller, &caller);
 	enrollment->user_id = caller.user_id;
 	enrollment->device_id = caller.device_id;
 	memcpy(enrollment->user, caller.user, sizeof(caller.user));
@@ -422,7 +423,7 @@ static int enroll_check_publication(const struct message_publish_key *message, s
 {
 	struct key_statement statement;
 	struct public_key key;
-	int r = people_find_caller(message->caller, ret_caller);
+	int r = callers_find(message->caller, ret_caller);
 	if (r == 0)
 		r = message->statement.size > KEY_STATEMENT_MAX_BYTES ? -SIS_ERR_TOO_LARGE : key_statement_parse(message->statement, &statement, ret_why);
 	if (r < 0)

@@ -62,7 +62,7 @@ static void items_done_delete(struct completion *completion)
 void items_handle_delete(struct request request, const struct message_item_delete *message)
 {
 	struct deletion *deletion = calloc(1, sizeof(*deletion));
-	int r = deletion == NULL ? -SIS_ERR_NO_MEMORY : people_find_caller(message->caller, &deletion->caller);
+	int r = deletion == NULL ? -SIS_ERR_NO_MEMORY : callers_find(message->caller, &deletion->caller);
 	if (r == 0 && item_id_decode(message->item, deletion->id) < 0)
 		r = -SIS_ERR_NO_ITEM;
 	if (r < 0) {

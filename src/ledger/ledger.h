@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "crypto/sign.h"
 #include "ipc/role.h"
 #include "store/writer.h"
 
@@ -35,7 +36,7 @@ void ledger_step(void);                 /* after anything that may have been wai
 /* ---- completion.c: work that other threads have ended comes back to the loop thread ---- */
 struct completion { void (*done)(struct completion *completion); struct completion *next; };
 int completion_start(struct loop *loop);
-void completion_expect(void);                                   /* loop thread, at submission: one more will be posted */
+void completion_expect(void);                                   /* at submission: one more will be posted */
 void completion_post(struct completion *completion);            /* any thread */
 unsigned completion_n_expected(void);                           /* submitted anywhere and not yet done */
 
@@ -43,9 +44,18 @@ unsigned completion_n_expected(void);                           /* submitted any
 struct job {
 	struct completion completion;           /* first; done runs on the loop thread and owns the job again */
 	void (*work)(struct job *job);          /* on a pool thread: touches nothing but the job and the writer's descriptors */
+	struct change *then;                    /* set by work: goes on to the transaction thread; done of the job is not called */
 	struct job *next;
 };
 void pool_submit(struct job *job);
+
+/* ---- roots.c: large files are read by two threads ---- */
+/* As store_part_root. Pool thread. */
+int roots_of_part(int fd, uint64_t offset, uint64_t size, uint8_t ret_root[DIGEST_BYTES]);
+
+/* ---- sweep.c: names that are needed no more ---- */
+void sweep_incoming(const char *upload_id);                     /* removes incoming/<upload id>, soon, without waiting for the disk */
+void sweep_end(void);                                           /* removes what has gathered, now */
 
 /* ---- transact.c: group commit ---- */
 struct change {
@@ -56,6 +66,7 @@ struct change {
 };
 int transact_start(struct store_writer *writer);
 void transact_submit(struct change *change);
+void transact_pass(struct change *change);                      /* the same from a pool thread, whose job is expected already */
 void transact_stop(void);                                       /* commits what is queued and ends the thread */
 struct transact_figures { uint64_t n_batches, n_changes, largest; };
 struct transact_figures transact_figures(void);
@@ -72,7 +83,6 @@ unsigned peers_broadcast_revoke(uint64_t id, int64_t user_id, int64_t device_id)
 void peers_answer_done(struct request request, int error, const char *detail);
 
 /* ---- people.c ---- */
-int people_find_caller(const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], struct store_caller *ret_caller);
 struct invite_order {                   /* AddUser, Invite */
 	struct change change;
 	void (*done)(struct invite_order *order, int error, const char *invite, void *arg);     /* the invite line is borrowed; it is wiped after */
@@ -86,6 +96,15 @@ struct invite_order {                   /* AddUser, Invite */
 /* Takes the order (malloc'd); done is always called, and the order freed after it. */
 void people_order_invite(struct invite_order *order);
 void people_tick(void);                                         /* drops expired invites */
+
+/* ---- callers.c: who is calling, and with which keys ---- */
+#define SIGNERS_MAX 8
+struct signers { unsigned n; struct { uint8_t fingerprint[STORE_FINGERPRINT_BYTES]; struct public_key key; } one[SIGNERS_MAX]; };
+/* As store_find_caller, from memory when it was asked before. */
+int  callers_find(const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], struct store_caller *ret_caller);
+/* The keys of the device's newest certificates. */
+int  callers_list_signers(int64_t device_id, struct signers *ret_signers);
+void callers_forget(void);                                      /* after a change of users, devices or certificates */
 
 /* ---- attempts.c: who may try again to log in ---- */
 /* 0, or the seconds to wait. A failure counts against the source (IPv6: its /64) and wears off with time. */
@@ -127,13 +146,10 @@ void uploads_tick(void);
 unsigned uploads_count(void);
 
 /* ---- bundle.c: is the file what it says it is (pool thread) ---- */
-struct bundle_certificate { uint8_t fingerprint[STORE_FINGERPRINT_BYTES]; uint8_t *der; size_t der_size; };
-#define BUNDLE_CERTIFICATES_MAX 8
 struct bundle {
 	/* in */
 	struct store_caller caller;
-	unsigned n_certificates;                /* of the caller's device: the statement is signed with one of them */
-	struct bundle_certificate certificate[BUNDLE_CERTIFICATES_MAX];
+	struct signers signers;                 /* of the caller's device: the statement is signed with one of them */
 	uint64_t length;                        /* bytes that the file must have */
 	/* out */
 	struct store_new_item item;             /* its texts borrow from the members below */

@@ -34,6 +34,7 @@ static _Noreturn void ledger_end(void)
 {
 	audit_flush();
 	transact_stop();
+	sweep_end();
 	/* Nothing is half done: the next start need not search. */
 	if (completion_n_expected() == 0 || !expired_grace)
 		(void)store_mark_clean(ledger.writer);

@@ -14,11 +14,6 @@
 
 #define CODE_BYTES 16                   /* 128 bits, 26 characters */
 
-int people_find_caller(const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], struct store_caller *ret_caller)
-{
-	return store_find_caller(ledger.view, fingerprint, ret_caller);
-}
-
 static int people_find_user_to_invite(struct store_writer *writer, struct invite_order *order, int64_t *ret_user_id)
 {
 	if (order->add)

@@ -16,6 +16,15 @@ static struct {
 	unsigned n_threads, n_idle, n_queued;
 } pool = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .last = &pool.first };
 
+static void pool_work(struct job *job)
+{
+	job->work(job);
+	if (job->then != NULL)
+		transact_pass(job->then);
+	else
+		completion_post(&job->completion);
+}
+
 static void *pool_run(void *arg)
 {
 	pthread_mutex_lock(&pool.lock);
@@ -31,8 +40,7 @@ static void *pool_run(void *arg)
 			pool.last = &pool.first;
 		pool.n_queued--;
 		pthread_mutex_unlock(&pool.lock);
-		job->work(job);
-		completion_post(&job->completion);
+		pool_work(job);
 		pthread_mutex_lock(&pool.lock);
 	}
 	return NULL;
@@ -68,6 +76,7 @@ static bool pool_queue(struct job *job)
 void pool_submit(struct job *job)
 {
 	completion_expect();
+	job->then = NULL;
 	pthread_mutex_lock(&pool.lock);
 	bool queued = pool_queue(job);
 	pthread_mutex_unlock(&pool.lock);
@@ -75,6 +84,5 @@ void pool_submit(struct job *job)
 		pthread_cond_signal(&pool.wake);
 		return;
 	}
-	job->work(job);
-	completion_post(&job->completion);
+	pool_work(job);
 }

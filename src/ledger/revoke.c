@@ -94,6 +94,7 @@ static void revoke_done(struct completion *completion)
 {
 	static uint64_t last_id;
 	struct revoke_order *order = (struct revoke_order *)completion;
+	callers_forget();
 	if (order->change.result < 0) {
 		revoke_end(order, order->change.result);
 		return;

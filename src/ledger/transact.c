@@ -99,6 +99,11 @@ int transact_start(struct store_writer *writer)
 void transact_submit(struct change *change)
 {
 	completion_expect();
+	transact_pass(change);
+}
+
+void transact_pass(struct change *change)
+{
 	change->next = NULL;
 	change->result = -SIS_ERR_INTERNAL;
 	pthread_mutex_lock(&transact.lock);

@@ -159,7 +159,8 @@ static void uploads_drop(struct upload *upload)
 		return;
 	}
 	uploads_ask_release(upload);
-	(void)store_remove_incoming(ledger.writer, upload->row.id);
+	if (upload->finished == 0)
+		sweep_incoming(upload->row.id);
 	uploads_note(upload, uploads_run_remove);
 	uploads_forget(upload);
 }
@@ -261,13 +262,12 @@ static int uploads_check_limits(const struct store_caller *caller, const struct 
 		*ret_detail = "there are too many unfinished uploads: finish or cancel some";
 		return -SIS_ERR_TOO_MANY;
 	}
-	struct store_user user;
-	int r = store_find_user(ledger.view, caller->user, &user);
+	uint64_t used, quota;
+	int r = store_get_quota(ledger.view, caller->user_id, ledger.conf.quota_bytes, &used, &quota);
 	if (r < 0)
 		return r;
-	uint64_t quota = user.quota >= 0 ? (uint64_t)user.quota : ledger.conf.quota_bytes;
 	uint64_t wanted = length != STORE_LENGTH_UNKNOWN ? length : 0;
-	return quota != 0 && (user.used > quota || reserved > quota - user.used || wanted > quota - user.used - reserved) ? -SIS_ERR_QUOTA : 0;
+	return quota != 0 && (used > quota || reserved > quota - used || wanted > quota - used - reserved) ? -SIS_ERR_QUOTA : 0;
 }
 
 static void uploads_refused(const struct store_caller *caller, struct span peer, int error, const char *detail)
@@ -305,7 +305,7 @@ void uploads_handle_create(struct request request, const struct message_upload_c
 	CLEANUP_FD int fd = -1;
 	struct upload *upload = NULL;
 	const char *detail = NULL;
-	int r = people_find_caller(message->caller, &caller);
+	int r = callers_find(message->caller, &caller);
 	if (r == 0)
 		r = uploads_check_limits(&caller, NULL, message->length, &detail);
 	if (r == 0)
@@ -325,7 +325,7 @@ void uploads_handle_create(struct request request, const struct message_upload_c
 static int uploads_find(const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], struct span id, struct store_caller *ret_caller, struct upload **ret_upload)
 {
 	char text[STORE_UPLOAD_ID_TEXT + 1];
-	int r = people_find_caller(fingerprint, ret_caller);
+	int r = callers_find(fingerprint, ret_caller);
 	if (r < 0)
 		return r;
 	if (!span_to_string(id, text, sizeof(text)))
@@ -404,6 +404,7 @@ static void uploads_committed(struct upload *upload, int error, const char *deta
 	if (error == 0) {
 		item_id_encode(item, upload->row.item);
 		upload->finished = time_now();
+		sweep_incoming(upload->row.id);
 	}
 	uploads_answer_committed(upload->commit_request, error, detail, upload->row.item, sequence);
 	if (upload->doomed || !upload->resumable || (error < 0 && !uploads_may_try_again(error)))

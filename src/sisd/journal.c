@@ -181,7 +181,7 @@ void journal_log(struct master *master, enum role sender, const struct log_args 
 	event_format(args, text, sizeof text);
 	if (event_priority(args->event) <= level_of(master))
 		journal_write(sender, args, text);
-	if (event_is_audited(args->event))
+	if (event_is_audited(args->event) && !event_is_kept_by(args->event, role_letter(sender)))
 		audit(master, sender, args, text);
 }
 

@@ -111,20 +111,43 @@ int store_delete_item(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTE
 	return db_run(&writer->reader, credit, "ii", bytes, user_id);
 }
 
-/* The directory of an item's object, made when it is not there yet and then made durable in its parent. */
-static int items_open_directory(int objects_fd, const char *path, int *ret_fd)
+/* Makes the directory, and then its name durable. */
+static int items_make_directory(struct store_writer *writer, const char *name)
 {
-	char name[3] = { path[0], path[1], '\0' };
-	if (mkdirat(objects_fd, name, 0750) == 0) {
-		CLEANUP_FD int parent = openat(objects_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = 0;
+	atomic_fetch_add(&writer->n_making, 1);
+	pthread_mutex_lock(&writer->making);
+	if (mkdirat(writer->reader.objects_fd, name, 0750) == 0) {
+		CLEANUP_FD int parent = openat(writer->reader.objects_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (parent < 0 || fsync(parent) < 0)
-			return error_from_errno(errno);
+			r = error_from_errno(errno);
 	} else if (errno != EEXIST) {
-		return error_from_errno(errno);
+		r = error_from_errno(errno);
 	}
-	int fd = openat(objects_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	pthread_mutex_unlock(&writer->making);
+	atomic_fetch_sub(&writer->n_making, 1);
+	return r;
+}
+
+/* The directory of an item's object; its own name is durable when this returns. */
+static int items_open_directory(struct store_writer *writer, const char *path, int *ret_fd)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
+	char name[3] = { path[0], path[1], '\0' };
+	int fd = openat(writer->reader.objects_fd, name, flags);
+	if (fd < 0 && errno == ENOENT) {
+		int r = items_make_directory(writer, name);
+		if (r < 0)
+			return r;
+		fd = openat(writer->reader.objects_fd, name, flags);
+	}
 	if (fd < 0)
 		return error_from_errno(errno);
+	/* It may be one that another thread made just now and has not flushed yet. */
+	if (atomic_load(&writer->n_making) > 0) {
+		pthread_mutex_lock(&writer->making);
+		pthread_mutex_unlock(&writer->making);
+	}
 	*ret_fd = fd;
 	return 0;
 }
@@ -134,7 +157,7 @@ int store_link_object(struct store_writer *writer, const char *upload_id, const 
 	char path[DB_OBJECT_PATH];
 	db_object_path(id, path);
 	CLEANUP_FD int directory = -1;
-	int r = items_open_directory(writer->reader.objects_fd, path, &directory);
+	int r = items_open_directory(writer, path, &directory);
 	if (r < 0)
 		return r;
 	/* Name first, then the flush: one journal commit of the file system then carries both. The name under incoming/ stays until the database

@@ -45,6 +45,20 @@ int store_find_user(struct store_reader *reader, const char *name, struct store_
 	return 0;
 }
 
+int store_get_quota(struct store_reader *reader, int64_t user_id, uint64_t fallback, uint64_t *ret_used, uint64_t *ret_quota)
+{
+	static const char sql[] = "SELECT used, coalesce(quota, ?) FROM users WHERE user_id=?";
+	DB_STATEMENT sqlite3_stmt *row = NULL;
+	int r = db_bind(reader, &row, sql, "ii", (int64_t)fallback, user_id);
+	if (r == 0)
+		r = db_step(row);
+	if (r <= 0)
+		return r < 0 ? r : -SIS_ERR_NO_USER;
+	*ret_used = (uint64_t)sqlite3_column_int64(row, 0);
+	*ret_quota = (uint64_t)sqlite3_column_int64(row, 1);
+	return 0;
+}
+
 int store_list_users(struct store_reader *reader, int (*fn)(const struct store_user *user, void *arg), void *arg)
 {
 	static const char sql[] = "SELECT " USER_COLUMNS "ORDER BY u.name";

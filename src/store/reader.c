@@ -74,6 +74,7 @@ int store_find_caller(struct store_reader *reader, const uint8_t fingerprint[STO
 		return -SIS_ERR_EXPIRED;
 	ret_caller->user_id = sqlite3_column_int64(row, 0);
 	ret_caller->device_id = sqlite3_column_int64(row, 1);
+	ret_caller->not_after = sqlite3_column_int64(row, 6);
 	db_column_name(row, 2, ret_caller->user);
 	db_column_name(row, 3, ret_caller->device);
 	return 0;

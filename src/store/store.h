@@ -18,6 +18,7 @@ enum store_state { STORE_LIVE, STORE_REVOKED };
 struct store_caller {                   /* a device, found by the certificate it showed */
 	int64_t user_id, device_id;
 	char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1];
+	int64_t not_after;                      /* of the certificate */
 };
 
 struct store_device {

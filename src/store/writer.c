@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static int writer_upgrade(struct store_reader *reader, int version)
 {
@@ -35,7 +36,7 @@ static int writer_upgrade(struct store_reader *reader, int version)
 static int writer_set_up(struct store_reader *reader, char *ret_why, size_t capacity)
 {
 	/* Checkpoints at 1000 pages keep the WAL near 4 MiB; journal_size_limit gives back what a burst took. */
-	int r = db_exec(reader, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=8388608;");
+	int r = db_exec(reader, "PRAGMA cache_size=-2048; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=8388608;");
 	int version = 0;
 	if (r == 0) {
 		sqlite3_stmt *statement;
@@ -64,13 +65,16 @@ int store_writer_open(const char *state_dir, struct store_writer **ret_writer, c
 	if (writer == NULL)
 		return -SIS_ERR_NO_MEMORY;
 	writer->incoming_fd = -1;
+	pthread_mutex_init(&writer->making, NULL);
 	int r = db_open(&writer->reader, state_dir, true);
 	if (r == 0)
 		r = writer_set_up(&writer->reader, ret_why, capacity);
 	if (r == 0) {
 		CLEANUP_FD int state_fd = open(state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		writer->incoming_fd = state_fd < 0 ? -1 : openat(state_fd, "incoming", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (writer->incoming_fd < 0)
+		/* Directories that the daemon before made, and did not come to flush. */
+		CLEANUP_FD int objects_fd = state_fd < 0 ? -1 : openat(state_fd, "objects", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (writer->incoming_fd < 0 || objects_fd < 0 || fsync(objects_fd) < 0)
 			r = error_from_errno(errno);
 	}
 	if (r < 0) {
@@ -89,6 +93,7 @@ void store_writer_close(struct store_writer *writer)
 		return;
 	db_close(&writer->reader);
 	writer->incoming_fd = fd_close(writer->incoming_fd);
+	pthread_mutex_destroy(&writer->making);
 	free(writer);
 }
 

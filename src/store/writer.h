@@ -48,6 +48,8 @@ struct store_user {
 /* Also finds revoked users: look at the state. NO_USER when the name was never used. */
 int store_find_user(struct store_reader *reader, const char *name, struct store_user *ret_user);
 int store_list_users(struct store_reader *reader, int (*fn)(const struct store_user *user, void *arg), void *arg);
+/* Bytes used, and allowed (fallback for users without a quota of their own; 0: no limit). */
+int store_get_quota(struct store_reader *reader, int64_t user_id, uint64_t fallback, uint64_t *ret_used, uint64_t *ret_quota);
 /* EXISTS when the name is or ever was taken. password: crypt(5) hash or NULL. */
 int store_add_user(struct store_writer *writer, const char *name, const char *password, int64_t now, int64_t *ret_user_id);
 
