@@ -19,6 +19,9 @@
 #define PASSWORD_MIN 8
 #define PASSWORD_MAX 128
 #define PASSWORDS_MAX_QUEUED 32
+/* Of one device, not expired. Revoked, each stands in the revocation list, which must not become longer than a message. */
+#define CERTIFICATES_MAX 32
+#define TOO_MANY_CERTIFICATES "this device has too many certificates that are still valid: use the newest one"
 /* yescrypt takes 16 MiB each time: so many at once. */
 #define PASSWORDS_MAX_RUNNING 2
 
@@ -79,6 +82,22 @@ static int enroll_run_event(struct store_writer *writer, struct enrollment *enro
 	return audit_write(writer, &LOG(ENROLLED, .user = enrollment->user, .device = enrollment->device, .peer = enrollment->peer));
 }
 
+struct enroll_count { int64_t now; unsigned n; };
+
+static int enroll_count(const struct store_certificate *certificate, void *arg)
+{
+	struct enroll_count *count = arg;
+	count->n += certificate->not_after > count->now;
+	return 0;
+}
+
+static int enroll_check_number(struct store_reader *reader, const struct enrollment *enrollment)
+{
+	struct enroll_count count = { .now = enrollment->now };
+	int r = store_list_device_certificates(reader, enrollment->device_id, enroll_count, &count);
+	return r == 0 && count.n >= CERTIFICATES_MAX ? -SIS_ERR_TOO_MANY : r;
+}
+
 /* The world may have changed since the certificate was asked for: everything that decides is looked at again, in the transaction. */
 static int enroll_check_again(struct store_writer *writer, struct enrollment *enrollment)
 {
@@ -94,6 +113,8 @@ static int enroll_check_again(struct store_writer *writer, struct enrollment *en
 		r = store_find_device(store_as_reader(writer), user.user_id, enrollment->device, &device_id, &state);
 		if (r == 0 && (state != STORE_LIVE || device_id != enrollment->device_id))
 			r = -SIS_ERR_REVOKED;
+		if (r == 0)
+			r = enroll_check_number(store_as_reader(writer), enrollment);
 	}
 	return r;
 }
@@ -119,7 +140,8 @@ static void enroll_done(struct completion *completion)
 	callers_forget();
 	if (error < 0) {
 		const char *detail = error == -SIS_ERR_CONFLICT ? "the invite was used, or the device enrolled, by somebody else just now" :
-		                     error == -SIS_ERR_EXISTS ? "somebody else just took this name" : NULL;
+		                     error == -SIS_ERR_EXISTS ? "somebody else just took this name" :
+		                     error == -SIS_ERR_TOO_MANY ? TOO_MANY_CERTIFICATES : NULL;
 		enroll_refuse(enrollment, error, detail);
 		return;
 	}
@@ -384,9 +406,11 @@ void enroll_handle_renew(struct request request, const struct message_renew *mes
 	if (r == 0)
 		r = enroll_set_key(enrollment, message->key_algorithm, message->public_key);
 	if (r == 0)
+		r = enroll_check_number(ledger.view, enrollment);
+	if (r == 0)
 		enroll_mint(enrollment);
 	else
-		enroll_refuse(enrollment, r, NULL);
+		enroll_refuse(enrollment, r, r == -SIS_ERR_TOO_MANY ? TOO_MANY_CERTIFICATES : NULL);
 }
 
 /* ------------------------------------------------ the encryption key ------------------------------------------------ */

@@ -132,6 +132,17 @@ def renewal():
     check(est_enroll(daemon, None, None, make_csr(key, "renewer"), "simplereenroll").status in (401, 403), "renewal without certificate")
 
 
+@test("a device cannot make the revocation list long with certificate upon certificate")
+def many_renewals():
+    daemon = shared_daemon()
+    device = enroll_device(daemon)
+    csr = make_csr(device.key, device.user)
+    statuses = [est_enroll(daemon, None, None, csr, "simplereenroll", who=device).status for _ in range(40)]
+    check_equal((statuses[0], statuses[-1], set(statuses)), (200, 429, {200, 429}), "statuses")
+    check_equal(len(json.loads(daemon.sisctl("--json", "certs", device.user).stdout)["certificates"]), 32, "certificates")
+    check_equal(daemon.request("GET", "/v1/whoami", who=device).status, 200, "whoami")
+
+
 @test("strongSwan's pki --est enrolls", needs=["pki"])
 def strongswan():
     daemon = shared_daemon()
