@@ -1,26 +1,36 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Guessing codes and passwords: each source may fail a few times, then it waits. IPv6 sources count by /64, which is what one household gets. */
+ * Guessing codes and passwords: each source may fail a few times, then it waits; and so must everybody who guesses at the password of one name, from
+ * however many sources. IPv6 sources count by /64, which is what one household gets. */
 #include "ledger/ledger.h"
 
+#include "base/secret.h"
 #include "base/util.h"
+#include "crypto/digest.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ATTEMPTS_FREE 5                 /* failures that cost nothing */
-#define ATTEMPTS_FORGIVEN_S 30          /* one failure wears off in so many seconds */
-#define ATTEMPTS_MAX 20                 /* more are not counted: nobody waits for longer than (20 - 4) * 30 s */
 #define ATTEMPTS_SETS 512
 #define ATTEMPTS_WAYS 4
+#define ATTEMPTS_KEY_BYTES 8
 
-struct attempts_source { uint8_t address[8]; unsigned failures; int64_t since; };       /* failures stood at `failures` at `since` */
+struct attempts_rule {
+	unsigned n_free;                        /* failures that cost nothing */
+	unsigned forgiven_s;                    /* one failure wears off in so many seconds */
+	unsigned n_max;                         /* more are not counted, so that nobody waits for longer than (n_max - n_free + 1) * forgiven_s */
+};
+/* Whoever guesses at a name from everywhere has 1440 guesses a day, and its owner, meanwhile, needs an invite for a new device. */
+static const struct attempts_rule rules[] = { [ATTEMPTS_SOURCE] = { 5, 30, 20 }, [ATTEMPTS_NAME] = { 20, 60, 24 } };
 
-/* Full sets forget their oldest source: memory is bounded, and a flood of sources costs the flooder a source each. */
-static struct attempts_source table[ATTEMPTS_SETS][ATTEMPTS_WAYS];
+struct attempts_entry { uint8_t key[ATTEMPTS_KEY_BYTES]; unsigned failures; int64_t since; };   /* failures stood at `failures` at `since` */
 
-static void attempts_parse(const char *peer, uint8_t ret_address[8])
+/* Full sets forget their oldest entry: memory is bounded, and a flood of sources costs the flooder a source each. */
+static struct attempts_entry table[2][ATTEMPTS_SETS][ATTEMPTS_WAYS];
+
+static void attempts_parse_source(const char *peer, uint8_t ret_address[ATTEMPTS_KEY_BYTES])
 {
 	char host[64] = "";
 	const char *end = strrchr(peer, ':');
@@ -40,32 +50,49 @@ static void attempts_parse(const char *peer, uint8_t ret_address[8])
 		memcpy(ret_address + 4, &v4, 4);
 }
 
-static void attempts_wear_off(struct attempts_source *source, int64_t now)
+/* With a secret of this process: nobody can choose names that share a set. */
+static void attempts_hash_name(const char *name, uint8_t ret_key[ATTEMPTS_KEY_BYTES])
 {
-	int64_t n = (now - source->since) / ATTEMPTS_FORGIVEN_S;
-	if (n <= 0)
-		return;
-	source->failures = (uint64_t)n >= source->failures ? 0 : source->failures - (unsigned)n;
-	source->since += n * ATTEMPTS_FORGIVEN_S;
+	static struct { uint8_t secret[16]; char name[NAME_MAX_TEXT + 1]; } input;
+	static bool has_secret;
+	uint8_t digest[DIGEST_BYTES];
+	if (!has_secret)
+		has_secret = random_bytes(input.secret, sizeof(input.secret)) == 0;
+	memset(input.name, 0, sizeof(input.name));
+	snprintf(input.name, sizeof(input.name), "%s", name);
+	digest_sha256(&input, sizeof(input), digest);
+	memcpy(ret_key, digest, ATTEMPTS_KEY_BYTES);
 }
 
-/* The entry of this source, fresh when there was none; the clock is monotonic so that nobody waits for a corrected one. */
-static struct attempts_source *attempts_find(const char *peer, int64_t now)
+static void attempts_wear_off(const struct attempts_rule *rule, struct attempts_entry *entry, int64_t now)
 {
-	uint8_t address[8];
-	attempts_parse(peer, address);
+	int64_t n = (now - entry->since) / rule->forgiven_s;
+	if (n <= 0)
+		return;
+	entry->failures = (uint64_t)n >= entry->failures ? 0 : entry->failures - (unsigned)n;
+	entry->since += n * rule->forgiven_s;
+}
+
+/* The entry, fresh when there was none; the clock is monotonic so that nobody waits for a corrected one. */
+static struct attempts_entry *attempts_find(enum attempts_kind kind, const char *who, int64_t now)
+{
+	uint8_t key[ATTEMPTS_KEY_BYTES];
+	if (kind == ATTEMPTS_SOURCE)
+		attempts_parse_source(who, key);
+	else
+		attempts_hash_name(who, key);
 	uint32_t hash = 2166136261u;
-	for (int i = 0; i < 8; i++)
-		hash = (hash ^ address[i]) * 16777619u;
-	struct attempts_source *set = table[hash % ATTEMPTS_SETS], *oldest = &set[0];
+	for (int i = 0; i < ATTEMPTS_KEY_BYTES; i++)
+		hash = (hash ^ key[i]) * 16777619u;
+	struct attempts_entry *set = table[kind][hash % ATTEMPTS_SETS], *oldest = &set[0];
 	for (int i = 0; i < ATTEMPTS_WAYS; i++) {
-		attempts_wear_off(&set[i], now);
-		if (set[i].failures > 0 && memcmp(set[i].address, address, 8) == 0)
+		attempts_wear_off(&rules[kind], &set[i], now);
+		if (set[i].failures > 0 && memcmp(set[i].key, key, ATTEMPTS_KEY_BYTES) == 0)
 			return &set[i];
 		if (set[i].failures < oldest->failures || (set[i].failures == oldest->failures && set[i].since < oldest->since))
 			oldest = &set[i];
 	}
-	memcpy(oldest->address, address, 8);
+	memcpy(oldest->key, key, ATTEMPTS_KEY_BYTES);
 	oldest->failures = 0;
 	oldest->since = now;
 	return oldest;
@@ -76,26 +103,27 @@ static int64_t attempts_now(void)
 	return (int64_t)(time_monotonic_ns() / 1000000000u);
 }
 
-uint32_t attempts_wait_s(const char *peer)
+uint32_t attempts_wait_s(enum attempts_kind kind, const char *who)
 {
 	int64_t now = attempts_now();
-	struct attempts_source *source = attempts_find(peer, now);
-	if (source->failures < ATTEMPTS_FREE)
+	const struct attempts_rule *rule = &rules[kind];
+	struct attempts_entry *entry = attempts_find(kind, who, now);
+	if (entry->failures < rule->n_free)
 		return 0;
-	int64_t left = (int64_t)(source->failures - ATTEMPTS_FREE + 1) * ATTEMPTS_FORGIVEN_S - (now - source->since);
+	int64_t left = (int64_t)(entry->failures - rule->n_free + 1) * rule->forgiven_s - (now - entry->since);
 	return left > 0 ? (uint32_t)left : 1;
 }
 
-void attempts_add(const char *peer)
+void attempts_add(enum attempts_kind kind, const char *who)
 {
-	struct attempts_source *source = attempts_find(peer, attempts_now());
-	if (source->failures < ATTEMPTS_MAX)
-		source->failures++;
+	struct attempts_entry *entry = attempts_find(kind, who, attempts_now());
+	if (entry->failures < rules[kind].n_max)
+		entry->failures++;
 }
 
-void attempts_forgive(const char *peer)
+void attempts_forgive(enum attempts_kind kind, const char *who)
 {
-	struct attempts_source *source = attempts_find(peer, attempts_now());
-	if (source->failures > 0)
-		source->failures--;
+	struct attempts_entry *entry = attempts_find(kind, who, attempts_now());
+	if (entry->failures > 0)
+		entry->failures--;
 }

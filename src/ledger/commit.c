@@ -122,7 +122,7 @@ static void commit_log_refusal(struct commit *commit, int error)
 	const char *reason = commit->bundle.detail[0] != '\0' ? commit->bundle.detail : error_text(error);
 	audit_refusal(&LOG(UPLOAD_REFUSED, .user = commit->bundle.caller.user, .device = commit->bundle.caller.device, .peer = commit->peer, .reason = reason));
 	if (commit->held)
-		audit_event(&LOG(UPLOAD_HELD, .user = commit->bundle.caller.user, .device = commit->bundle.caller.device, .count = commit->worker));
+		audit_refusal(&LOG(UPLOAD_HELD, .user = commit->bundle.caller.user, .device = commit->bundle.caller.device, .count = commit->worker));
 	if (error == -SIS_ERR_NO_SPACE || error == -SIS_ERR_IO || error == -SIS_ERR_READ_ONLY)
 		audit_store_failed(error, "an upload was not committed");
 }

@@ -69,9 +69,17 @@ static void enroll_refuse(struct enrollment *enrollment, int error, const char *
 {
 	const char *reason = detail != NULL ? detail : error_text(error);
 	if (error == -SIS_ERR_BAD_LOGIN || error == -SIS_ERR_EXPIRED)
-		attempts_add(enrollment->peer);
+		attempts_add(ATTEMPTS_SOURCE, enrollment->peer);
 	audit_refusal(&LOG(ENROLL_REFUSED, .user = enrollment->user, .device = enrollment->device, .peer = enrollment->peer, .reason = reason));
 	enroll_answer(enrollment->request, error, detail, (struct span){ NULL, 0 }, 0);
+	enroll_free(enrollment);
+}
+
+/* Too many failures: says for how long to wait, and ends the enrollment. */
+static void enroll_let_wait(struct enrollment *enrollment, uint32_t wait_s)
+{
+	audit_refusal(&LOG(ENROLL_REFUSED, .user = enrollment->user, .peer = enrollment->peer, .reason = error_text(SIS_ERR_TOO_MANY)));
+	enroll_answer(enrollment->request, -SIS_ERR_TOO_MANY, NULL, (struct span){ NULL, 0 }, wait_s);
 	enroll_free(enrollment);
 }
 
@@ -276,7 +284,9 @@ static void enroll_password_done(struct completion *completion)
 	passwords.n_running--;
 	enroll_password_next();
 	/* It was counted as a failure before, so that many guesses at once do not slip through. */
-	attempts_forgive(enrollment->peer);
+	attempts_forgive(ATTEMPTS_SOURCE, enrollment->peer);
+	if (enrollment->password_right && !enrollment->new_user)
+		attempts_forgive(ATTEMPTS_NAME, enrollment->user);
 	if (enrollment->password_right)
 		enroll_name_device(enrollment);
 	else
@@ -309,7 +319,13 @@ static void enroll_by_password(struct enrollment *enrollment)
 	}
 	int r = store_find_user(ledger.view, enrollment->user, &user);
 	enrollment->new_user = r == -SIS_ERR_NO_USER;
-	if (r == 0 && (user.state != STORE_LIVE || user.password[0] == '\0'))
+	uint32_t wait_s = r == 0 ? attempts_wait_s(ATTEMPTS_NAME, enrollment->user) : 0;
+	/* Before it is known whether it is right, so that many guesses at once do not slip through. */
+	if (r == 0 && wait_s == 0)
+		attempts_add(ATTEMPTS_NAME, enrollment->user);
+	if (wait_s > 0)
+		enroll_let_wait(enrollment, wait_s);
+	else if (r == 0 && (user.state != STORE_LIVE || user.password[0] == '\0'))
 		enroll_refuse(enrollment, -SIS_ERR_BAD_LOGIN, NULL);
 	else if (r < 0 && !enrollment->new_user)
 		enroll_refuse(enrollment, r, NULL);
@@ -321,7 +337,7 @@ static void enroll_by_password(struct enrollment *enrollment)
 			memcpy(enrollment->hash, user.password, sizeof(user.password));
 		}
 		secret_wipe(&user, sizeof(user));
-		attempts_add(enrollment->peer);
+		attempts_add(ATTEMPTS_SOURCE, enrollment->peer);
 		*passwords.last = enrollment;
 		passwords.last = &enrollment->next;
 		passwords.n_queued++;
@@ -371,12 +387,10 @@ void enroll_handle_enroll(struct request request, const struct message_enroll *m
 	struct enrollment *enrollment = enroll_new(request, message->peer);
 	if (enrollment == NULL)
 		return;
-	uint32_t wait_s = attempts_wait_s(enrollment->peer);
+	uint32_t wait_s = attempts_wait_s(ATTEMPTS_SOURCE, enrollment->peer);
 	if (wait_s > 0) {
 		span_to_string(message->user, enrollment->user, sizeof(enrollment->user));
-		audit_refusal(&LOG(ENROLL_REFUSED, .user = enrollment->user, .peer = enrollment->peer, .reason = error_text(SIS_ERR_TOO_MANY)));
-		enroll_answer(request, -SIS_ERR_TOO_MANY, NULL, (struct span){ NULL, 0 }, wait_s);
-		enroll_free(enrollment);
+		enroll_let_wait(enrollment, wait_s);
 		return;
 	}
 	const char *detail = NULL;

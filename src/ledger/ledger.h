@@ -107,10 +107,11 @@ int  callers_list_signers(int64_t device_id, struct signers *ret_signers);
 void callers_forget(void);                                      /* after a change of users, devices or certificates */
 
 /* ---- attempts.c: who may try again to log in ---- */
-/* 0, or the seconds to wait. A failure counts against the source (IPv6: its /64) and wears off with time. */
-uint32_t attempts_wait_s(const char *peer);
-void attempts_add(const char *peer);
-void attempts_forgive(const char *peer);                        /* takes one back: the login was right */
+/* A source ("address:port"; IPv6 counts by /64), or the name whose password is tried, from wherever. Failures wear off with time. */
+enum attempts_kind { ATTEMPTS_SOURCE, ATTEMPTS_NAME };
+uint32_t attempts_wait_s(enum attempts_kind kind, const char *who);     /* 0, or the seconds to wait */
+void attempts_add(enum attempts_kind kind, const char *who);
+void attempts_forgive(enum attempts_kind kind, const char *who);        /* takes one back: the login was right */
 
 /* ---- enroll.c ---- */
 void enroll_handle_enroll(struct request request, const struct message_enroll *message);

@@ -214,6 +214,31 @@ def open_registration():
         check_not_in("long enough", daemon.log_text())
 
 
+@test("open registration: one name's password cannot be guessed from many sources; an invite for it still works")
+def guessed_from_everywhere():
+    with Daemon(workers=1, registration="open") as daemon:
+        owner = Device(daemon, "victim", "first")
+        owner.enroll("a long password")
+
+        def guess(source, password, device="other"):
+            connection = http.client.HTTPSConnection(daemon.host, daemon.port, timeout=60 * SLOW)
+            plain = socket.create_connection(daemon.address, timeout=60 * SLOW, source_address=(source, 0))
+            connection.sock = daemon.tls_context().wrap_socket(plain, server_hostname="localhost")
+            headers = {"Content-Type": "application/pkcs10", "Authorization": "Basic " + base64.b64encode(("victim:" + password).encode()).decode()}
+            body = base64.encodebytes(make_csr(make_key(), "victim", device))
+            with contextlib.closing(connection):
+                return daemon.request("POST", "/.well-known/est/simpleenroll", body=body, headers=headers, connection=connection)
+        statuses = [guess("127.0.1.%d" % (i + 1), "wrong password %d" % i).status for i in range(22)]
+        check_equal(statuses[:20], [401] * 20, "the first guesses")
+        check_in(429, statuses[20:])
+        reply = guess("127.0.2.1", "a long password")
+        check_equal(reply.status, 429, "status of the right password meanwhile")
+        check(1 <= int(reply.headers["Retry-After"]) <= 300, "Retry-After: %s" % reply.headers["Retry-After"])
+        check_equal(guess("127.0.2.2", Invite(daemon.invite("victim")).code, "second").status, 200, "status with an invite")
+        other = Device(daemon, "somebody", "first")
+        other.enroll("another long password")
+
+
 @test("with the default registration nobody enrolls by a password of their own")
 def closed_registration():
     Device(shared_daemon(), "intruder").enroll("a long enough password", status=401)
