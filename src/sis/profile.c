@@ -319,9 +319,12 @@ struct secret *profile_load_ticket(const struct profile *profile, int64_t *ret_a
 	return taken;
 }
 
-/* Not flushed to the disk: a lost ticket costs a millisecond, a flush costs more. */
+/* Not flushed to the disk: a lost ticket costs a millisecond, a flush costs more. Not kept at all when the keys are under a passphrase: who has a
+ * ticket needs no key to speak as this device, and to have a certificate made for another one. */
 void profile_save_ticket(const struct profile *profile, const struct secret *ticket)
 {
+	if (profile->passphrase != NULL)
+		return;
 	char name[32];
 	snprintf(name, sizeof(name), "ticket.%d", (int)getpid());
 	CLEANUP_FD int fd = openat(profile->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -128,6 +128,11 @@ static void tickets_are_kept_and_private(void **state)
 	assert_int_equal(fstatat(profile->dir_fd, "ticket", &status, 0), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);
 	secret_free(loaded);
+	/* Under a passphrase nothing is kept that speaks for the device without it. */
+	assert_int_equal(unlinkat(profile->dir_fd, "ticket", 0), 0);
+	profile->passphrase = xstrdup("secret");
+	profile_save_ticket(profile, ticket);
+	assert_null(profile_load_ticket(profile, &age));
 	profile_free(profile);
 }
 
