@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The certificate revocation list, for whoever cannot ask the database: made anew at each revocation, and each day. */
+ * The certificate revocation list, for whoever cannot ask the database: made anew at each revocation, and each day. A list has to fit a message,
+ * some three thousand revoked certificates that have not expired; beyond that the one before stays, loudly: the server itself asks the database. */
 #include "ledger/ledger.h"
 
 #include "base/error.h"
@@ -19,9 +20,10 @@ struct crl_waiter { crl_done_fn *fn; void *arg; struct crl_waiter *next; };
 struct crl_change { struct change change; int64_t number, next_update; size_t size; uint8_t der[]; };
 
 static struct {
-	bool ready, running;
+	bool ready, running, has_old;
 	int64_t number, next_update;            /* of the one in force; while running, of the one being made */
 	int64_t stored_at;                      /* when the one in force was stored */
+	int problem;                            /* why the newest could not be made; 0: it was */
 	struct crl_waiter *waiting;             /* for the next one to start */
 	struct crl_waiter *served;              /* by the one that is being made */
 } crl;
@@ -43,6 +45,22 @@ static void crl_end(void)
 	if (crl.waiting != NULL && !crl.running)
 		crl_make();
 	ledger_step();
+}
+
+/* A daemon without a new list serves all the same when it has an old one, and when there can be none: its own answers do not come from the list. */
+static void crl_fail(int error)
+{
+	if (crl.problem != error)
+		audit_event(&LOG(CRL_FAILED, .reason = error == -SIS_ERR_TOO_LARGE ? "more certificates are revoked than a list can hold" : error_text(error)));
+	crl.problem = error;
+	if (error == -SIS_ERR_TOO_LARGE || crl.has_old)
+		crl.ready = true;
+	crl_end();
+}
+
+int crl_problem(void)
+{
+	return crl.problem;
 }
 
 static int crl_add_entry(const struct store_certificate *certificate, void *arg)
@@ -67,8 +85,7 @@ static void crl_make(void)
 	struct builder entries = builder_from(data, data != NULL ? CRL_ENTRIES_MAX : 0);
 	int r = data == NULL ? -SIS_ERR_NO_MEMORY : store_list_revoked(ledger.view, now, crl_add_entry, &entries);
 	if (r < 0) {
-		audit_store_failed(r, "the revocation list cannot be made");
-		crl_end();
+		crl_fail(r);
 		return;
 	}
 	crl.number++;
@@ -90,14 +107,18 @@ static void crl_done_store(struct completion *completion)
 {
 	struct crl_change *made = (struct crl_change *)completion;
 	if (made->change.result < 0) {
-		audit_store_failed(made->change.result, "the revocation list was not stored");
-	} else {
-		char number[24];
-		snprintf(number, sizeof(number), "%lld", (long long)made->number);
-		log_event(&LOG(CRL_PUBLISHED, .detail = number));
-		crl.ready = true;
-		crl.stored_at = time_now();
+		int error = made->change.result;
+		audit_store_failed(error, "the revocation list was not stored");
+		free(made);
+		crl_fail(error);
+		return;
 	}
+	char number[24];
+	snprintf(number, sizeof(number), "%lld", (long long)made->number);
+	log_event(&LOG(CRL_PUBLISHED, .detail = number));
+	crl.ready = crl.has_old = true;
+	crl.problem = 0;
+	crl.stored_at = time_now();
 	free(made);
 	crl_end();
 }
@@ -106,9 +127,8 @@ void crl_handle_signed(const struct message_crl_signed *message)
 {
 	struct crl_change *made = message->status == 0 && crl.running ? malloc(sizeof(*made) + message->crl.size) : NULL;
 	if (made == NULL) {
-		log_event(&LOG(DIAGNOSTIC, .detail = "the signer made no revocation list"));
 		if (crl.running)
-			crl_end();
+			crl_fail(message->status != 0 ? -(int)message->status : -SIS_ERR_NO_MEMORY);
 		return;
 	}
 	*made = (struct crl_change){ .change = { .run = crl_run_store, .completion.done = crl_done_store }, .number = crl.number,
@@ -135,6 +155,7 @@ void crl_publish(crl_done_fn *fn, void *arg)
 void crl_start(void)
 {
 	crl.number = store_get_meta_number(ledger.view, "crl_number", 0);
+	crl.has_old = store_get_meta_number(ledger.view, "crl_next", 0) > time_now();
 	crl_publish(NULL, NULL);
 }
 
@@ -145,6 +166,6 @@ bool crl_is_ready(void)
 
 void crl_tick(void)
 {
-	if (ledger.has_ca && !crl.running && time_now() - crl.stored_at >= CRL_RENEW_S)
+	if (ledger.has_ca && !crl.running && (crl.problem != 0 || time_now() - crl.stored_at >= CRL_RENEW_S))
 		crl_publish(NULL, NULL);
 }

@@ -127,7 +127,8 @@ void signer_sign_crl(const struct message_sign_crl *crl);       /* crl_handle_si
 /* ---- crl.c ---- */
 typedef void crl_done_fn(void *arg);
 void crl_start(void);                   /* after the CA is known */
-bool crl_is_ready(void);                /* one is stored and current */
+bool crl_is_ready(void);                /* one is stored and current, or nothing can be done about it */
+int  crl_problem(void);                 /* why the newest list could not be made; 0: it was */
 void crl_publish(crl_done_fn *fn, void *arg);                   /* makes and stores a new one; fn (NULL allowed) is told in the end, come what may */
 void crl_handle_signed(const struct message_crl_signed *message);
 void crl_tick(void);

@@ -39,6 +39,8 @@ static int status_add_figures(json_t *status)
 	char time[TIME_TEXT + 1];
 	if (time_encode(store_get_meta_number(ledger.view, "crl_next", 0), time) == 0)
 		json_object_set_new(status, "crl_next_update", json_string(time));
+	if (crl_problem() != 0)
+		json_object_set_new(status, "crl_problem", json_string(error_text(crl_problem())));
 	char fingerprint[2 * STORE_FINGERPRINT_BYTES + 1];
 	hex_encode(ledger.ca_fingerprint, STORE_FINGERPRINT_BYTES, fingerprint);
 	json_object_set_new(status, "ca_fingerprint", json_string(fingerprint));

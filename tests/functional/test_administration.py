@@ -3,6 +3,7 @@
 """The administrator: users, certificates, logs, status, revocation, reload, stop."""
 
 import os
+import sqlite3
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
@@ -277,6 +278,28 @@ def log_is_clean():
     text = daemon.log_text() + daemon.sisctl("--json", "logs").stdout
     for secret in (Invite(line).code, "very-private-name", "PRIVATE KEY"):
         check_not_in(secret, text, "the log")
+
+
+@test("more revoked certificates than a revocation list can hold: said in log and status, and the daemon starts and serves all the same")
+def too_many_revoked():
+    with Daemon(workers=1) as daemon:
+        device = enroll_device(daemon, "alice")
+        daemon.sisctl("revoke", "alice")
+        bob = enroll_device(daemon, "bob")
+        check_equal("crl_problem" in daemon.status(), False, "a problem that is none")
+        daemon.stop()
+        with contextlib.closing(sqlite3.connect(os.path.join(daemon.state_dir, "db/sis.db"))) as database:
+            row = database.execute("SELECT device_id FROM devices WHERE state<>0").fetchone()[0]
+            database.executemany("INSERT INTO certificates(fingerprint, device_id, serial, der, not_before, not_after) VALUES(?, ?, ?, x'00', 0, ?)",
+                                 [(os.urandom(32), row, os.urandom(20), int(time.time()) + 86400) for _ in range(6000)])
+            database.commit()
+        daemon.start()
+        check_in("CRL_FAILED", daemon.log_text(), "the daemon's log")
+        check_equal(daemon.status()["crl_problem"], "larger than is allowed", "what the status says")
+        check_in("CRL_FAILED", daemon.sisctl("--json", "logs").stdout, "the audit log")
+        check_equal(daemon.request("GET", "/v1/whoami", who=bob).status, 200, "status of who is not revoked")
+        check_equal(daemon.request("GET", "/crl").status, 200, "status of the list before")
+        daemon.sisctl("revoke", "bob")
 
 
 run()
