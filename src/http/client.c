@@ -18,6 +18,7 @@
 #define HEAD_MAX_BYTES 8192
 #define FIRST_WRITE_BYTES 16384         /* one TLS record: a small request leaves in one segment train */
 #define READ_BYTES 32768
+#define LISTEN_BYTES 131072             /* after so much was written we look whether the server answers already */
 
 struct http_client {
 	struct http_client_config config;
@@ -36,6 +37,7 @@ struct outgoing {
 	struct span now;                        /* being written */
 	struct span body;                       /* follows, when the body is in memory */
 	uint64_t left;                          /* of the body, not yet handed out by body_fn */
+	size_t unheard;                         /* written since we last listened */
 	int error;                              /* writing failed: listen on, the reply may say why */
 	bool stopped;
 };
@@ -244,6 +246,7 @@ static int client_send_step(struct http_client *client, const struct http_call *
 	if (n > 0) {
 		out->now.data += n;
 		out->now.size -= (size_t)n;
+		out->unheard += (size_t)n;
 		*moved = true;
 	} else if (n != -SIS_ERR_AGAIN) {
 		out->error = n < 0 ? (int)n : -SIS_ERR_INTERNAL;
@@ -262,8 +265,12 @@ static int client_read_failed(struct http_client *client, const struct reply_rea
 }
 
 /* One step of reading: skips the attempt while we can write and nothing has come. */
-static int client_receive_step(struct http_client *client, struct reply_reader *reader, bool writing, bool *moved)
+static int client_receive_step(struct http_client *client, struct reply_reader *reader, struct outgoing *out, bool *moved)
 {
+	bool writing = !outgoing_done(out) && *moved;
+	if (writing && out->unheard < LISTEN_BYTES)
+		return 0;
+	out->unheard = 0;
 	if (writing && tls_pending(client->tls) == 0) {
 		struct pollfd poll_fd = { .fd = client->fd, .events = POLLIN };
 		if (poll(&poll_fd, 1, 0) <= 0)
@@ -289,7 +296,7 @@ static int client_exchange(struct http_client *client, const struct http_call *c
 		out.stopped = out.stopped || reader->head_complete;
 		r = client_send_step(client, call, &out, &moved);
 		if (r == 0)
-			r = client_receive_step(client, reader, !outgoing_done(&out) && moved, &moved);
+			r = client_receive_step(client, reader, &out, &moved);
 		if (client->config.cancelled != NULL && atomic_load(client->config.cancelled) && r == 0)
 			r = client_fail(client, -SIS_ERR_INTERRUPTED, NULL);
 		if (r == 0 && !moved && !reader->done) {

@@ -22,6 +22,7 @@ struct ring {
 	size_t memory_size;
 	unsigned n_slots, n_threads;
 	uint64_t n_submitted, n_taken, n_collected;     /* slot = number % n_slots */
+	uint64_t n_done, n_awaited;                     /* the owner sleeps until so many are done */
 	bool holding, stopping;                         /* holding: the caller has the collected slot */
 	struct secret32 key;
 	ring_work_fn *work;
@@ -35,7 +36,8 @@ static void ring_do(struct ring *ring, struct ring_slot *slot, struct seal_ciphe
 	slot->error = cipher != NULL ? ring->work(slot, cipher, ring->arg) : -SIS_ERR_NO_MEMORY;
 	pthread_mutex_lock(&ring->mutex);
 	ring->states[at] = SLOT_DONE;
-	pthread_cond_signal(&ring->work_done);
+	if (++ring->n_done == ring->n_awaited)
+		pthread_cond_signal(&ring->work_done);
 }
 
 static void *ring_thread(void *arg)
@@ -130,9 +132,24 @@ bool ring_is_empty(const struct ring *ring)
 	return ring->n_collected == ring->n_submitted;
 }
 
+bool ring_is_hungry(const struct ring *ring)
+{
+	return ring->n_submitted - ring->n_collected <= ring->n_slots / 2;
+}
+
 void ring_release(struct ring *ring)
 {
 	ring->holding = false;
+}
+
+/* With the lock held: sleeps for a quarter of the ring, which then is there without another sleep. */
+static void wait_for_some(struct ring *ring)
+{
+	uint64_t undone = ring->n_submitted - ring->n_done, some = ring->n_slots / 4;
+	ring->n_awaited = ring->n_done + (undone < some || some == 0 ? undone : some);
+	while (ring->n_done < ring->n_awaited)
+		pthread_cond_wait(&ring->work_done, &ring->mutex);
+	ring->n_awaited = 0;
 }
 
 struct ring_slot *ring_collect(struct ring *ring)
@@ -140,7 +157,7 @@ struct ring_slot *ring_collect(struct ring *ring)
 	unsigned at = (unsigned)(ring->n_collected % ring->n_slots);
 	pthread_mutex_lock(&ring->mutex);
 	while (ring->states[at] != SLOT_DONE)
-		pthread_cond_wait(&ring->work_done, &ring->mutex);
+		wait_for_some(ring);
 	pthread_mutex_unlock(&ring->mutex);
 	ring->n_collected++;
 	ring->holding = true;

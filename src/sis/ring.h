@@ -23,6 +23,8 @@ void ring_free(struct ring *ring);              /* ends the threads, wipes the s
 struct ring_slot *ring_free_slot(struct ring *ring);
 void ring_submit(struct ring *ring, struct ring_slot *slot);
 bool ring_is_empty(const struct ring *ring);
+/* Half of it waits for work: time to submit more. Slot by slot the threads would sleep and wake for each. */
+bool ring_is_hungry(const struct ring *ring);
 /* Waits for the oldest submitted slot. It stays the caller's until the next ring_collect or ring_release. */
 struct ring_slot *ring_collect(struct ring *ring);
 void ring_release(struct ring *ring);

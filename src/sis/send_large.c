@@ -97,7 +97,8 @@ static int pass_first(struct pass *pass, const struct seal_keys *keys, struct pa
 	merkle_init(&merkle);
 	for (uint64_t collected = 0; r == 0 && collected < pass->n_chunks; collected++) {
 		struct ring_slot *slot;
-		while (submitted < pass->n_chunks && (slot = ring_free_slot(ring)) != NULL) {
+		bool hungry = ring_is_hungry(ring);
+		while (hungry && submitted < pass->n_chunks && (slot = ring_free_slot(ring)) != NULL) {
 			slot_prepare(pass, slot, submitted++);
 			ring_submit(ring, slot);
 		}
@@ -129,7 +130,8 @@ static int stream_next(const uint8_t **ret_data, size_t *ret_size, void *arg)
 		return 0;
 	}
 	ring_release(stream->ring);
-	while (stream->next_chunk < stream->pass->n_chunks && (slot = ring_free_slot(stream->ring)) != NULL) {
+	bool hungry = ring_is_hungry(stream->ring);
+	while (hungry && stream->next_chunk < stream->pass->n_chunks && (slot = ring_free_slot(stream->ring)) != NULL) {
 		slot_prepare(stream->pass, slot, stream->next_chunk++);
 		ring_submit(stream->ring, slot);
 	}
