@@ -130,14 +130,20 @@ int hpke_seal(const uint8_t public_key[HPKE_KEY_BYTES], struct span info, struct
 int hpke_open(const struct secret32 *private_key, const uint8_t encapsulation[HPKE_KEY_BYTES], struct span info, struct span aad,
               struct span sealed, uint8_t *ret_plain)
 {
+	uint8_t public_key[HPKE_KEY_BYTES];
+
+	hpke_public_key(private_key, public_key);
+	return hpke_open_as(private_key, public_key, encapsulation, info, aad, sealed, ret_plain);
+}
+
+int hpke_open_as(const struct secret32 *private_key, const uint8_t public_key[HPKE_KEY_BYTES], const uint8_t encapsulation[HPKE_KEY_BYTES],
+                 struct span info, struct span aad, struct span sealed, uint8_t *ret_plain)
+{
 	__attribute__((cleanup(message_key_wipe))) struct message_key key;
 	SECRET struct secret32 shared;
 	CLEANUP_AEAD struct aead *aead = NULL;
-	uint8_t recipient[HPKE_KEY_BYTES];
-	int r;
+	int r = derive_shared_secret(private_key, encapsulation, encapsulation, public_key, &shared);
 
-	hpke_public_key(private_key, recipient);
-	r = derive_shared_secret(private_key, encapsulation, encapsulation, recipient, &shared);
 	if (r < 0)
 		return r;
 	schedule_key(&shared, info, &key);

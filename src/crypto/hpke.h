@@ -20,3 +20,6 @@ int hpke_seal_with(const struct secret32 *ephemeral, const uint8_t public_key[HP
 /* BAD_SEAL when it was not sealed to this key with this info and aad, or the encapsulation is a small-order point. */
 int hpke_open(const struct secret32 *private_key, const uint8_t encapsulation[HPKE_KEY_BYTES], struct span info, struct span aad,
               struct span sealed, uint8_t *ret_plain);
+/* The same for who has worked out the public key of private_key already. */
+int hpke_open_as(const struct secret32 *private_key, const uint8_t public_key[HPKE_KEY_BYTES], const uint8_t encapsulation[HPKE_KEY_BYTES],
+                 struct span info, struct span aad, struct span sealed, uint8_t *ret_plain);

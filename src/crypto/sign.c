@@ -180,6 +180,14 @@ int signing_key_generate(enum key_algorithm algorithm, struct signing_key *ret_k
 	return r;
 }
 
+void signing_key_from_secret(const struct secret32 *secret, struct signing_key *ret_key)
+{
+	struct public_key public_key = { .algorithm = KEY_ED25519 };
+
+	ed25519_sha512_public_key(public_key.bytes, secret->bytes);
+	*ret_key = (struct signing_key){ public_key, *secret };
+}
+
 void signing_key_wipe(struct signing_key *key)
 {
 	secret_wipe(key, sizeof(*key));

@@ -23,6 +23,7 @@ struct signing_key {                    /* wipe with signing_key_wipe */
 size_t public_key_size(enum key_algorithm algorithm);
 const char *key_algorithm_name(enum key_algorithm algorithm);           /* "ed25519", "ecdsa-p256" : as in the signature lines */
 int signing_key_generate(enum key_algorithm algorithm, struct signing_key *ret_key);
+void signing_key_from_secret(const struct secret32 *secret, struct signing_key *ret_key);          /* Ed25519 */
 void signing_key_wipe(struct signing_key *key);
 int signature_make(const struct signing_key *key, struct span message, uint8_t ret_signature[SIGNATURE_BYTES]);
 int signature_verify(const struct public_key *key, struct span message, const uint8_t signature[SIGNATURE_BYTES]);   /* BAD_SIGNATURE */

@@ -129,7 +129,7 @@ int grant_unwrap(struct span text, const struct grant *grant, const struct secre
 	hpke_public_key(private_key, own_key);
 	if (memcmp(own_key, grant->key, sizeof(own_key)))
 		return -SIS_ERR_BAD_GRANT;
-	r = hpke_open(private_key, grant->encapsulation, span_from_string(HPKE_INFO), text_before_last(text, LINES_AFTER_AAD),
+	r = hpke_open_as(private_key, own_key, grant->encapsulation, span_from_string(HPKE_INFO), text_before_last(text, LINES_AFTER_AAD),
 	              (struct span){ grant->wrapped, sizeof(grant->wrapped) }, file_key.bytes);
 	if (r == 0)
 		*ret_file_key = file_key;

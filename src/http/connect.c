@@ -61,18 +61,27 @@ static int connect_address(const struct addrinfo *address, uint64_t deadline_ns,
 	return 0;
 }
 
+/* RFC 6761 section 6.3: never a question to a resolver, which may not know the name, or may lie about it. And of the two numbers' list no sorting, for which
+ * the C library would ask the kernel for every address of this machine. */
+static int resolve_localhost(const char *port, struct addrinfo **ret_addresses)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
+	int r = getaddrinfo("127.0.0.1", port, &hints, ret_addresses);
+	if (r == 0 && getaddrinfo("::1", port, &hints, &(*ret_addresses)->ai_next) != 0)
+		(*ret_addresses)->ai_next = NULL;
+	return r;
+}
+
 /* Numbers first: a name needs the resolver's libraries and files, an address does not. */
 static int connect_resolve(const char *host, const char *port, struct addrinfo **ret_addresses)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
+	if (strcasecmp(host, "localhost") == 0)
+		return resolve_localhost(port, ret_addresses);
 	int r = getaddrinfo(host, port, &hints, ret_addresses);
 	if (r != EAI_NONAME)
 		return r;
-	hints.ai_flags = AI_NUMERICSERV;
-	/* RFC 6761 section 6.3: never a question to a resolver, which may not know the name, or may lie about it. */
-	if (strcasecmp(host, "localhost") == 0)
-		return getaddrinfo(NULL, port, &hints, ret_addresses);
-	hints.ai_flags |= AI_ADDRCONFIG;
+	hints.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG;
 	return getaddrinfo(host, port, &hints, ret_addresses);
 }
 

@@ -70,5 +70,6 @@ int est_encode_csrattrs(struct blob *ret_base64);
 /* Device keys on disk: PKCS#8 PEM, encrypted when passphrase is not NULL. Reading without the needed passphrase: BAD_LOGIN. */
 int signing_key_to_pem(const struct signing_key *key, const char *passphrase, struct secret **ret_pem);
 int signing_key_from_pem(struct span pem, const char *passphrase, struct signing_key *ret_key);
+int signing_secret_from_pem(struct span pem, const char *passphrase, struct secret32 *ret_secret);     /* without its public key, which takes time */
 /* ECDSA P-256 over a SHA-256 digest that somebody else made, as r || s: signature_make hashes itself. NOT_ALLOWED for other keys. */
 int pki_sign_digest(const struct signing_key *key, const uint8_t digest[32], uint8_t ret_signature[SIGNATURE_BYTES]);

@@ -5,6 +5,7 @@
 
 #include "format/item.h"
 #include "sis/output.h"
+#include "sis/verified.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,16 +20,30 @@ void person_free(struct person *person)
 	*person = (struct person){ 0 };
 }
 
-static int device_check_certificate(const struct profile *profile, const char *user, const char *device, const char *pem, struct certificate *ret_facts,
-                                    struct why *why)
+/* The chain, unless it held a short while ago; the times always. */
+static int certificate_check_chain(const struct profile *profile, struct verified *verified, struct span der, const struct certificate *facts)
+{
+	int64_t now = time_now();
+	if (now < facts->not_before || now > facts->not_after)
+		return -SIS_ERR_EXPIRED;
+	if (verified_knows(verified, VERIFIED_CERTIFICATE_NOW, facts->fingerprint, (struct span){ 0 }))
+		return 0;
+	int r = certificate_verify(der, (struct span){ profile->ca.data, profile->ca.size }, now);
+	if (r == 0)
+		verified_add(verified, VERIFIED_CERTIFICATE_NOW, facts->fingerprint, (struct span){ 0 });
+	return r;
+}
+
+static int device_check_certificate(const struct profile *profile, struct verified *verified, const char *user, const char *device, const char *pem,
+                                    struct certificate *ret_facts, struct why *why)
 {
 	CLEANUP_BLOB struct blob der = { 0 };
 	int r = certificate_from_pem(span_from_string(pem), &der);
 	struct span span = { der.data, der.size };
 	if (r == 0)
-		r = certificate_verify(span, (struct span){ profile->ca.data, profile->ca.size }, time_now());
-	if (r == 0)
 		r = certificate_parse(span, ret_facts);
+	if (r == 0)
+		r = certificate_check_chain(profile, verified, span, ret_facts);
 	if (r < 0)
 		return why_set(why, r, "the server gave a certificate for %s that does not hold: %s", user, error_text(r));
 	if (strcmp(ret_facts->user, user) != 0 || strcmp(ret_facts->device, device) != 0)
@@ -37,7 +52,7 @@ static int device_check_certificate(const struct profile *profile, const char *u
 }
 
 /* A key statement for an older certificate of the device counts as none: its owner has yet to publish a new one. */
-static int device_check_key(const char *user, const char *device, const char *text, const struct certificate *facts, struct person_device *ret_device,
+static int device_check_key(struct verified *verified, const char *user, const char *device, const char *text, const struct certificate *facts, struct person_device *ret_device,
                             struct why *why)
 {
 	struct key_statement statement;
@@ -47,8 +62,11 @@ static int device_check_key(const char *user, const char *device, const char *te
 		r = -SIS_ERR_MISMATCH;
 	if (r == 0 && memcmp(statement.certificate, facts->fingerprint, sizeof(statement.certificate)) != 0)
 		return -SIS_ERR_NO_KEY;
-	if (r == 0)
+	if (r == 0 && !verified_knows(verified, VERIFIED_KEY, facts->fingerprint, span)) {
 		r = key_statement_verify(span, &statement, &facts->public_key);
+		if (r == 0)
+			verified_add(verified, VERIFIED_KEY, facts->fingerprint, span);
+	}
 	if (r < 0)
 		return why_set(why, r, "the server gave an encryption key for %s/%s that the device did not sign", user, device);
 	snprintf(ret_device->name, sizeof(ret_device->name), "%s", device);
@@ -75,14 +93,14 @@ static int device_read(const struct sis *sis, const struct profile *profile, str
 	enum pin_state state;
 	if (device == NULL || pem == NULL || !name_is_valid(span_from_string(device)))
 		return why_set(why, -SIS_ERR_PROTOCOL, "the server's list of the devices of %s is malformed", user);
-	int r = device_check_certificate(profile, user, device, pem, &facts, why);
+	int r = device_check_certificate(profile, pins_verified(pins), user, device, pem, &facts, why);
 	if (r == 0)
 		r = pins_check(pins, user, device, &facts.public_key, &state, why);
 	if (r < 0)
 		return r;
 	if (state == PIN_NEW_DEVICE)
 		people_tell_new_device(sis, profile, user, device, &facts.public_key);
-	return key != NULL ? device_check_key(user, device, key, &facts, ret_device, why) : -SIS_ERR_NO_KEY;
+	return key != NULL ? device_check_key(pins_verified(pins), user, device, key, &facts, ret_device, why) : -SIS_ERR_NO_KEY;
 }
 
 int people_read(const struct sis *sis, const struct profile *profile, struct pins *pins, const char *user, const json_t *json, struct person *ret_person,

@@ -4,6 +4,7 @@
 #include "sis/pins.h"
 
 #include "crypto/digest.h"
+#include "sis/verified.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -16,6 +17,7 @@
 
 struct pins {
 	const struct profile *profile;
+	struct verified *verified;
 	pthread_mutex_t mutex;
 	json_t *contacts;
 	json_t *met;                            /* {user: true}: who was known before this command */
@@ -90,6 +92,7 @@ int pins_open(const struct profile *profile, struct pins **ret_pins, struct why 
 	pthread_mutex_init(&pins->mutex, NULL);
 	pins->profile = profile;
 	pins->changes = json_array();
+	pins->verified = verified_open(profile);
 	int r = contacts_read(profile, &pins->contacts, why);
 	if (r < 0)
 		return r;
@@ -106,6 +109,7 @@ void pins_free(struct pins *pins)
 	json_decref(pins->contacts);
 	json_decref(pins->met);
 	json_decref(pins->changes);
+	verified_free(pins->verified);
 	pthread_mutex_destroy(&pins->mutex);
 	free(pins);
 }
@@ -113,6 +117,11 @@ void pins_free(struct pins *pins)
 void pins_freep(struct pins **pins)
 {
 	pins_free(*pins);
+}
+
+struct verified *pins_verified(struct pins *pins)
+{
+	return pins->verified;
 }
 
 const json_t *pins_json(const struct pins *pins)
@@ -225,6 +234,7 @@ int pins_save(struct pins *pins, struct why *why)
 	CLEANUP_JSON json_t *contacts = NULL;
 	size_t i;
 	json_t *change;
+	verified_save(pins->verified);
 	if (json_array_size(pins->changes) == 0)
 		return 0;
 	int r = profile_lock(pins->profile, "contacts.lock", &lock);

@@ -8,6 +8,7 @@
 #include "sis/profile.h"
 
 struct pins;
+struct verified;
 
 int pins_open(const struct profile *profile, struct pins **ret_pins, struct why *why);
 void pins_free(struct pins *pins);
@@ -22,6 +23,7 @@ int pins_check(struct pins *pins, const char *user, const char *device, const st
 int pins_save(struct pins *pins, struct why *why);
 /* Takes every refused key of the user into the pins; *ret_n says how many. Saved with pins_save. */
 int pins_accept(struct pins *pins, const char *user, unsigned *ret_n);
+struct verified *pins_verified(struct pins *pins);     /* what held before; saved with the pins */
 /* {"bob":{"phone":{"keys":["ed25519:HEX",...],"first_seen":TIME,"refused":KEY}}}; borrowed. */
 const json_t *pins_json(const struct pins *pins);
 

@@ -135,8 +135,20 @@ static int read_certificate(const struct profile *profile, const char *name, str
 	return r < 0 ? why_set(why, r, "%s of the profile cannot be read: %s", name, error_text(r)) : 0;
 }
 
+typedef int pem_fn(struct span pem, const char *passphrase, void *ret_key);
+
+static int signing_from(struct span pem, const char *passphrase, void *ret_key)
+{
+	return signing_key_from_pem(pem, passphrase, ret_key);
+}
+
+static int secret_from_key(struct span pem, const char *passphrase, void *ret_key)
+{
+	return signing_secret_from_pem(pem, passphrase, ret_key);
+}
+
 /* One private key; asks for the passphrase the first time that one is needed. */
-static int read_key(struct profile *profile, const char *name, struct signing_key *ret_key, struct why *why)
+static int read_key(struct profile *profile, const char *name, pem_fn *from_pem, void *ret_key, struct why *why)
 {
 	char *text = NULL;
 	size_t size = 0;
@@ -144,11 +156,11 @@ static int read_key(struct profile *profile, const char *name, struct signing_ke
 	if (r < 0)
 		return why_set(why, r, "%s of the profile cannot be read: %s", name, error_text(r));
 	struct span pem = { (uint8_t *)text, size };
-	r = signing_key_from_pem(pem, profile->passphrase, ret_key);
+	r = from_pem(pem, profile->passphrase, ret_key);
 	if (r == -SIS_ERR_BAD_LOGIN && profile->passphrase == NULL) {
 		r = terminal_ask_secret("Passphrase of the keys: ", &profile->passphrase, why);
 		if (r == 0)
-			r = signing_key_from_pem(pem, profile->passphrase, ret_key);
+			r = from_pem(pem, profile->passphrase, ret_key);
 	}
 	secret_wipe(text, size);
 	free(text);
@@ -180,15 +192,11 @@ static bool finish_renewal(struct profile *profile)
 /* The X25519 key lies in the same container as a signing key (PKCS#8 of 32 secret bytes), so that one passphrase covers both in one way. */
 static int read_keys(struct profile *profile, struct why *why)
 {
-	struct signing_key container;
-	int r = read_key(profile, "device.key", &profile->key, why);
+	int r = read_key(profile, "device.key", signing_from, &profile->key, why);
+	if (r == 0)
+		r = read_key(profile, "encryption.key", secret_from_key, &profile->encryption_key, why);
 	if (r < 0)
 		return r;
-	r = read_key(profile, "encryption.key", &container, why);
-	if (r < 0)
-		return r;
-	profile->encryption_key = container.secret;
-	signing_key_wipe(&container);
 	if (!key_fits(profile) && !finish_renewal(profile))
 		return why_set(why, -SIS_ERR_MISMATCH, "device.key and device.pem of the profile do not belong together; restore them from a backup");
 	return 0;
@@ -319,19 +327,24 @@ struct secret *profile_load_ticket(const struct profile *profile, int64_t *ret_a
 	return taken;
 }
 
-/* Not flushed to the disk: a lost ticket costs a millisecond, a flush costs more. Not kept at all when the keys are under a passphrase: who has a
- * ticket needs no key to speak as this device, and to have a certificate made for another one. */
-void profile_save_ticket(const struct profile *profile, const struct secret *ticket)
+/* Not flushed to the disk: what is lost costs a millisecond to get again, a flush costs more. */
+void profile_write_quick(const struct profile *profile, const char *name, struct span data)
 {
-	if (profile->passphrase != NULL)
-		return;
-	char name[32];
-	snprintf(name, sizeof(name), "ticket.%d", (int)getpid());
-	CLEANUP_FD int fd = openat(profile->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	char other[48];
+	snprintf(other, sizeof(other), "%.24s.%d", name, (int)getpid());
+	CLEANUP_FD int fd = openat(profile->dir_fd, other, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return;
-	if (fd_write_all(fd, secret_peek(ticket), secret_size(ticket)) < 0 || renameat(profile->dir_fd, name, profile->dir_fd, "ticket") < 0)
-		unlinkat(profile->dir_fd, name, 0);
+	if (fd_write_all(fd, data.data, data.size) < 0 || renameat(profile->dir_fd, other, profile->dir_fd, name) < 0)
+		unlinkat(profile->dir_fd, other, 0);
+}
+
+/* Not kept at all when the keys are under a passphrase: who has a ticket needs no key to speak as this device, and to have a certificate made for
+ * another one. */
+void profile_save_ticket(const struct profile *profile, const struct secret *ticket)
+{
+	if (profile->passphrase == NULL)
+		profile_write_quick(profile, "ticket", (struct span){ secret_peek(ticket), secret_size(ticket) });
 }
 
 int profile_lock(const struct profile *profile, const char *name, int *ret_fd)

@@ -37,6 +37,8 @@ int profile_replace_certificate(struct profile *profile, const struct signing_ke
 /* The TLS ticket: empty when there is none. Losing or failing to write it costs one full handshake, so errors are not told. */
 struct secret *profile_load_ticket(const struct profile *profile, int64_t *ret_age_s);
 void profile_save_ticket(const struct profile *profile, const struct secret *ticket);
+/* A file (0600) that may be lost: replaced in one step, not flushed to the disk; errors are not told. */
+void profile_write_quick(const struct profile *profile, const char *name, struct span data);
 
 /* flock(2) on a file of the profile, across processes: held until the descriptor is closed. */
 int profile_lock(const struct profile *profile, const char *name, int *ret_fd);

@@ -3,6 +3,9 @@
  * Small files: sealed in memory, opened again, sent in one request that may be repeated as it is. */
 #include "sis/send.h"
 
+#include "sis/chain.h"
+
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +120,25 @@ static int post(struct sender *sender, const struct composed *composed, const ui
 	return r == 0 ? send_check_answer(&reply, (struct span){ body.data, body.size }, composed->id, why) : r;
 }
 
+static void *flush(void *profile)
+{
+	chain_flush(profile);
+	return NULL;
+}
+
+/* The disk and the server at the same time. */
+static int post_and_flush(struct sender *sender, const struct composed *composed, const uint8_t *bundle, size_t size, struct why *why)
+{
+	pthread_t flusher;
+	bool flushing = sender->flushes_chain && pthread_create(&flusher, NULL, flush, (void *)(uintptr_t)sender->profile) == 0;
+	int r = post(sender, composed, bundle, size, why);
+	if (flushing)
+		pthread_join(flusher, NULL);
+	else if (sender->flushes_chain)
+		chain_flush(sender->profile);
+	return r;
+}
+
 int send_small(struct sender *sender, const struct source *source, uint8_t ret_item[ITEM_ID_BYTES], struct why *why)
 {
 	struct layout layout;
@@ -140,7 +162,7 @@ int send_small(struct sender *sender, const struct source *source, uint8_t ret_i
 	if (r == 0) {
 		uint8_t *bundle = layout.sealed - composed.prefix_size;
 		memcpy(bundle, composed.prefix, composed.prefix_size);
-		r = post(sender, &composed, bundle, composed.prefix_size + (size_t)object.size, why);
+		r = post_and_flush(sender, &composed, bundle, composed.prefix_size + (size_t)object.size, why);
 		if (r == -SIS_ERR_EXISTS || r == -SIS_ERR_CONFLICT)
 			r = send_confirm(sender, &composed, r, why);
 	}

@@ -18,6 +18,7 @@ struct sender {                         /* of one job: nothing in it is shared w
 	const struct audience *audience;
 	struct session *session;
 	struct send_buffers buffers;
+	bool flushes_chain;                     /* while the server is at work on it; else the caller does, once for many */
 	void (*progress)(uint64_t done, uint64_t total, void *arg);     /* bytes; may be NULL */
 	void *progress_arg;
 };

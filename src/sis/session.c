@@ -38,8 +38,11 @@ int session_open(const struct profile *profile, struct session **ret_session)
 		.connect_timeout_ms = CONNECT_TIMEOUT_MS, .stall_timeout_ms = STALL_TIMEOUT_MS,
 		.cancelled = &sis_cancelled,
 	};
-	if (session->ticket != NULL)
+	if (session->ticket != NULL) {
 		config.tls.resume = (struct span){ secret_peek(session->ticket), secret_size(session->ticket) };
+		/* A ticket is kept only of a connection whose server had been checked. */
+		config.tls.resume_is_checked = session->ticket_age_s >= 0 && session->ticket_age_s < TICKET_REFRESH_S;
+	}
 	int r = http_client_new(&config, &session->client);
 	if (r < 0)
 		return r;

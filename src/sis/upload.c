@@ -29,6 +29,7 @@ struct batch {
 	const struct profile *profile;
 	struct audience audience;
 	char *to;                               /* as it is shown */
+	bool is_single, is_flushed;             /* is_flushed: the chain is on the disk already */
 };
 
 static void report(const struct batch *batch, const struct source *source, const uint8_t item[ITEM_ID_BYTES], bool resumed)
@@ -63,9 +64,11 @@ static int upload_one(struct session *session, const char *path, void *own, void
 		return r;
 	struct progress *bar = progress_begin(source.manifest.name, source.size);
 	*sender = (struct sender){ .sis = batch->sis, .profile = batch->profile, .audience = &batch->audience, .session = session,
-		.buffers = sender->buffers, .progress = on_progress, .progress_arg = bar };
+		.buffers = sender->buffers, .flushes_chain = batch->is_single && source.size <= SEND_SMALL_BYTES, .progress = on_progress, .progress_arg = bar };
 	r = source.size <= SEND_SMALL_BYTES ? send_small(sender, &source, item, why) : send_large(sender, &source, item, &resumed, why);
 	progress_end(bar);
+	if (r == 0 && sender->flushes_chain)
+		batch->is_flushed = true;
 	if (r == 0)
 		report(batch, &source, item, resumed);
 	source_close(&source);
@@ -91,7 +94,7 @@ static int check_options(const struct sis *sis, const struct upload_options *opt
 
 static int run(const struct sis *sis, void *options_, char **arguments, unsigned n)
 {
-	struct batch batch = { .sis = sis, .options = options_ };
+	struct batch batch = { .sis = sis, .options = options_, .is_single = n == 1 };
 	CLEANUP_PROFILE struct profile *profile = NULL;
 	CLEANUP_PINS struct pins *pins = NULL;
 	struct session *session = NULL;
@@ -121,7 +124,8 @@ static int run(const struct sis *sis, void *options_, char **arguments, unsigned
 		.own_size = sizeof(struct sender), .work = upload_one, .end = upload_end, .arg = &batch };
 	int status = jobs_run(&jobs, session);
 	progress_close();
-	chain_flush(profile);
+	if (!batch.is_flushed)
+		chain_flush(profile);
 	free(batch.to);
 	audience_free(&batch.audience);
 	return status;

@@ -16,7 +16,7 @@ struct tls_client {
 	gnutls_certificate_credentials_t credentials;
 	char *server_name;
 	struct blob ca;                 /* when given, or once found by its fingerprint */
-	bool by_fingerprint;
+	bool by_fingerprint, resume_is_checked;
 	uint8_t ca_fingerprint[FINGERPRINT_BYTES];
 	int verify_error;
 };
@@ -145,7 +145,7 @@ int client_verify_error(const struct tls_session *session)
 /* A resumed session has not come by on_certificate, but remembers whose it was. */
 int client_finish(struct tls_session *session)
 {
-	if (!tls_is_resumed(session))
+	if (!tls_is_resumed(session) || session->client->resume_is_checked)
 		return 0;
 	int r = verify_server(session);
 	session->peer_error = r == -SIS_ERR_EXPIRED || r == -SIS_ERR_UNTRUSTED ? r : 0;
@@ -184,6 +184,7 @@ static int client_fill(struct tls_client *client, const struct tls_client_config
 	if (client->server_name == NULL || gnutls_certificate_allocate_credentials(&client->credentials) < 0)
 		return -SIS_ERR_NO_MEMORY;
 	client->by_fingerprint = config->ca.size == 0;
+	client->resume_is_checked = config->resume_is_checked;
 	memcpy(client->ca_fingerprint, config->ca_fingerprint, sizeof(client->ca_fingerprint));
 	gnutls_certificate_set_verify_function(client->credentials, on_certificate);
 	int r = client->by_fingerprint ? 0 : backend_blob_from(config->ca.data, config->ca.size, &client->ca);

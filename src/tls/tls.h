@@ -31,6 +31,7 @@ struct tls_client_config {
 	struct span certificate;        /* DER, empty for none */
 	const struct signing_key *key;
 	struct span resume;             /* session data from tls_session_save, or empty */
+	bool resume_is_checked;         /* the session to resume was made under this ca and server_name a short while ago: not checked again */
 };
 
 struct tls_session;
