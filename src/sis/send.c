@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What precedes the object, for up to so many devices; for more the bundle is put together elsewhere. */
+#define USUAL_DEVICES 64u
+#define PREFIX_ROOM (BUNDLE_HEAD_MAX_BYTES + STATEMENT_MAX_BYTES + USUAL_DEVICES * GRANT_MAX_BYTES + MANIFEST_MAX_BYTES + 4096u)
+
 void sender_wipe(struct sender *sender)
 {
 	if (sender->buffers.data != NULL)
@@ -92,24 +96,6 @@ static int seal_object(const struct seal_keys *keys, const uint8_t *plain, size_
 	return r;
 }
 
-/* Where things lie in the job's buffer: plaintext, room for the prefix, sealed object directly behind the prefix. */
-struct layout {
-	uint8_t *plain, *sealed;
-	size_t padded, prefix_max;
-};
-
-static int layout_make(struct sender *sender, uint64_t size, struct layout *ret_layout)
-{
-	size_t padded = (size_t)seal_padded_size(size);
-	size_t prefix_max = BUNDLE_HEAD_MAX_BYTES + STATEMENT_MAX_BYTES + (size_t)sender->audience->n_devices * GRANT_MAX_BYTES +
-	                    (size_t)seal_sealed_size(MANIFEST_MAX_BYTES);
-	int r = buffers_need(&sender->buffers, padded + prefix_max + (size_t)seal_sealed_size(padded));
-	if (r < 0)
-		return r;
-	*ret_layout = (struct layout){ sender->buffers.data, sender->buffers.data + padded + prefix_max, padded, prefix_max };
-	return 0;
-}
-
 static int post(struct sender *sender, const struct composed *composed, const uint8_t *bundle, size_t size, struct why *why)
 {
 	static const struct http_client_header headers[] = { { "Content-Type", "application/vnd.sis.item" } };
@@ -139,35 +125,72 @@ static int post_and_flush(struct sender *sender, const struct composed *composed
 	return r;
 }
 
-int send_small(struct sender *sender, const struct source *source, uint8_t ret_item[ITEM_ID_BYTES], struct why *why)
+/* The job's buffer: plaintext, room for the prefix, sealed object. */
+int send_small_seal(struct send_buffers *buffers, const struct source *source, struct small *ret_small, struct why *why)
 {
-	struct layout layout;
-	struct part_digest object;
-	struct composed composed = { 0 };
-	int r = layout_make(sender, source->size, &layout);
-	if (r == 0 && fd_pread_all(source->fd, layout.plain, (size_t)source->size, 0) < 0)
-		r = why_set(why, -SIS_ERR_CHANGED, "changed or could not be read to its end; upload it again when nobody writes to it");
+	struct small small = { 0 };
+	size_t size = (size_t)source->size, padded = (size_t)seal_padded_size(source->size);
+	int r = buffers_need(buffers, padded + PREFIX_ROOM + (size_t)seal_sealed_size(padded));
 	if (r < 0)
 		return r;
-	memset(layout.plain + source->size, 0, layout.padded - (size_t)source->size);
-	r = compose_begin(&composed);
+	uint8_t *plain = buffers->data;
+	if (fd_pread_all(source->fd, plain, size, 0) < 0)
+		return why_set(why, -SIS_ERR_CHANGED, "changed or could not be read to its end; upload it again when nobody writes to it");
+	memset(plain + size, 0, padded - size);
+	small.sealed = plain + padded + PREFIX_ROOM;
+	r = compose_begin(&small.composed);
 	if (r == 0)
-		r = seal_object(&composed.keys, layout.plain, layout.padded, layout.sealed, &object);
+		r = seal_object(&small.composed.keys, plain, padded, small.sealed, &small.object);
 	if (r == -SIS_ERR_BAD_SEAL)
 		r = why_set(why, -SIS_ERR_INTERNAL, "what was sealed did not open to the same bytes: this machine's memory is broken; nothing was shared");
 	if (r == 0)
-		r = compose_finish(sender->profile, sender->audience, source->kind, &source->manifest, &object, &composed, why);
-	if (r == 0 && composed.prefix_size > layout.prefix_max)
-		r = -SIS_ERR_INTERNAL;
-	if (r == 0) {
-		uint8_t *bundle = layout.sealed - composed.prefix_size;
-		memcpy(bundle, composed.prefix, composed.prefix_size);
-		r = post_and_flush(sender, &composed, bundle, composed.prefix_size + (size_t)object.size, why);
-		if (r == -SIS_ERR_EXISTS || r == -SIS_ERR_CONFLICT)
-			r = send_confirm(sender, &composed, r, why);
+		*ret_small = small;
+	else
+		small_wipe(&small);
+	return r;
+}
+
+void small_wipe(struct small *small)
+{
+	composed_wipe(&small->composed);
+}
+
+static int post_bundle(struct sender *sender, const struct small *small, struct why *why)
+{
+	const struct composed *composed = &small->composed;
+	size_t size = composed->prefix_size + (size_t)small->object.size;
+	CLEANUP_FREE uint8_t *elsewhere = NULL;
+	uint8_t *bundle = small->sealed - composed->prefix_size;
+	if (composed->prefix_size > PREFIX_ROOM) {
+		bundle = elsewhere = malloc(size);
+		if (elsewhere == NULL)
+			return -SIS_ERR_NO_MEMORY;
+		memcpy(bundle + composed->prefix_size, small->sealed, (size_t)small->object.size);
 	}
+	memcpy(bundle, composed->prefix, composed->prefix_size);
+	return post_and_flush(sender, composed, bundle, size, why);
+}
+
+int send_small_post(struct sender *sender, const struct source *source, struct small *small, uint8_t ret_item[ITEM_ID_BYTES], struct why *why)
+{
+	int r = compose_finish(sender->profile, sender->audience, source->kind, &source->manifest, &small->object, &small->composed, why);
+	if (r < 0)
+		return r;
+	r = post_bundle(sender, small, why);
+	if (r == -SIS_ERR_EXISTS || r == -SIS_ERR_CONFLICT)
+		r = send_confirm(sender, &small->composed, r, why);
 	if (r == 0)
-		memcpy(ret_item, composed.id, ITEM_ID_BYTES);
-	composed_wipe(&composed);
+		memcpy(ret_item, small->composed.id, ITEM_ID_BYTES);
+	return r;
+}
+
+int send_small(struct sender *sender, const struct source *source, uint8_t ret_item[ITEM_ID_BYTES], struct why *why)
+{
+	struct small small;
+	int r = send_small_seal(&sender->buffers, source, &small, why);
+	if (r < 0)
+		return r;
+	r = send_small_post(sender, source, &small, ret_item, why);
+	small_wipe(&small);
 	return r;
 }

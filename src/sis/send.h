@@ -24,7 +24,16 @@ struct sender {                         /* of one job: nothing in it is shared w
 };
 void sender_wipe(struct sender *sender);
 
-/* One plain POST from memory. */
+/* A small file read and sealed, before it is known for whom. */
+struct small {
+	uint8_t *sealed;                        /* into the buffers, with room for what precedes it */
+	struct part_digest object;
+	struct composed composed;
+};
+int send_small_seal(struct send_buffers *buffers, const struct source *source, struct small *ret_small, struct why *why);
+int send_small_post(struct sender *sender, const struct source *source, struct small *small, uint8_t ret_item[ITEM_ID_BYTES], struct why *why);
+void small_wipe(struct small *small);
+/* One plain POST from memory: both of these. */
 int send_small(struct sender *sender, const struct source *source, uint8_t ret_item[ITEM_ID_BYTES], struct why *why);
 /* Two passes, constant memory, resumable; *ret_resumed says that an earlier upload was continued. */
 int send_large(struct sender *sender, const struct source *source, uint8_t ret_item[ITEM_ID_BYTES], bool *ret_resumed, struct why *why);

@@ -8,6 +8,7 @@
 #include "sis/progress.h"
 #include "sis/send.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,19 @@ static const struct option_row rows[] = {
 	{ "jobs", 'j', "N", "how many files at a time (default 4)", OPTION_NUMBER, offsetof(struct upload_options, jobs) },
 };
 
+/* A single file is read and sealed while we ask the server for whom. */
+struct early {
+	pthread_t thread;
+	bool started, is_open, is_sealed;
+	const struct upload_options *options;
+	const char *path;
+	struct source source;
+	struct send_buffers buffers;
+	struct small small;
+	int error;
+	struct why why;
+};
+
 /* What the jobs share. */
 struct batch {
 	const struct sis *sis;
@@ -30,6 +44,7 @@ struct batch {
 	struct audience audience;
 	char *to;                               /* as it is shown */
 	bool is_single, is_flushed;             /* is_flushed: the chain is on the disk already */
+	struct early early;
 };
 
 static void report(const struct batch *batch, const struct source *source, const uint8_t item[ITEM_ID_BYTES], bool resumed)
@@ -52,25 +67,83 @@ static void on_progress(uint64_t done, uint64_t total, void *arg)
 	progress_move(arg, done, total);
 }
 
-static int upload_one(struct session *session, const char *path, void *own, void *arg, struct why *why)
+static void *early_run(void *arg)
 {
-	struct batch *batch = arg;
-	struct sender *sender = own;
-	struct source source;
+	struct early *early = arg;
+	early->error = source_open(early->path, early->options->name, early->options->caption, &early->source, &early->why);
+	if (early->error < 0)
+		return NULL;
+	early->is_open = true;
+	if (early->source.size > SEND_SMALL_BYTES)
+		return NULL;
+	early->error = send_small_seal(&early->buffers, &early->source, &early->small, &early->why);
+	early->is_sealed = early->error == 0;
+	return NULL;
+}
+
+static void early_begin(struct early *early)
+{
+	early->started = pthread_create(&early->thread, NULL, early_run, early) == 0;
+}
+
+static void early_join(struct early *early)
+{
+	if (early->started)
+		pthread_join(early->thread, NULL);
+	early->started = false;
+}
+
+static void early_end(struct early *early)
+{
+	struct sender sender = { .buffers = early->buffers };
+	early_join(early);
+	sender_wipe(&sender);
+	if (early->is_open)
+		source_close(&early->source);
+	if (early->is_sealed)
+		small_wipe(&early->small);
+}
+
+static int send_source(struct batch *batch, struct sender *sender, const struct source *source, struct small *sealed, struct why *why)
+{
 	uint8_t item[ITEM_ID_BYTES];
 	bool resumed = false;
-	int r = source_open(path, batch->options->name, batch->options->caption, &source, why);
-	if (r < 0)
-		return r;
-	struct progress *bar = progress_begin(source.manifest.name, source.size);
-	*sender = (struct sender){ .sis = batch->sis, .profile = batch->profile, .audience = &batch->audience, .session = session,
-		.buffers = sender->buffers, .flushes_chain = batch->is_single && source.size <= SEND_SMALL_BYTES, .progress = on_progress, .progress_arg = bar };
-	r = source.size <= SEND_SMALL_BYTES ? send_small(sender, &source, item, why) : send_large(sender, &source, item, &resumed, why);
+	struct progress *bar = progress_begin(source->manifest.name, source->size);
+	int r;
+	sender->progress = on_progress;
+	sender->progress_arg = bar;
+	sender->flushes_chain = batch->is_single && source->size <= SEND_SMALL_BYTES;
+	if (sealed != NULL)
+		r = send_small_post(sender, source, sealed, item, why);
+	else
+		r = source->size <= SEND_SMALL_BYTES ? send_small(sender, source, item, why) : send_large(sender, source, item, &resumed, why);
 	progress_end(bar);
 	if (r == 0 && sender->flushes_chain)
 		batch->is_flushed = true;
 	if (r == 0)
-		report(batch, &source, item, resumed);
+		report(batch, source, item, resumed);
+	return r;
+}
+
+static int upload_one(struct session *session, const char *path, void *own, void *arg, struct why *why)
+{
+	struct batch *batch = arg;
+	struct sender *sender = own;
+	struct early *early = &batch->early;
+	struct source source;
+	sender->sis = batch->sis;
+	sender->profile = batch->profile;
+	sender->audience = &batch->audience;
+	sender->session = session;
+	if (early->started) {
+		early_join(early);
+		*why = early->why;
+		return early->error < 0 ? early->error : send_source(batch, sender, &early->source, early->is_sealed ? &early->small : NULL, why);
+	}
+	int r = source_open(path, batch->options->name, batch->options->caption, &source, why);
+	if (r < 0)
+		return r;
+	r = send_source(batch, sender, &source, NULL, why);
 	source_close(&source);
 	return r;
 }
@@ -92,15 +165,42 @@ static int check_options(const struct sis *sis, const struct upload_options *opt
 	return 0;
 }
 
-static int run(const struct sis *sis, void *options_, char **arguments, unsigned n)
+static int share(struct batch *batch, struct session *session, char **arguments, unsigned n)
 {
-	struct batch batch = { .sis = sis, .options = options_, .is_single = n == 1 };
+	struct jobs jobs = { .sis = batch->sis, .profile = batch->profile, .subjects = arguments, .n_subjects = n, .wanted = batch->options->jobs,
+		.own_size = sizeof(struct sender), .work = upload_one, .end = upload_end, .arg = batch };
+	batch->to = audience_text(&batch->audience, batch->profile->user);
+	progress_open(batch->sis);
+	int status = jobs_run(&jobs, session);
+	progress_close();
+	if (!batch->is_flushed)
+		chain_flush(batch->profile);
+	free(batch->to);
+	audience_free(&batch->audience);
+	return status;
+}
+
+static int find_people(struct batch *batch, struct session *session, struct pins *pins, struct why *why)
+{
+	int r = audience_fetch(batch->sis, session, pins, batch->options->to != NULL ? batch->options->to : batch->profile->user, &batch->audience, why);
+	/* Kept also when a pin was refused: what was seen is what can be accepted. */
+	int saved = pins_save(pins, why);
+	if (r == 0 && saved < 0)
+		audience_free(&batch->audience);
+	return r < 0 ? r : saved;
+}
+
+static int run(const struct sis *sis, void *options, char **arguments, unsigned n)
+{
+	struct batch batch = { .sis = sis, .options = options, .is_single = n == 1, .early = { .options = options, .path = arguments[0] } };
 	CLEANUP_PROFILE struct profile *profile = NULL;
 	CLEANUP_PINS struct pins *pins = NULL;
 	struct session *session = NULL;
 	struct why why = { "" };
 	if (check_options(sis, batch.options, arguments, n) != 0)
 		return EX_USAGE;
+	if (n == 1 && strcmp(arguments[0], "-") != 0)
+		early_begin(&batch.early);
 	int r = profile_open(sis, &profile, &why);
 	batch.profile = profile;
 	if (r == 0)
@@ -108,26 +208,13 @@ static int run(const struct sis *sis, void *options_, char **arguments, unsigned
 	if (r == 0)
 		r = session_open(profile, &session);
 	if (r == 0)
-		r = audience_fetch(sis, session, pins, batch.options->to != NULL ? batch.options->to : profile->user, &batch.audience, &why);
-	/* Kept also when a pin was refused: what was seen is what can be accepted. */
-	int saved = pins != NULL ? pins_save(pins, &why) : 0;
-	if (r == 0)
-		r = saved;
+		r = find_people(&batch, session, pins, &why);
 	if (r < 0) {
 		output_error(sis, NULL, r, &why);
 		session_free(session);
-		return output_status(1, 1, r);
 	}
-	batch.to = audience_text(&batch.audience, profile->user);
-	progress_open(sis);
-	struct jobs jobs = { .sis = sis, .profile = profile, .subjects = arguments, .n_subjects = n, .wanted = batch.options->jobs,
-		.own_size = sizeof(struct sender), .work = upload_one, .end = upload_end, .arg = &batch };
-	int status = jobs_run(&jobs, session);
-	progress_close();
-	if (!batch.is_flushed)
-		chain_flush(profile);
-	free(batch.to);
-	audience_free(&batch.audience);
+	int status = r < 0 ? output_status(1, 1, r) : share(&batch, session, arguments, n);
+	early_end(&batch.early);
 	return status;
 }
 
