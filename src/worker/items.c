@@ -13,6 +13,7 @@
 
 #define LIMIT_DEFAULT 50
 #define LIMIT_MAX 200
+#define LISTED_BYTES_PER_USER (16 * 1024 * 1024)        /* a list lies in memory until its reader, who may be slow, has taken it */
 #define PAGE_BYTES (4 * 1024 * 1024)    /* a page ends early beyond; "next" goes on */
 
 static void refuse_store(struct exchange *exchange, int error)
@@ -53,6 +54,36 @@ static int add_item(const struct store_item *item, void *arg)
 	return json_array_append_new(page->items, json) == 0 ? 0 : -SIS_ERR_NO_MEMORY;
 }
 
+static void listing_enter(struct exchange *exchange, size_t bytes)
+{
+	struct worker *worker = exchange->worker;
+	exchange->listed_bytes = bytes;
+	exchange->previous_listing = &worker->listing;
+	exchange->next_listing = worker->listing;
+	if (exchange->next_listing != NULL)
+		exchange->next_listing->previous_listing = &exchange->next_listing;
+	worker->listing = exchange;
+}
+
+void items_gone(struct exchange *exchange)
+{
+	if (exchange->previous_listing == NULL)
+		return;
+	*exchange->previous_listing = exchange->next_listing;
+	if (exchange->next_listing != NULL)
+		exchange->next_listing->previous_listing = exchange->previous_listing;
+	exchange->previous_listing = NULL;
+}
+
+static bool may_list_more(const struct exchange *exchange)
+{
+	size_t bytes = 0;
+	for (const struct exchange *other = exchange->worker->listing; other != NULL; other = other->next_listing)
+		if (other->caller.user_id == exchange->caller.user_id)
+			bytes += other->listed_bytes;
+	return bytes < LISTED_BYTES_PER_USER;
+}
+
 static bool query_number(const struct exchange *exchange, const char *name, uint64_t max, uint64_t *value)
 {
 	const char *text = http_request_query(exchange->request, name);
@@ -75,6 +106,10 @@ void items_list(struct exchange *exchange)
 		route_refuse(exchange, SIS_ERR_USAGE, "The query may hold after=SEQUENCE, limit=1..200, order=oldest|newest and include=manifest.");
 		return;
 	}
+	if (!may_list_more(exchange)) {
+		route_refuse(exchange, SIS_ERR_TOO_MANY, "Too many lists are being sent to you at once: take those first.");
+		return;
+	}
 	CLEANUP_JSON json_t *answer = json_object();
 	struct page page = { .exchange = exchange, .items = json_array(), .with_manifest = with_manifest, .limit = (unsigned)limit };
 	json_object_set_new(answer, "items", page.items);
@@ -85,6 +120,8 @@ void items_list(struct exchange *exchange)
 	}
 	json_object_set_new(answer, "next", page.more ? json_integer((json_int_t)page.last) : json_null());
 	CLEANUP_FREE char *text = json_print(answer);
+	if (text != NULL)
+		listing_enter(exchange, strlen(text));
 	exchange_respond_json(exchange, 200, text, NULL, 0);
 }
 

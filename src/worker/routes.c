@@ -173,6 +173,7 @@ static void exchange_free(struct exchange *exchange)
 {
 	ledger_forget(exchange);
 	uploads_gone(exchange);
+	items_gone(exchange);
 	free(exchange);
 }
 

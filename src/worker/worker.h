@@ -36,6 +36,7 @@ struct worker {
 	unsigned n_listeners;
 	struct exchange *waiting[EXCHANGE_BUCKETS];     /* by the id of the question to the ledger */
 	struct exchange *uploading;                     /* those that hold an upload open */
+	struct exchange *listing;                       /* those whose list is being sent */
 	struct log_limiter refused, limited, logins;
 	uint64_t served_at_ns;
 	unsigned n_connections_told;
@@ -81,6 +82,8 @@ struct exchange {
 	struct exchange *next_waiting;
 	struct upload upload;
 	struct exchange *next_uploading, **previous_uploading;
+	size_t listed_bytes;            /* of a list that is being sent */
+	struct exchange *next_listing, **previous_listing;
 	char fetched[ITEM_ID_TEXT + 1]; /* not empty: the answer reaches the end of this item's object */
 };
 
@@ -131,6 +134,7 @@ void items_get_manifest(struct exchange *exchange);
 void items_get_thumbnail(struct exchange *exchange);
 void items_get_object(struct exchange *exchange);
 void items_delete(struct exchange *exchange);
+void items_gone(struct exchange *exchange);
 void items_sent(struct exchange *exchange, bool complete, uint64_t bytes);
 
 /* uploads.c */

@@ -266,6 +266,35 @@ def slow_readers():
         daemon.is_serving()
 
 
+@test("slow readers of long lists hold only so much memory, and only their own user waits", limit_s=240)
+def slow_listers():
+    with Daemon(workers=1) as daemon:
+        from sis_sealing import SealingDevice
+        device, other = SealingDevice(daemon), SealingDevice(daemon)
+        for _ in range(50):
+            check_equal(device.upload(device.seal(b"x", name="n" * 60000)).status, 201, "upload")
+        path, readers = "/v1/items?include=manifest", []
+        for _ in range(30):
+            raw = socket.socket()
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            raw.settimeout(20 * SLOW)
+            raw.connect(daemon.address)
+            connection = daemon.tls_context(device).wrap_socket(raw, server_hostname="localhost")
+            connection.sendall(("GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % path).encode())
+            readers.append(connection)
+        statuses = [connection.recv(12)[9:] for connection in readers]
+        check(3 <= statuses.count(b"200") <= 6 and statuses.count(b"429") == 30 - statuses.count(b"200"), "statuses %r" % statuses)
+        (worker,) = daemon.roles()["worker"]
+        memory = int(re.search(r"VmRSS:\s+(\d+)", read_file("/proc/%d/status" % worker).decode()).group(1))
+        check(SANITIZED or memory < 64 << 10, "the worker holds %d KiB for slow readers" % memory)
+        check_equal(daemon.request("GET", path, who=other).status, 200, "another user's list")
+        daemon.request("GET", path, who=device).check_problem(429)
+        for connection in readers:
+            connection.close()
+        wait_for(lambda: daemon.request("GET", path, who=device).status == 200, "the list when nobody holds it up")
+        daemon.is_serving()
+
+
 @test("one source's flood of connections meets its limit, and another source is served", limit_s=240)
 def flood():
     with Daemon(workers=2, listen=["127.0.0.1:0", "127.0.0.2:0"], max_connections_per_source=200, max_connections=2000) as daemon:
