@@ -147,13 +147,16 @@ json_t *parameters_new(const char *name, const char *value, ...)
 	return parameters;
 }
 
+#define OPTION_COLUMN 14                        /* for a name and its " X" */
+
 static void print_help(FILE *file)
 {
 	fputs("sisctl [-s SOCKET] [--json] COMMAND …\n\nAdministration of a running sisd. Commands:\n", file);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		fprintf(file, "  %-8s%-7s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
 		for (const struct command_option *o = commands[i].options; o != NULL && o->name != NULL; o++)
-			fprintf(file, "      %c%c --%s%s  %s\n", o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->name, o->wants_value ? " X" : "  ", o->help);
+			fprintf(file, "      %c%c --%s%-*s %s\n", o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->name,
+			        OPTION_COLUMN - (int)strlen(o->name), o->wants_value ? " X" : "", o->help);
 	}
 	fputs("\n  -s, --socket SOCKET   the control socket (default $SIS_CONTROL, else " DEFAULT_SOCKET ")\n"
 	      "      --json            JSON on standard output\n"
