@@ -10,7 +10,7 @@
 #define CONNECT_TIMEOUT_MS 15000
 #define STALL_TIMEOUT_MS 60000
 #define PROBLEM_MAX_BYTES 65536u
-#define DETAIL_SHOWN 300
+#define WORDS_SHOWN 300
 #define PROBLEM_PREFIX "urn:sis:error:"
 /* A ticket is used many times; a newer one is written this often, well within its life. */
 #define TICKET_REFRESH_S 3600
@@ -81,6 +81,13 @@ const struct profile *session_profile(const struct session *session)
 	return session->profile;
 }
 
+/* What was a whole sentence becomes a part of ours. */
+static int words_size(const char *words)
+{
+	size_t size = strnlen(words, WORDS_SHOWN);
+	return (int)(size > 0 && words[size - 1] == '.' ? size - 1 : size);
+}
+
 int session_transport_error(const struct http_client *client, int error, struct why *why)
 {
 	const char *words = http_client_error_words(client);
@@ -88,7 +95,7 @@ int session_transport_error(const struct http_client *client, int error, struct 
 		return why_set(why, error, "the server cannot be trusted: %s; nothing was sent. If its authority was really replaced, enroll anew", words);
 	if (error == -SIS_ERR_INTERRUPTED || *words == '\0')
 		return error;
-	return why_set(why, error, "%s", words);
+	return why_set(why, error, "%.*s", words_size(words), words);
 }
 
 /* "no-item" -> NO_ITEM */
@@ -137,12 +144,8 @@ int session_reply_error(const struct http_reply *reply, struct span body, struct
 	}
 	if (error == 0)
 		error = error_from_status(reply->status);
-	if (detail != NULL && *detail != '\0') {
-		/* A whole sentence there, a part of one here. */
-		int size = (int)strnlen(detail, DETAIL_SHOWN);
-		size -= detail[size - 1] == '.';
-		return why_set(why, error, "the server refused: %.*s", size, detail);
-	}
+	if (detail != NULL && *detail != '\0')
+		return why_set(why, error, "the server refused: %.*s", words_size(detail), detail);
 	return why_set(why, error, "the server refused: %s (status %u)", error_text(error), reply->status);
 }
 
