@@ -6,7 +6,6 @@
 #include "base/cursor.h"
 #include "store/store.h"
 
-#include <pthread.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 
@@ -24,8 +23,7 @@ struct store_reader {
 struct store_writer {
 	struct store_reader reader;             /* first: whatever reads takes a reader */
 	int incoming_fd;                        /* state_dir/incoming */
-	pthread_mutex_t making;                 /* held while a directory under objects/ is made and flushed */
-	atomic_uint n_making;                   /* who does that, or waits to */
+	atomic_uint n_making;                   /* threads that make a directory under objects/ and have not flushed it yet */
 };
 
 /* Opens and sets up a connection. writable also creates the file. */

@@ -111,20 +111,20 @@ int store_delete_item(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTE
 	return db_run(&writer->reader, credit, "ii", bytes, user_id);
 }
 
-/* Makes the directory, and then its name durable. */
+/* Makes the names of all directories durable. */
+static int items_flush_directories(struct store_writer *writer)
+{
+	CLEANUP_FD int objects_fd = openat(writer->reader.objects_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return objects_fd < 0 || fsync(objects_fd) < 0 ? error_from_errno(errno) : 0;
+}
+
 static int items_make_directory(struct store_writer *writer, const char *name)
 {
-	int r = 0;
 	atomic_fetch_add(&writer->n_making, 1);
-	pthread_mutex_lock(&writer->making);
-	if (mkdirat(writer->reader.objects_fd, name, 0750) == 0) {
-		CLEANUP_FD int parent = openat(writer->reader.objects_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (parent < 0 || fsync(parent) < 0)
-			r = error_from_errno(errno);
-	} else if (errno != EEXIST) {
-		r = error_from_errno(errno);
-	}
-	pthread_mutex_unlock(&writer->making);
+	int r = mkdirat(writer->reader.objects_fd, name, 0750) < 0 && errno != EEXIST ? error_from_errno(errno) : items_flush_directories(writer);
+	/* Not flushed is not there: the next one who needs it tries again. */
+	if (r < 0)
+		(void)unlinkat(writer->reader.objects_fd, name, AT_REMOVEDIR);
 	atomic_fetch_sub(&writer->n_making, 1);
 	return r;
 }
@@ -134,22 +134,21 @@ static int items_open_directory(struct store_writer *writer, const char *path, i
 {
 	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
 	char name[3] = { path[0], path[1], '\0' };
-	int fd = openat(writer->reader.objects_fd, name, flags);
+	int r = 0;
+	CLEANUP_FD int fd = openat(writer->reader.objects_fd, name, flags);
 	if (fd < 0 && errno == ENOENT) {
-		int r = items_make_directory(writer, name);
-		if (r < 0)
-			return r;
-		fd = openat(writer->reader.objects_fd, name, flags);
+		r = items_make_directory(writer, name);
+		if (r == 0)
+			fd = openat(writer->reader.objects_fd, name, flags);
+	} else if (fd >= 0 && atomic_load(&writer->n_making) > 0) {
+		/* It may be one that another thread made just now and has not flushed yet. */
+		r = items_flush_directories(writer);
 	}
-	if (fd < 0)
-		return error_from_errno(errno);
-	/* It may be one that another thread made just now and has not flushed yet. */
-	if (atomic_load(&writer->n_making) > 0) {
-		pthread_mutex_lock(&writer->making);
-		pthread_mutex_unlock(&writer->making);
-	}
-	*ret_fd = fd;
-	return 0;
+	if (r == 0 && fd < 0)
+		r = error_from_errno(errno);
+	if (r == 0)
+		*ret_fd = fd_take(&fd);
+	return r;
 }
 
 int store_link_object(struct store_writer *writer, const char *upload_id, const uint8_t id[ITEM_ID_BYTES], int fd)

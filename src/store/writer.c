@@ -65,7 +65,6 @@ int store_writer_open(const char *state_dir, struct store_writer **ret_writer, c
 	if (writer == NULL)
 		return -SIS_ERR_NO_MEMORY;
 	writer->incoming_fd = -1;
-	pthread_mutex_init(&writer->making, NULL);
 	int r = db_open(&writer->reader, state_dir, true);
 	if (r == 0)
 		r = writer_set_up(&writer->reader, ret_why, capacity);
@@ -93,7 +92,6 @@ void store_writer_close(struct store_writer *writer)
 		return;
 	db_close(&writer->reader);
 	writer->incoming_fd = fd_close(writer->incoming_fd);
-	pthread_mutex_destroy(&writer->making);
 	free(writer);
 }
 
