@@ -41,6 +41,28 @@ static int audience_names(char *text, const char *self, const char *names[AUDIEN
 	return 0;
 }
 
+/* Everybody, ourselves along with the first of the others. */
+static int fetch_people(const struct sis *sis, struct session *session, struct pins *pins, const char **names, struct audience *audience, struct why *why)
+{
+	struct person *self = NULL;
+	int r = 0;
+	for (unsigned i = 0; i < audience->n_people; i++) {
+		if (strcmp(names[i], session_profile(session)->user) == 0)
+			self = &audience->people[i];
+	}
+	for (unsigned i = 0; r == 0 && i < audience->n_people; i++) {
+		if (&audience->people[i] == self)
+			continue;
+		r = self->n_devices == 0 ? people_fetch_with_self(sis, session, pins, names[i], &audience->people[i], self, why)
+		                         : people_fetch(sis, session, pins, names[i], &audience->people[i], why);
+	}
+	if (r == 0 && self->n_devices == 0)
+		r = people_fetch(sis, session, pins, session_profile(session)->user, self, why);
+	for (unsigned i = 0; i < audience->n_people; i++)
+		audience->n_devices += audience->people[i].n_devices;
+	return r;
+}
+
 int audience_fetch(const struct sis *sis, struct session *session, struct pins *pins, const char *to, struct audience *ret_audience, struct why *why)
 {
 	CLEANUP_FREE char *text = xstrdup(to);
@@ -49,9 +71,9 @@ int audience_fetch(const struct sis *sis, struct session *session, struct pins *
 	unsigned n = 0;
 	int r = audience_names(text, session_profile(session)->user, names, &n, why);
 	audience.people = xcalloc(n + 1, sizeof(*audience.people));
-	for (; r == 0 && audience.n_people < n; audience.n_people++) {
-		r = people_fetch(sis, session, pins, names[audience.n_people], &audience.people[audience.n_people], why);
-		audience.n_devices += audience.people[audience.n_people].n_devices;
+	if (r == 0) {
+		audience.n_people = n;
+		r = fetch_people(sis, session, pins, names, &audience, why);
 	}
 	if (r == 0 && audience.n_devices > GRANTS_MAX)
 		r = why_set(why, -SIS_ERR_TOO_LARGE, "these people have more than %d devices together", GRANTS_MAX);

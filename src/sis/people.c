@@ -133,15 +133,42 @@ int people_read(const struct sis *sis, const struct profile *profile, struct pin
 	return r;
 }
 
-int people_fetch(const struct sis *sis, struct session *session, struct pins *pins, const char *user, struct person *ret_person, struct why *why)
+static int ask(struct session *session, const char *user, const char *query, json_t **ret_json, struct why *why)
 {
-	char target[64];
-	CLEANUP_JSON json_t *json = NULL;
+	char target[80];
 	if (!name_is_valid(span_from_string(user)))
 		return why_set(why, -SIS_ERR_BAD_NAME, "\"%s\" is not a valid user name: 1 to 32 of a-z 0-9 . _ -", user);
-	snprintf(target, sizeof(target), "/v1/users/%s", user);
-	int r = session_get_json(session, target, PERSON_MAX_BYTES, &json, why);
+	snprintf(target, sizeof(target), "/v1/users/%s%s", user, query);
+	int r = session_get_json(session, target, PERSON_MAX_BYTES, ret_json, why);
 	if (r == -SIS_ERR_NO_USER || r == -SIS_ERR_NO_ITEM)
 		return why_set(why, -SIS_ERR_NO_USER, "there is no user %s on this server; check the name", user);
+	return r;
+}
+
+int people_fetch(const struct sis *sis, struct session *session, struct pins *pins, const char *user, struct person *ret_person, struct why *why)
+{
+	CLEANUP_JSON json_t *json = NULL;
+	int r = ask(session, user, "", &json, why);
 	return r == 0 ? people_read(sis, session_profile(session), pins, user, json, ret_person, why) : r;
+}
+
+int people_fetch_with_self(const struct sis *sis, struct session *session, struct pins *pins, const char *user, struct person *ret_person,
+                           struct person *ret_self, struct why *why)
+{
+	const struct profile *profile = session_profile(session);
+	CLEANUP_JSON json_t *json = NULL;
+	struct person person;
+	int r = ask(session, user, "?include=self", &json, why);
+	if (r == 0)
+		r = people_read(sis, profile, pins, user, json, &person, why);
+	if (r < 0)
+		return r;
+	const json_t *self = json_object_get(json, "self");
+	if (self != NULL)
+		r = people_read(sis, profile, pins, profile->user, self, ret_self, why);
+	if (r < 0)
+		person_free(&person);
+	else
+		*ret_person = person;
+	return r;
 }

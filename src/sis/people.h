@@ -21,6 +21,9 @@ void person_free(struct person *person);
 /* Every device is checked: certificate against the CA, its subject, the pin, the key statement and its signature. A device that has published no
  * key (yet) is left out. NO_USER, NO_KEY, PIN_CHANGED, UNTRUSTED, PROTOCOL. New devices of a known contact, or of ourselves, are told on standard error. */
 int people_fetch(const struct sis *sis, struct session *session, struct pins *pins, const char *user, struct person *ret_person, struct why *why);
+/* The same, and ourselves with one request: ret_self is left alone by a server that tells only one. */
+int people_fetch_with_self(const struct sis *sis, struct session *session, struct pins *pins, const char *user, struct person *ret_person,
+                           struct person *ret_self, struct why *why);
 /* The same from the server's JSON: what the fuzz target feeds. */
 int people_read(const struct sis *sis, const struct profile *profile, struct pins *pins, const char *user, const json_t *json, struct person *ret_person,
                 struct why *why);

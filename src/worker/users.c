@@ -5,6 +5,8 @@
 #include "base/json.h"
 #include "worker/worker.h"
 
+#include <string.h>
+
 static int add_device(const struct store_device *device, void *arg)
 {
 	json_t *devices = arg;
@@ -27,15 +29,25 @@ static int add_device(const struct store_device *device, void *arg)
 	return json_array_append_new(devices, json) == 0 ? 0 : -SIS_ERR_NO_MEMORY;
 }
 
+static int user_json(struct exchange *exchange, const char *user, json_t *ret_json)
+{
+	json_t *devices = json_array();
+	json_object_set_new(ret_json, "user", json_string(user));
+	json_object_set_new(ret_json, "devices", devices);
+	return name_is_valid(span_from_string(user)) ? store_list_devices(exchange->worker->store, user, add_device, devices) : -SIS_ERR_NO_USER;
+}
+
+/* Who shares something asks for the other's devices and for their own: one request can tell both. */
 void users_get(struct exchange *exchange)
 {
-	int error = name_is_valid(span_from_string(exchange->argument)) ? 0 : -SIS_ERR_NO_USER;
 	CLEANUP_JSON json_t *answer = json_object();
-	json_t *devices = json_array();
-	json_object_set_new(answer, "user", json_string(exchange->argument));
-	json_object_set_new(answer, "devices", devices);
-	if (error == 0)
-		error = store_list_devices(exchange->worker->store, exchange->argument, add_device, devices);
+	const char *include = http_request_query(exchange->request, "include");
+	int error = user_json(exchange, exchange->argument, answer);
+	if (error == 0 && include != NULL && strcmp(include, "self") == 0) {
+		json_t *self = json_object();
+		json_object_set_new(answer, "self", self);
+		error = user_json(exchange, exchange->caller.user, self);
+	}
 	if (error < 0) {
 		route_refuse(exchange, error, NULL);
 		return;

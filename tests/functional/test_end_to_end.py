@@ -112,6 +112,24 @@ def no_such_recipient():
     check_equal(jack.items(), [], "items")
 
 
+@test("get fetches several items at a time, with one that fails among them; list --limit shows the latest")
+def several_gets():
+    daemon = shared_daemon()
+    noam, nora = daemon.client("noam"), daemon.client("nora")
+    names, sources = ["n%02d.txt" % i for i in range(9)], temporary("files")
+    for name in names:
+        noam.upload(write_file(os.path.join(sources, name), name.encode() * 3000), "nora")
+    items = nora.items()
+    place = temporary("several")
+    done = nora.run("get", "-j", "3", "-o", place, *items[:4], "a" * 26, *items[4:], status=1)
+    check_in("a" * 26, done.stderr)
+    check_equal(sorted(os.listdir(place)), names, "files")
+    for name in names:
+        check_equal(read_file(os.path.join(place, name)), name.encode() * 3000, name)
+    listed = [json.loads(line)["name"] for line in nora.run("--json", "list", "--limit", "3").stdout.splitlines()]
+    check_equal(listed, names[-3:], "the latest three")
+
+
 @test("get -o - writes to standard output; get --sis keeps the sealed bundle, which verify reads without the server's help")
 def other_outputs():
     daemon = shared_daemon()

@@ -259,7 +259,7 @@ def further_device():
     keys = {name: make_key() for name in ("laptop", "phone", "false")}
     def give(*names):
         def answer(head, connection):
-            user = head.split(b" ")[1].rsplit(b"/", 1)[1].decode()
+            user = head.split(b" ")[1].rsplit(b"/", 1)[1].split(b"?")[0].decode()
             connection.sendall(reply(200, json.dumps({"user": user, "devices": [
                 {"device": name, "certificate": authority.device(user, name, keys[name]).public_bytes(Encoding.PEM).decode(), "key": None}
                 for name in names]}).encode()))
