@@ -77,7 +77,11 @@ static void choose_name(const struct errand *errand, const struct item *item, ch
 		snprintf(safe, sizeof(safe), "%s", item->manifest.name);
 	else
 		file_name_make_safe(told, safe);
-	snprintf(ret_name, 256, "%.251s%s", safe, errand->options->sealed ? ".sis" : "");
+	size_t keep = strlen(safe), most = errand->options->sealed ? 251 : 255;
+	if (keep > most)
+		for (keep = most; keep > 0 && ((unsigned char)safe[keep] & 0xc0) == 0x80;)
+			keep--;
+	snprintf(ret_name, 256, "%.*s%s", (int)keep, safe, errand->options->sealed ? ".sis" : "");
 }
 
 static int fetch_thumbnail(struct session *session, const struct item *item, struct blob *ret_sealed, struct why *why)

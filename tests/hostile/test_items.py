@@ -190,6 +190,13 @@ def hostile_names():
             else:
                 check_equal(files, [], "files after %r" % name)
             check(not re.search("[\x00-\x08\x0b-\x1f\x7f\u202e]", done.stdout + done.stderr + bob.run("list").stdout), "control characters for %r" % name)
+        # The longest name keeps its end, and with one more ending no character is cut in two.
+        longest = "\u00e4" * 125 + "b.jpg"
+        check_equal(mallory.upload(mallory.seal(b"content", peer, name=longest)).status, 201, "upload")
+        place = temporary("got")
+        bob.run("get", mallory.item, "-o", place)
+        bob.run("get", mallory.item, "-o", place, "--sis")
+        check_equal(sorted(os.listdir(place)), sorted([longest, "\u00e4" * 125 + "b.sis"]), "the longest name")
     finally:
         sis_item.raw_public = original
 
