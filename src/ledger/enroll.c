@@ -405,12 +405,40 @@ void enroll_handle_enroll(struct request request, const struct message_enroll *m
 		enroll_refuse(enrollment, r == -SIS_ERR_NO_INPUT ? -SIS_ERR_BAD_LOGIN : r, detail);
 }
 
+static int enroll_get_key(struct span der, int64_t revoked, unsigned reason, void *arg)
+{
+	struct public_key *key = arg;
+	struct certificate certificate;
+	int r = certificate_parse(der, &certificate);
+	if (r == 0)
+		*key = certificate.public_key;
+	return r;
+}
+
+/* A worker's word is enough for the same key again, which is of no use to a worker; that a new key is the device's own, only the old one can say. */
+static int enroll_check_key(const struct enrollment *enrollment, const struct message_renew *message, const char **ret_detail)
+{
+	struct public_key old_key, new_key = { .algorithm = (enum key_algorithm)enrollment->key_algorithm };
+	int r = store_find_certificate(ledger.view, message->caller, enroll_get_key, &old_key);
+	if (r < 0)
+		return r;
+	memcpy(new_key.bytes, enrollment->public_key, enrollment->public_key_size);
+	if (old_key.algorithm == new_key.algorithm && memcmp(old_key.bytes, new_key.bytes, enrollment->public_key_size) == 0)
+		return 0;
+	if (rekey_proof_verify(message->proof, &old_key, message->caller, &new_key) == 0)
+		return 0;
+	*ret_detail = message->proof.size == 0 ? "a new key needs the old key's signature: see Sis-Rekey-Proof in sisd(8)" :
+	              "the proof is not the old key's signature over the new key: see Sis-Rekey-Proof in sisd(8)";
+	return -SIS_ERR_NOT_ALLOWED;
+}
+
 void enroll_handle_renew(struct request request, const struct message_renew *message)
 {
 	struct enrollment *enrollment = enroll_new(request, message->peer);
 	if (enrollment == NULL)
 		return;
 	struct store_caller caller = { 0 };
+	const char *detail = NULL;
 	enrollment->renewal = true;
 	int r = callers_find(message->caller, &caller);
 	enrollment->user_id = caller.user_id;
@@ -420,11 +448,13 @@ void enroll_handle_renew(struct request request, const struct message_renew *mes
 	if (r == 0)
 		r = enroll_set_key(enrollment, message->key_algorithm, message->public_key);
 	if (r == 0)
-		r = enroll_check_number(ledger.view, enrollment);
+		r = enroll_check_key(enrollment, message, &detail);
+	if (r == 0 && (r = enroll_check_number(ledger.view, enrollment)) == -SIS_ERR_TOO_MANY)
+		detail = TOO_MANY_CERTIFICATES;
 	if (r == 0)
 		enroll_mint(enrollment);
 	else
-		enroll_refuse(enrollment, r, r == -SIS_ERR_TOO_MANY ? TOO_MANY_CERTIFICATES : NULL);
+		enroll_refuse(enrollment, r, detail);
 }
 
 /* ------------------------------------------------ the encryption key ------------------------------------------------ */
@@ -445,16 +475,6 @@ static void enroll_done_publication(struct completion *completion)
 		log_event(&LOG(KEY_PUBLISHED, .user = publication->caller.user, .device = publication->caller.device));
 	peers_answer_done(publication->request, publication->change.result, NULL);
 	free(publication);
-}
-
-static int enroll_get_key(struct span der, int64_t revoked, unsigned reason, void *arg)
-{
-	struct public_key *key = arg;
-	struct certificate certificate;
-	int r = certificate_parse(der, &certificate);
-	if (r == 0)
-		*key = certificate.public_key;
-	return r;
 }
 
 static int enroll_check_publication(const struct message_publish_key *message, struct store_caller *ret_caller, const char **ret_why)

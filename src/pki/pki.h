@@ -61,6 +61,18 @@ struct csr { char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1]; struct pub
 int csr_parse(struct span der, struct csr *ret_csr);
 int csr_make(const struct signing_key *key, const char *user, const char *device, struct blob *ret_der);
 
+/* The proof that goes with a renewal to a new key (request header Sis-Rekey-Proof): the old key's signature over
+ * "sis/1 rekey" || 0x00 || fingerprint of the old certificate (32) || the new key's enum key_algorithm (1) || the new public key (32, or 64: X || Y).
+ * As text "ALGORITHM BASE64" as in the signature lines of sis-item(5), without a NUL for parsing; as bytes the algorithm (1), then the signature. */
+#define REKEY_PROOF_BYTES (1 + SIGNATURE_BYTES)
+#define REKEY_PROOF_TEXT (10 + 1 + BASE64_SIZE(SIGNATURE_BYTES))
+int rekey_proof_make(const struct signing_key *old_key, const uint8_t fingerprint[FINGERPRINT_BYTES], const struct public_key *new_key,
+                     char ret_text[REKEY_PROOF_TEXT + 1]);
+int rekey_proof_parse(struct span text, uint8_t ret_proof[REKEY_PROOF_BYTES]);         /* BAD_FORMAT */
+/* BAD_SIGNATURE also when the proof is empty, or names another algorithm than the old key's. */
+int rekey_proof_verify(struct span proof, const struct public_key *old_key, const uint8_t fingerprint[FINGERPRINT_BYTES],
+                       const struct public_key *new_key);
+
 /* EST bodies (RFC 7030 §4.1.3, RFC 8951): degenerate PKCS#7 with these certificates, as padded base64 in one line, and back. */
 int est_encode_certificates(const struct span *ders, size_t n, struct blob *ret_base64);
 int est_decode_certificates(struct span base64, struct blob *ret_ders, size_t capacity, size_t *ret_n);

@@ -221,7 +221,8 @@ static int certify(const struct invite *invite, const char *password, struct pro
 		r = meet_authority(client, invite, profile, why);
 	if (r == 0) {
 		char *authorization = basic_authorization(invite->user, password != NULL ? password : invite->code);
-		r = enroll_request(client, "/.well-known/est/simpleenroll", authorization, profile, &profile->key, &profile->certificate, why);
+		const struct http_client_header login = { "Authorization", authorization };
+		r = enroll_request(client, "/.well-known/est/simpleenroll", &login, profile, &profile->key, &profile->certificate, why);
 		secret_wipe(authorization, strlen(authorization));
 		free(authorization);
 	}

@@ -5,8 +5,9 @@
 
 #include "sis/session.h"
 
-/* Posts a CSR for key to an EST path; checks that what comes back is a certificate by the CA for this key and user. authorization may be NULL. */
-int enroll_request(struct http_client *client, const char *path, const char *authorization, const struct profile *profile,
+/* Posts a CSR for key to an EST path; checks that what comes back is a certificate by the CA for this key and user. extra: one more
+ * request header, or NULL. */
+int enroll_request(struct http_client *client, const char *path, const struct http_client_header *extra, const struct profile *profile,
                    const struct signing_key *key, struct blob *ret_certificate, struct why *why);
 /* Publishes the profile's encryption key, signed by its certificate's key. */
 int enroll_publish_key(struct http_client *client, const struct profile *profile, struct why *why);

@@ -61,7 +61,7 @@ static int pick_certificate(struct span base64, const struct profile *profile, c
 	return r;
 }
 
-int enroll_request(struct http_client *client, const char *path, const char *authorization, const struct profile *profile,
+int enroll_request(struct http_client *client, const char *path, const struct http_client_header *extra, const struct profile *profile,
                    const struct signing_key *key, struct blob *ret_certificate, struct why *why)
 {
 	CLEANUP_BLOB struct blob der = { 0 }, answer = { 0 };
@@ -71,10 +71,12 @@ int enroll_request(struct http_client *client, const char *path, const char *aut
 	CLEANUP_FREE char *body = xcalloc(1, 4 * ((der.size + 2) / 3) + 1);
 	base64_encode_padded(der.data, der.size, body);
 	struct http_client_header headers[] = {
-		{ "Content-Type", "application/pkcs10" }, { "Content-Transfer-Encoding", "base64" }, { "Authorization", authorization },
+		{ "Content-Type", "application/pkcs10" }, { "Content-Transfer-Encoding", "base64" }, { NULL, NULL },
 	};
+	if (extra != NULL)
+		headers[2] = *extra;
 	struct http_call call = {
-		.method = "POST", .target = path, .headers = headers, .n_headers = authorization != NULL ? 3 : 2, .body = body,
+		.method = "POST", .target = path, .headers = headers, .n_headers = extra != NULL ? 3 : 2, .body = body,
 		.body_size = strlen(body), .max_collect = EST_MAX_BYTES,
 	};
 	struct http_reply reply;

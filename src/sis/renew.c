@@ -16,13 +16,17 @@ static const struct option_row rows[] = {
 static int renew(struct profile *profile, bool new_key, struct why *why)
 {
 	struct signing_key key = profile->key;
+	char proof[REKEY_PROOF_TEXT + 1];
+	const struct http_client_header header = { "Sis-Rekey-Proof", proof };
 	struct http_client *client = NULL;
 	CLEANUP_BLOB struct blob certificate = { 0 };
 	int r = new_key ? signing_key_generate(KEY_ED25519, &key) : 0;
+	if (r == 0 && new_key)
+		r = rekey_proof_make(&profile->key, profile->facts.fingerprint, &key.public_key, proof);
 	if (r == 0)
 		r = enroll_client(profile, NULL, true, &client);
 	if (r == 0)
-		r = enroll_request(client, "/.well-known/est/simplereenroll", NULL, profile, &key, &certificate, why);
+		r = enroll_request(client, "/.well-known/est/simplereenroll", new_key ? &header : NULL, profile, &key, &certificate, why);
 	http_client_free(client);
 	if (r == 0)
 		r = profile_replace_certificate(profile, new_key ? &key : NULL, (struct span){ certificate.data, certificate.size }, why);

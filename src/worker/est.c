@@ -145,17 +145,33 @@ void est_enroll(struct exchange *exchange)
 
 /* ------------------------------------------------ simplereenroll ------------------------------------------------ */
 
+/* False when it was refused. Whether the proof holds is for the ledger to say. */
+static bool parse_proof(struct exchange *exchange, uint8_t proof[REKEY_PROOF_BYTES], struct span *ret_proof)
+{
+	const char *text = http_request_header(exchange->request, "Sis-Rekey-Proof");
+	if (text != NULL && rekey_proof_parse(span_from_string(text), proof) < 0) {
+		route_refuse(exchange, SIS_ERR_BAD_FORMAT, "Sis-Rekey-Proof is not an algorithm and a signature in unpadded base64: see sisd(8).");
+		return false;
+	}
+	*ret_proof = (struct span){ proof, text != NULL ? REKEY_PROOF_BYTES : 0 };
+	return true;
+}
+
 void est_reenroll(struct exchange *exchange)
 {
 	struct csr csr;
+	uint8_t proof[REKEY_PROOF_BYTES];
+	struct span proof_given;
 	if (!parse_csr(exchange, exchange->caller.user, &csr))
 		return;
 	if (*csr.device != '\0' && strcmp(csr.device, exchange->caller.device) != 0) {
 		route_refuse(exchange, SIS_ERR_NOT_ALLOWED, "The CSR names another device than the one that asks.");
 		return;
 	}
+	if (!parse_proof(exchange, proof, &proof_given))
+		return;
 	struct message_renew message = { .peer = span_from_string(http_request_peer(exchange->request)), .key_algorithm = (uint8_t)csr.public_key.algorithm,
-		.public_key = { csr.public_key.bytes, public_key_size(csr.public_key.algorithm) } };
+		.public_key = { csr.public_key.bytes, public_key_size(csr.public_key.algorithm) }, .proof = proof_given };
 	memcpy(message.caller, exchange->fingerprint, sizeof(message.caller));
 	LEDGER_ASK(exchange, on_enrolled, renew, RENEW, &message);
 }

@@ -114,22 +114,94 @@ def open_requests():
     check_equal((reply.status, reply.headers["Content-Type"]), (200, "application/pkix-crl"), "crl")
 
 
-@test("renewal keeps name and device; the old certificate still counts until it expires or is revoked")
-def renewal():
-    daemon = shared_daemon()
-    device = enroll_device(daemon, "renewer", "laptop")
-    old = device.certificate
-    key = make_key()
-    reply = est_enroll(daemon, None, None, make_csr(key, "renewer", "laptop"), "simplereenroll", who=device)
-    check_equal(reply.status, 200, "status %r" % reply.body[:200])
-    new = Device(daemon, "renewer", "laptop")
+def rekey_proof(certificate, signer, new_key, context=b"sis/1 rekey\0"):
+    """Sis-Rekey-Proof, made without sis: signer's signature over the certificate's fingerprint and the new public key."""
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, utils
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+    if isinstance(new_key, ed25519.Ed25519PrivateKey):
+        public = b"\x01" + new_key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    else:
+        public = b"\x02" + new_key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)[1:]
+    message = context + certificate.fingerprint(hashes.SHA256()) + public
+    if isinstance(signer, ed25519.Ed25519PrivateKey):
+        name, signature = "ed25519", signer.sign(message)
+    else:
+        r, s = utils.decode_dss_signature(signer.sign(message, ec.ECDSA(hashes.SHA256())))
+        name, signature = "ecdsa-p256", r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    return "%s %s" % (name, base64.b64encode(signature).decode().rstrip("="))
+
+
+def renew(device, key, proof=None, user=None):
+    return est_enroll(device.daemon, None, None, make_csr(key, user or device.user, device.name), "simplereenroll", who=device,
+                      more_headers={"Sis-Rekey-Proof": proof} if proof is not None else {})
+
+
+def renewed(device, key, reply):
+    check_equal(reply.status, 200, "status %r" % reply.body[:300])
+    new = Device(device.daemon, device.user, device.name)
     new.key = key
     new.take(reply.body)
-    check_equal(new.certificate.subject, old.subject, "subject")
-    check(new.certificate.serial_number != old.serial_number, "the serial is the same")
-    reply = est_enroll(daemon, None, None, make_csr(key, "somebodyelse", "laptop"), "simplereenroll", who=device)
-    check(400 <= reply.status < 500, "renewal as somebody else: %d" % reply.status)
-    check(est_enroll(daemon, None, None, make_csr(key, "renewer"), "simplereenroll").status in (401, 403), "renewal without certificate")
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+    write_file(new.key_path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    check_equal(new.certificate.subject, device.certificate.subject, "subject")
+    check(new.certificate.serial_number != device.certificate.serial_number, "the serial is the same")
+    check_equal(device.daemon.request("GET", "/v1/whoami", who=new).json()["device"], device.name, "whoami")
+    return new
+
+
+@test("renewal for the same key keeps name and device; the old certificate still counts until it expires or is revoked")
+def renewal():
+    daemon = shared_daemon()
+    for algorithm in ("ed25519", "p256"):
+        device = enroll_device(daemon, "renewer-" + algorithm, "laptop", algorithm)
+        renewed(device, device.key, renew(device, device.key))
+        check_equal(daemon.request("GET", "/v1/whoami", who=device).status, 200, "the old certificate")
+        reply = renew(device, device.key, user="somebodyelse")
+        check(400 <= reply.status < 500, "renewal as somebody else: %d" % reply.status)
+        check(est_enroll(daemon, None, None, make_csr(device.key, device.user), "simplereenroll").status in (401, 403), "renewal without certificate")
+
+
+@test("a new key is certified only with the old key's signature over it")
+def rekeying():
+    daemon = shared_daemon()
+    for old, new in (("ed25519", "ed25519"), ("ed25519", "p256"), ("p256", "ed25519"), ("p256", "p256")):
+        device = enroll_device(daemon, None, "laptop", old)
+        stranger, key, certificate = make_key(old), make_key(new), device.certificate
+        right = rekey_proof(certificate, device.key, key)
+        refused = {"none": None, "by the new key": rekey_proof(certificate, key, key), "by a stranger's key": rekey_proof(certificate, stranger, key),
+                   "for another key": rekey_proof(certificate, device.key, stranger),
+                   "for another certificate": rekey_proof(enroll_device(daemon).certificate, device.key, key),
+                   "of another kind": rekey_proof(certificate, device.key, key, b"sis/1 key signature\0")}
+        for what, proof in refused.items():
+            reply = renew(device, key, proof)
+            reply.check_problem(403, "not-allowed")
+            check_in("old key", reply.json()["detail"], "detail, proof " + what)
+        for malformed in (right + "=", right + "==", right[:-1], right.replace(" ", ""), right.replace(" ", "  "), right.upper(), "rsa " + right.split()[1], ""):
+            renew(device, key, malformed).check_problem(400, "bad-format")
+        daemon.wait_log("enrollment of %s from .* refused: a new key needs" % re.escape(device.user))
+        check_equal(len(json.loads("[%s]" % ",".join(daemon.sisctl("--json", "certs", device.user).stdout.splitlines()))), 1, "certificates")
+        new_device = renewed(device, key, renew(device, key, right))
+        # And the next one is vouched for by this one, not by the first.
+        third = make_key()
+        renew(new_device, third, rekey_proof(certificate, device.key, third)).check_problem(403, "not-allowed")
+        renewed(new_device, third, renew(new_device, third, rekey_proof(new_device.certificate, key, third)))
+
+
+@test("sis renew keeps the key, sis renew --new-key has it vouch for another; after either the device goes on")
+def renewal_by_sis():
+    from cryptography import x509
+    daemon = shared_daemon()
+    client = daemon.client(unique("rekey"))
+    keys = [x509.load_pem_x509_certificate(read_file(client.certificate_path)).public_key()]
+    for arguments in (["renew"], ["renew", "--new-key"], ["renew"]):
+        client.run(*arguments)
+        client.run("whoami")
+        keys.append(x509.load_pem_x509_certificate(read_file(client.certificate_path)).public_key())
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+    raw = [key.public_bytes(Encoding.Raw, PublicFormat.Raw) for key in keys]
+    check_equal((raw[0] == raw[1], raw[1] == raw[2], raw[2] == raw[3]), (True, False, True), "which keys are the same")
+    client.upload(make_picture(), daemon.client(unique("reader")))
 
 
 @test("a device cannot make the revocation list long with certificate upon certificate")
@@ -160,7 +232,7 @@ def strongswan():
     check_equal(daemon.request("GET", "/v1/whoami", who=swan).json()["user"], "swan", "whoami")
 
 
-@test("openssl req and curl enroll", needs=["openssl", "curl"])
+@test("openssl req and curl enroll and renew", needs=["openssl", "curl"])
 def openssl_and_curl():
     daemon = shared_daemon()
     invite = Invite(daemon.invite("tux"))
@@ -178,6 +250,14 @@ def openssl_and_curl():
         run_program(["openssl", "verify", "-CAfile", daemon.ca(), "-purpose", "sslclient", place + "/cert.pem"])
         tux = type("Tux", (), {"certificate_path": place + "/cert.pem", "key_path": place + "/key.pem"})
         check_equal(json.loads(daemon.curl("/v1/whoami", "--fail", who=tux).stdout)["user"], "tux", "whoami")
+        run_program(["openssl", "req", "-new", "-key", place + "/key.pem", "-out", place + "/again.pem", "-subj", "/CN=tux"])
+        write_file(place + "/again.b64", b"".join(line for line in read_file(place + "/again.pem").splitlines(True) if b"-----" not in line))
+        done = daemon.curl("/.well-known/est/simplereenroll", "--fail", "-H", "Content-Type: application/pkcs10", "--data-binary",
+                           "@" + place + "/again.b64", who=tux)
+        write_file(place + "/p7.b64", done.stdout)
+        run_program(["openssl", "base64", "-d", "-A", "-in", place + "/p7.b64", "-out", place + "/p7.der"])
+        run_program(["openssl", "pkcs7", "-inform", "DER", "-in", place + "/p7.der", "-print_certs", "-out", place + "/cert.pem"])
+        check_equal(json.loads(daemon.curl("/v1/whoami", "--fail", who=tux).stdout)["user"], "tux", "whoami after renewal")
         invite = Invite(daemon.sisctl("invite", "tux").stdout)
 
 

@@ -15,6 +15,7 @@
 #include "crypto/digest.h"
 #include "crypto/sign.h"
 #include "ipc/role.h"
+#include "pki/pki.h"
 #include "sandbox/sandbox.h"
 #include "worker/confine.h"
 
@@ -454,6 +455,27 @@ static bool renew_unknown(void)
 	return question_is_refused(MESSAGE_RENEW, &payload, MESSAGE_ENROLLED);
 }
 
+/* alice is live, and the key is the intruder's: with no proof, and with one by the new key itself. */
+static bool renew_to_own_key(bool with_proof)
+{
+	struct signing_key key;
+	char text[REKEY_PROOF_TEXT + 1];
+	uint8_t proof[REKEY_PROOF_BYTES];
+	struct builder payload = channel_builder();
+	struct message_renew message = { .peer = span_from_string("?"), .key_algorithm = KEY_ED25519, .public_key = { key.public_key.bytes, 32 } };
+	fingerprint_of("alice", message.caller);
+	if (signing_key_generate(KEY_ED25519, &key) < 0 || rekey_proof_make(&key, message.caller, &key.public_key, text) < 0 ||
+	    rekey_proof_parse(span_from_string(text), proof) < 0)
+		return snprintf(result, sizeof(result), "there is no key, so nothing was tried") < 0;
+	if (with_proof)
+		message.proof = (struct span){ proof, sizeof(proof) };
+	message_renew_encode(&message, &payload);
+	return question_is_refused(MESSAGE_RENEW, &payload, MESSAGE_ENROLLED);
+}
+
+static bool renew_to_own_key_without_proof(void) { return renew_to_own_key(false); }
+static bool renew_to_own_key_with_own_proof(void) { return renew_to_own_key(true); }
+
 static bool enroll_without_invite(void)
 {
 	static const uint8_t key[32] = { 7 };
@@ -510,7 +532,8 @@ static const struct attempt { const char *name; bool (*fn)(void); bool ends; } a
 	ATTEMPT(be_dumpable), ATTEMPT(open_signer_memory), ATTEMPT(map_code), ATTEMPT(connect_network), ATTEMPT(connect_control), ATTEMPT(bind_port),
 	ATTEMPT(sign_words), ATTEMPT(sign_client_handshake), ATTEMPT(sign_after_handshake), ATTEMPT(sign_digest), ATTEMPT(resume_upload),
 	ATTEMPT(commit_upload), ATTEMPT(commit_and_keep_writing), ATTEMPT(cancel_upload), ATTEMPT(delete_item), ATTEMPT(escape_by_upload_name), ATTEMPT(publish_forged_key),
-	ATTEMPT(renew_unknown), ATTEMPT(enroll_without_invite), LAST(ptrace_signer), LAST(seize_master), LAST(read_signer_memory), LAST(run_shell),
+	ATTEMPT(renew_unknown), ATTEMPT(renew_to_own_key_without_proof), ATTEMPT(renew_to_own_key_with_own_proof),
+	ATTEMPT(enroll_without_invite), LAST(ptrace_signer), LAST(seize_master), LAST(read_signer_memory), LAST(run_shell),
 	LAST(fork_process), LAST(enter_namespace), LAST(mount_something), LAST(load_bpf), LAST(mint_certificate), LAST(sign_empty_crl),
 	LAST(speak_as_ledger), LAST(send_garbage), LAST(log_an_enrollment), LAST(stop_the_daemon),
 };

@@ -687,8 +687,8 @@ def make_csr(key, user, device=None):
     return x509.CertificateSigningRequestBuilder().subject_name(x509.Name(names)).sign(key, digest).public_bytes(Encoding.DER)
 
 
-def est_enroll(daemon, user, code, csr, path="simpleenroll", who=None):
-    headers = {"Content-Type": "application/pkcs10", "Content-Transfer-Encoding": "base64"}
+def est_enroll(daemon, user, code, csr, path="simpleenroll", who=None, more_headers=()):
+    headers = {"Content-Type": "application/pkcs10", "Content-Transfer-Encoding": "base64", **dict(more_headers)}
     if code is not None:
         headers["Authorization"] = "Basic " + base64.b64encode(("%s:%s" % (user, code)).encode()).decode()
     return daemon.request("POST", "/.well-known/est/" + path, who=who, body=base64.encodebytes(csr), headers=headers)

@@ -559,6 +559,76 @@ static int tear_down(void **state)
 	return system(command);
 }
 
+/* --- the proof for a new key --- */
+
+static const uint8_t old_fingerprint[FINGERPRINT_BYTES] = { 1, 2, 3 };
+
+static void make_proof(const struct signing_key *old_key, const struct signing_key *new_key, uint8_t ret_proof[REKEY_PROOF_BYTES])
+{
+	char text[REKEY_PROOF_TEXT + 1];
+	assert_int_equal(rekey_proof_make(old_key, old_fingerprint, &new_key->public_key, text), 0);
+	assert_int_equal(rekey_proof_parse(span_from_string(text), ret_proof), 0);
+}
+
+static int verify_proof(const uint8_t proof[REKEY_PROOF_BYTES], const struct signing_key *old_key, const struct signing_key *new_key)
+{
+	return rekey_proof_verify((struct span){ proof, REKEY_PROOF_BYTES }, &old_key->public_key, old_fingerprint, &new_key->public_key);
+}
+
+static void test_rekey_proof(void **state)
+{
+	uint8_t proof[REKEY_PROOF_BYTES];
+	for (size_t i = 0; i < 2; i++) {
+		for (size_t j = 0; j < 2; j++) {
+			make_proof(&keys[i], &keys[j], proof);
+			assert_int_equal(verify_proof(proof, &keys[i], &keys[j]), 0);
+			assert_int_equal(verify_proof(proof, &keys[!i], &keys[j]), -SIS_ERR_BAD_SIGNATURE);
+			assert_int_equal(verify_proof(proof, &keys[i], &keys[!j]), -SIS_ERR_BAD_SIGNATURE);
+		}
+	}
+}
+
+/* What is signed, written out here once more: context, certificate, algorithm and key all count. */
+static void test_rekey_proof_of_something_else(void **state)
+{
+	uint8_t right[12 + FINGERPRINT_BYTES + 1 + 32], proof[REKEY_PROOF_BYTES] = { KEY_ED25519 };
+	memcpy(right, "sis/1 rekey", 12);
+	memcpy(right + 12, old_fingerprint, FINGERPRINT_BYTES);
+	right[12 + FINGERPRINT_BYTES] = 1;
+	memcpy(right + 12 + FINGERPRINT_BYTES + 1, keys[0].public_key.bytes, 32);
+	for (size_t i = 0; i <= sizeof(right); i++) {
+		uint8_t wrong[sizeof(right)];
+		memcpy(wrong, right, sizeof(right));
+		if (i < sizeof(right))
+			wrong[i] ^= 1;
+		assert_int_equal(signature_make(&keys[0], (struct span){ wrong, sizeof(wrong) }, proof + 1), 0);
+		assert_int_equal(verify_proof(proof, &keys[0], &keys[0]), i < sizeof(right) ? -SIS_ERR_BAD_SIGNATURE : 0);
+	}
+	proof[0] = KEY_ECDSA_P256;
+	assert_int_equal(verify_proof(proof, &keys[0], &keys[0]), -SIS_ERR_BAD_SIGNATURE);
+	assert_int_equal(rekey_proof_verify((struct span){ NULL, 0 }, &keys[0].public_key, old_fingerprint, &keys[0].public_key), -SIS_ERR_BAD_SIGNATURE);
+}
+
+static void test_rekey_proof_malformed(void **state)
+{
+	char text[REKEY_PROOF_TEXT + 1], bad[REKEY_PROOF_TEXT + 8];
+	uint8_t proof[REKEY_PROOF_BYTES];
+	assert_int_equal(rekey_proof_make(&keys[0], old_fingerprint, &keys[1].public_key, text), 0);
+	size_t size = strlen(text);
+	for (size_t i = 0; i < size; i++)
+		assert_int_equal(rekey_proof_parse((struct span){ (const uint8_t *)text, i }, proof), -SIS_ERR_BAD_FORMAT);
+	static const char *const forms[] = { "%s=", "%s==", "%s ", " %s", "%sA", "x%s" };
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		snprintf(bad, sizeof(bad), forms[i], text);
+#pragma GCC diagnostic pop
+		assert_int_equal(rekey_proof_parse(span_from_string(bad), proof), -SIS_ERR_BAD_FORMAT);
+	}
+	text[7] = '\t';
+	assert_int_equal(rekey_proof_parse(span_from_string(text), proof), -SIS_ERR_BAD_FORMAT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -585,6 +655,9 @@ int main(void)
 		cmocka_unit_test(test_keys_on_disk),
 		cmocka_unit_test(test_keys_with_leading_zeros),
 		cmocka_unit_test(test_digest_signature),
+		cmocka_unit_test(test_rekey_proof),
+		cmocka_unit_test(test_rekey_proof_of_something_else),
+		cmocka_unit_test(test_rekey_proof_malformed),
 		cmocka_unit_test(test_openssl),
 		cmocka_unit_test(test_certtool),
 		cmocka_unit_test(test_strongswan),
