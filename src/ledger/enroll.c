@@ -20,7 +20,7 @@
 #define PASSWORD_MAX 128
 #define PASSWORDS_MAX_QUEUED 32
 /* Of one device, not expired. Revoked, each stands in the revocation list, which must not become longer than a message. */
-#define CERTIFICATES_MAX 32
+#define CERTIFICATES_MAX SIGNERS_MAX
 #define TOO_MANY_CERTIFICATES "this device has too many certificates that are still valid: use the newest one"
 /* yescrypt takes 16 MiB each time: so many at once. */
 #define PASSWORDS_MAX_RUNNING 2

@@ -98,7 +98,7 @@ void people_order_invite(struct invite_order *order);
 void people_tick(void);                                         /* drops expired invites */
 
 /* ---- callers.c: who is calling, and with which keys ---- */
-#define SIGNERS_MAX 8
+#define SIGNERS_MAX 32                  /* as many as a device may have that are valid (enroll.c): each of them may sign */
 struct signers { unsigned n; struct { uint8_t fingerprint[STORE_FINGERPRINT_BYTES]; struct public_key key; } one[SIGNERS_MAX]; };
 /* As store_find_caller, from memory when it was asked before. */
 int  callers_find(const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], struct store_caller *ret_caller);

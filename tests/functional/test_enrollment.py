@@ -6,6 +6,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
+from sis_sealing import SealingDevice
 from sis_testlib import *
 
 @test("an invite works once, and the second use is refused")
@@ -186,6 +187,14 @@ def rekeying():
         third = make_key()
         renew(new_device, third, rekey_proof(certificate, device.key, third)).check_problem(403, "not-allowed")
         renewed(new_device, third, renew(new_device, third, rekey_proof(new_device.certificate, key, third)))
+
+
+@test("however often a certificate was renewed, by whomever: the one that the device has still signs")
+def renewed_by_others():
+    device = SealingDevice(shared_daemon())
+    for _ in range(12):
+        check_equal(renew(device, device.key).status, 200, "status")
+    check_equal(device.upload(device.seal(b"picture")).status, 201, "status of the upload")
 
 
 @test("sis renew keeps the key, sis renew --new-key has it vouch for another; after either the device goes on")
