@@ -100,6 +100,8 @@ def everything_refused():
     begun, refused = re.findall(r"^begin (\w+)$", log, re.MULTILINE), set(re.findall(r"^refused (\w+):", log, re.MULTILINE))
     check(len(begun) > 50, "only %d attempts were made:\n%s" % (len(begun), log))
     check_equal(re.findall(r"^ALLOWED.*$", log, re.MULTILINE), [], "attempts that succeeded")
+    for proof in ("without_proof", "with_own_proof"):
+        check_in("refused renew_to_own_key_%s: RENEW: not allowed\n" % proof, log, "the attempts' log")
     ended = set(begun) - refused
     check(ended <= DEADLY, "attempts without an answer that should have had one: %r\n%s" % (ended - DEADLY, log))
 
