@@ -14,6 +14,7 @@
 #include "base/util.h"
 #include "crypto/digest.h"
 #include "crypto/sign.h"
+#include "format/item.h"
 #include "ipc/role.h"
 #include "pki/pki.h"
 #include "sandbox/sandbox.h"
@@ -439,7 +440,16 @@ static bool escape_by_upload_name(void)
 static bool publish_forged_key(void)
 {
 	struct builder payload = channel_builder();
-	struct message_publish_key message = { .statement = span_from_string("sis-key 1\nuser alice\n") };
+	struct key_statement statement = { .user = "alice", .key = { 7 }, .time = time_now() };
+	struct signing_key key;
+	struct message_publish_key message = { 0 };
+	char text[KEY_STATEMENT_MAX_BYTES + 1];
+	size_t size;
+	snprintf(statement.device, sizeof(statement.device), "%s", known("device"));
+	fingerprint_of("alice", statement.certificate);
+	if (signing_key_generate(KEY_ED25519, &key) < 0 || key_statement_write(&statement, &key, text, &size) < 0)
+		return snprintf(result, sizeof(result), "there is no statement, so nothing was tried") < 0;
+	message.statement = (struct span){ (const uint8_t *)text, size };
 	fingerprint_of("alice", message.caller);
 	message_publish_key_encode(&message, &payload);
 	return question_is_refused(MESSAGE_PUBLISH_KEY, &payload, MESSAGE_DONE);

@@ -64,7 +64,8 @@ class Scene:
     def attack(self):
         def fingerprint(client):
             return client_json(client)["fingerprint"]
-        known = {"item": self.item, "upload": self.upload, "whole": self.whole, "sealer": self.sealer.fingerprint.hex(), "alice": fingerprint(self.alice), "mallory": fingerprint(self.mallory), "nobody": "77" * 32,
+        known = {"item": self.item, "upload": self.upload, "whole": self.whole, "sealer": self.sealer.fingerprint.hex(), "alice": fingerprint(self.alice), "device": client_json(self.alice)["device"],
+                 "mallory": fingerprint(self.mallory), "nobody": "77" * 32,
                  "signer": self.roles["signer"][0], "ledger": self.roles["ledger"][0], "master": self.daemon.pid, "port": self.daemon.port,
                  "control": self.daemon.control, "workers": WORKERS}
         log = write_file(os.path.join(self.programs, "hostile.log"), "")
@@ -102,6 +103,7 @@ def everything_refused():
     check_equal(re.findall(r"^ALLOWED.*$", log, re.MULTILINE), [], "attempts that succeeded")
     for proof in ("without_proof", "with_own_proof"):
         check_in("refused renew_to_own_key_%s: RENEW: not allowed\n" % proof, log, "the attempts' log")
+    check_in("refused publish_forged_key: PUBLISH_KEY: the signature does not hold\n", log, "the attempts' log")
     ended = set(begun) - refused
     check(ended <= DEADLY, "attempts without an answer that should have had one: %r\n%s" % (ended - DEADLY, log))
 
