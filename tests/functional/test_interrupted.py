@@ -1,0 +1,94 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connections that break in the middle: a relay between sis and sisd that cuts them."""
+import json
+import os
+import socket
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "python"))
+from sis_testlib import *  # noqa: E402,F403
+
+
+class Relay:
+    """Passes bytes both ways; cuts a connection once it has carried cut_after bytes from the server, as often as `cuts` says."""
+
+    def __init__(self, daemon, cut_after, cuts):
+        self.daemon, self.cut_after, self.cuts = daemon, cut_after, cuts
+        self.n_connections = self.n_cut = self.from_server = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            near, _ = self.listener.accept()
+            far = self.daemon.connect()
+            self.n_connections += 1
+            threading.Thread(target=self.carry, args=(near, far, False), daemon=True).start()
+            threading.Thread(target=self.carry, args=(far, near, True), daemon=True).start()
+
+    def carry(self, source, target, is_from_server):
+        carried = 0
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if is_from_server:
+                    carried += len(data)
+                    self.from_server += len(data)
+                    if carried > self.cut_after and self.n_cut < self.cuts:
+                        self.n_cut += 1
+                        break
+                target.sendall(data)
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+def move_to(client, port):
+    path = os.path.join(client.directory, "profile.json")
+    profile = json.loads(read_file(path))
+    profile["server"] = "localhost:%d" % port
+    write_file(path, json.dumps(profile))
+
+
+@test("a download whose connection breaks three times goes on where it stood, and the file is whole")
+def download():
+    daemon = shared_daemon()
+    alice, bob = daemon.client(), daemon.client()
+    data = make_bytes(12 << 20)
+    item = alice.upload(write_file(os.path.join(temporary("large"), "large.bin"), data), bob)
+    relay = Relay(daemon, cut_after=2 << 20, cuts=3)
+    move_to(bob, relay.port)
+    check(read_file(bob.get(item)) == data, "the bytes that came are those that were shared")
+    check_equal(relay.n_cut, 3, "connections cut")
+    check(relay.from_server < len(data) + (2 << 20), "hardly anything was fetched twice: %d bytes for %d" % (relay.from_server, len(data)))
+
+
+@test("a download whose connection always breaks at once ends in one sentence, and leaves nothing behind")
+def never():
+    daemon = shared_daemon()
+    alice, bob = daemon.client(), daemon.client()
+    item = alice.upload(write_file(os.path.join(temporary("large"), "large.bin"), make_bytes(4 << 20)), bob)
+    relay = Relay(daemon, cut_after=30000, cuts=1000)
+    move_to(bob, relay.port)
+    place = temporary("out")
+    done = bob.run("get", item, "-o", place, status=None)
+    check(done.returncode in (69, 76), "exit status %d" % done.returncode)
+    check_equal(len(done.stderr.strip().splitlines()), 1, "lines on standard error: %r" % done.stderr)
+    check_equal(os.listdir(place), [], "files")
+
+
+@test("two profiles in one home are two people on two servers")
+def profiles():
+    with Daemon(workers=1) as first, Daemon(workers=1) as second:
+        home = temporary("home")
+        for daemon, name in ((first, "work"), (second, "family")):
+            run_program([SIS, "--home", home, "--profile", name, "enroll", daemon.invite("alice-" + name)])
+        for name in ("work", "family"):
+            check_in("alice-" + name, run_program([SIS, "--home", home, "--profile", name, "whoami"]).stdout)
+        done = run_program([SIS, "--home", home, "whoami"], status=None)
+        check(done.returncode != 0 and "enroll" in done.stderr, "without a default profile: %r" % done.stderr)
+
+
+run()
