@@ -7,6 +7,7 @@
 #include "sis/naming.h"
 #include "sis/output.h"
 #include "sis/progress.h"
+#include "sis/visit.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -219,35 +220,21 @@ static int get_all(struct errand *errand, struct session *session, char **argume
 
 static int run(const struct sis *sis, void *options, char **arguments, unsigned n)
 {
-	CLEANUP_PROFILE struct profile *profile = NULL;
-	CLEANUP_PINS struct pins *pins = NULL;
-	CLEANUP_SESSION struct session *session = NULL;
-	struct acceptor acceptor = { 0 };
-	struct errand errand = { .sis = sis, .options = options, .acceptor = &acceptor };
+	CLEANUP_VISIT struct visit visit = { 0 };
+	struct errand errand = { .sis = sis, .options = options, .acceptor = &visit.acceptor };
 	struct why why = { "" };
 	if (place_find(sis, options, n, &errand.place) != 0) {
 		free(errand.place.directory);
 		return EX_USAGE;
 	}
-	int r = profile_open(sis, &profile, &why);
-	if (r == 0)
-		r = pins_open(profile, &pins, &why);
-	if (r == 0)
-		r = session_open(profile, &session);
-	if (r == 0)
-		r = acceptor_open(sis, session, pins, &acceptor, &why);
+	int r = visit_begin(sis, &visit, &why);
 	int status = 0;
 	if (r == 0) {
-		status = get_all(&errand, session, arguments, n);
-		session = NULL;
+		status = get_all(&errand, visit.session, arguments, n);
+		visit.session = NULL;
 	}
-	acceptor_close(&acceptor);
 	free(errand.place.directory);
-	int saved = pins != NULL ? pins_save(pins, &why) : 0;
-	if (r == 0)
-		r = saved;
-	if (r < 0)
-		output_error(sis, NULL, r, &why);
+	r = visit_end(sis, &visit, r, &why);
 	return r < 0 ? output_status(1, 1, r) : status;
 }
 

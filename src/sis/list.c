@@ -4,6 +4,7 @@
 #include "sis/command.h"
 #include "sis/item.h"
 #include "sis/output.h"
+#include "sis/visit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,37 +155,23 @@ static int list_latest(const struct acceptor *acceptor, struct session *session,
 	return r;
 }
 
-static int list(const struct sis *sis, const struct list_options *options, struct session *session, struct pins *pins, struct why *why)
+static int list(struct visit *visit, const struct list_options *options, struct why *why)
 {
-	struct acceptor acceptor = { 0 };
 	unsigned limit = options->limit == 0 ? RECENT_ITEMS : options->limit < LIMIT_MAX ? options->limit : LIMIT_MAX;
-	int r = acceptor_open(sis, session, pins, &acceptor, why);
-	if (r == 0)
-		r = options->all ? list_all(&acceptor, session, options->newest, why) : list_latest(&acceptor, session, limit, options->newest, why);
-	acceptor_close(&acceptor);
-	return r;
+	return options->all ? list_all(&visit->acceptor, visit->session, options->newest, why)
+	                    : list_latest(&visit->acceptor, visit->session, limit, options->newest, why);
 }
 
 static int run(const struct sis *sis, void *options, char **arguments, unsigned n)
 {
-	CLEANUP_PROFILE struct profile *profile = NULL;
-	CLEANUP_PINS struct pins *pins = NULL;
-	CLEANUP_SESSION struct session *session = NULL;
+	CLEANUP_VISIT struct visit visit = { 0 };
 	struct why why = { "" };
 	(void)arguments;
 	(void)n;
-	int r = profile_open(sis, &profile, &why);
+	int r = visit_begin(sis, &visit, &why);
 	if (r == 0)
-		r = pins_open(profile, &pins, &why);
-	if (r == 0)
-		r = session_open(profile, &session);
-	if (r == 0)
-		r = list(sis, options, session, pins, &why);
-	int saved = pins != NULL ? pins_save(pins, &why) : 0;
-	if (r == 0)
-		r = saved;
-	if (r < 0)
-		output_error(sis, NULL, r, &why);
+		r = list(&visit, options, &why);
+	r = visit_end(sis, &visit, r, &why);
 	return output_status(r < 0, 1, r);
 }
 

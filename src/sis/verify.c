@@ -6,6 +6,7 @@
 #include "sis/fetch.h"
 #include "sis/output.h"
 #include "sis/progress.h"
+#include "sis/visit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,26 +138,12 @@ static int verify_all(const struct acceptor *acceptor, struct session *session, 
 
 static int run(const struct sis *sis, void *options, char **arguments, unsigned n)
 {
-	CLEANUP_PROFILE struct profile *profile = NULL;
-	CLEANUP_PINS struct pins *pins = NULL;
-	CLEANUP_SESSION struct session *session = NULL;
-	struct acceptor acceptor = { 0 };
+	CLEANUP_VISIT struct visit visit = { 0 };
 	struct why why = { "" };
 	(void)options;
-	int r = profile_open(sis, &profile, &why);
-	if (r == 0)
-		r = pins_open(profile, &pins, &why);
-	if (r == 0)
-		r = session_open(profile, &session);
-	if (r == 0)
-		r = acceptor_open(sis, session, pins, &acceptor, &why);
-	int status = r == 0 ? verify_all(&acceptor, session, arguments, n) : 0;
-	acceptor_close(&acceptor);
-	int saved = pins != NULL ? pins_save(pins, &why) : 0;
-	if (r == 0)
-		r = saved;
-	if (r < 0)
-		output_error(sis, NULL, r, &why);
+	int r = visit_begin(sis, &visit, &why);
+	int status = r == 0 ? verify_all(&visit.acceptor, visit.session, arguments, n) : 0;
+	r = visit_end(sis, &visit, r, &why);
 	return r < 0 ? output_status(1, 1, r) : status;
 }
 
