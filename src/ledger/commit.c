@@ -24,18 +24,16 @@ struct commit {
 	int result;                             /* of the pool's part */
 	char item[ITEM_ID_TEXT + 1], peer[80], readers[160];
 	uint64_t sequence;
+	struct store_told told;
 	uint32_t worker;                        /* which one says that the upload is complete */
 	commit_done_fn *fn;
 };
 
-static struct {
-	unsigned n_running;
-	uint64_t published, announced;          /* newest sequence number, and what the workers were told */
-} commits;
+static unsigned n_running;
 
 unsigned commit_n_running(void)
 {
-	return commits.n_running;
+	return n_running;
 }
 
 /* ------------------------------------------------ pool thread ------------------------------------------------ */
@@ -93,7 +91,7 @@ static int commit_run(struct store_writer *writer, struct change *change)
 {
 	struct commit *commit = commit_of(change);
 	char who[STORE_WHO_TEXT];
-	int r = store_add_item(writer, &commit->bundle.item, &commit->sequence, who);
+	int r = store_add_item(writer, &commit->bundle.item, &commit->sequence, &commit->told, who);
 	if (r < 0 && who[0] != '\0')
 		snprintf(commit->bundle.detail, sizeof(commit->bundle.detail), "%s: %s", who, error_text(r));
 	if (r == 0 && commit->keep_row) {
@@ -108,14 +106,6 @@ static int commit_run(struct store_writer *writer, struct change *change)
 }
 
 /* ------------------------------------------------ loop thread ------------------------------------------------ */
-
-static void commit_announce(void *arg)
-{
-	if (commits.announced == commits.published)
-		return;
-	commits.announced = commits.published;
-	peers_broadcast_published(commits.published);
-}
 
 static void commit_log_refusal(struct commit *commit, int error)
 {
@@ -133,15 +123,13 @@ static void commit_end(struct commit *commit, int error)
 		log_event(&COMMIT_UPLOADED(commit));
 		if (commit->readers[0] != '\0')
 			log_event(&COMMIT_GRANTED(commit));
-		if (commit->sequence > commits.published)
-			commits.published = commit->sequence;
-		(void)loop_add_after(ledger.role.loop, commit_announce, NULL);
+		publish(commit->sequence, &commit->told);
 	} else {
 		commit_log_refusal(commit, error);
 		if (commit->linked)
 			(void)store_remove_object(ledger.writer, commit->bundle.item.id);
 	}
-	commits.n_running--;
+	n_running--;
 	commit->fn(commit->upload, error, commit->bundle.detail, commit->bundle.item.id, commit->sequence);
 	bundle_release(&commit->bundle);
 	free(commit);
@@ -169,7 +157,7 @@ void commit_start(struct upload *upload, const struct store_upload *row, bool ke
 		fn(upload, -SIS_ERR_NO_MEMORY, "", no_item, 0);
 		return;
 	}
-	commits.n_running++;
+	n_running++;
 	commit->upload = upload;
 	commit->row = *row;
 	commit->keep_row = keep_row;

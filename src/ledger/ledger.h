@@ -77,10 +77,13 @@ void peers_add(uint32_t worker, int fd);
 struct channel *peers_find(uint64_t peer);                      /* NULL when it is gone */
 uint32_t peers_worker(uint64_t peer);                           /* its number, for the log */
 unsigned peers_count(void);
-void peers_broadcast_published(uint64_t sequence);
+void peers_broadcast_published(uint64_t sequence, struct span users);
 /* Sends REVOKE to every worker and returns how many there are; revoke_answered(id, ...) hears of each. */
 unsigned peers_broadcast_revoke(uint64_t id, int64_t user_id, int64_t device_id);
 void peers_answer_done(struct request request, int error, const char *detail);
+
+/* ---- publish.c: telling the workers who has something new; loop thread, after the commit ---- */
+void publish(uint64_t sequence, const struct store_told *told);
 
 /* ---- people.c ---- */
 struct invite_order {                   /* AddUser, Invite */

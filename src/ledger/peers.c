@@ -134,10 +134,10 @@ unsigned peers_count(void)
 /* A send may find a peer broken and drop it: the next one is looked up before. */
 #define PEERS_EACH(peer) for (struct peer *peer = peers, *next_ = NULL; peer != NULL && ((next_ = peer->next), true); peer = next_)
 
-void peers_broadcast_published(uint64_t sequence)
+void peers_broadcast_published(uint64_t sequence, struct span users)
 {
 	PEERS_EACH(peer)
-		(void)CHANNEL_SEND(peer->channel, 0, published, PUBLISHED, &(struct message_published){ .sequence = sequence });
+		(void)CHANNEL_SEND(peer->channel, 0, published, PUBLISHED, &(struct message_published){ .sequence = sequence, .users = users });
 }
 
 unsigned peers_broadcast_revoke(uint64_t id, int64_t user_id, int64_t device_id)

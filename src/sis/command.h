@@ -25,7 +25,16 @@ struct command {
 	int (*run)(const struct sis *sis, void *options, char **arguments, unsigned n_arguments);      /* exit status */
 };
 
-#define COMMANDS(X) X(enroll) X(upload) X(list) X(get) X(verify) X(rm) X(whoami) X(contacts) X(renew)
+#define COMMANDS(X) \
+	X(enroll) \
+	X(upload) \
+	X(list) \
+	X(get) \
+	X(verify) \
+	X(rm) \
+	X(contacts) \
+	X(whoami) \
+	X(renew)
 #define COMMAND_DECLARE(name) extern const struct command command_##name;
 COMMANDS(COMMAND_DECLARE)
 

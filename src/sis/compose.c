@@ -127,7 +127,28 @@ static int self_check_failed(struct why *why)
 	return why_set(why, -SIS_ERR_INTERNAL, "what was sealed did not open to the same bytes: this machine's memory or this program is broken; nothing was shared");
 }
 
-static int seal_manifest(const struct seal_keys *keys, const struct manifest *manifest, struct blob *ret_sealed, uint8_t ret_root[DIGEST_BYTES],
+/* Sealed, and opened again. */
+static int seal_small_part(const struct secret32 *key, const uint8_t *plain, size_t size, struct blob *ret_sealed, struct part_digest *ret_digest,
+                           struct why *why)
+{
+	size_t sealed_size = (size_t)seal_sealed_size(size);
+	CLEANUP_BLOB struct blob sealed = { xcalloc(1, sealed_size), sealed_size };
+	CLEANUP_FREE uint8_t *opened = xcalloc(1, size + 1);
+	int r = seal_part(key, plain, size, sealed.data, ret_digest->root);
+	if (r == 0)
+		r = seal_open_part(key, sealed.data, sealed.size, ret_digest->root, opened);
+	if (r == 0 && memcmp(opened, plain, size) != 0)
+		r = self_check_failed(why);
+	secret_wipe(opened, size);
+	if (r == 0) {
+		ret_digest->size = sealed.size;
+		*ret_sealed = sealed;
+		sealed = (struct blob){ 0 };
+	}
+	return r;
+}
+
+static int seal_manifest(const struct seal_keys *keys, const struct manifest *manifest, struct blob *ret_sealed, struct part_digest *ret_digest,
                          struct why *why)
 {
 	uint8_t *plain = NULL;
@@ -135,44 +156,43 @@ static int seal_manifest(const struct seal_keys *keys, const struct manifest *ma
 	int r = manifest_write(manifest, &plain, &size);
 	if (r < 0)
 		return why_set(why, r, "name or caption cannot be written down: %s", error_text(r));
-	size_t sealed_size = (size_t)seal_sealed_size(size);
-	CLEANUP_BLOB struct blob sealed = { xcalloc(1, sealed_size), sealed_size };
-	CLEANUP_FREE uint8_t *opened = xcalloc(1, size);
-	r = seal_part(&keys->part[SEAL_MANIFEST], plain, size, sealed.data, ret_root);
-	if (r == 0)
-		r = seal_open_part(&keys->part[SEAL_MANIFEST], sealed.data, sealed.size, ret_root, opened);
-	if (r == 0 && memcmp(opened, plain, size) != 0)
-		r = self_check_failed(why);
+	r = seal_small_part(&keys->part[SEAL_MANIFEST], plain, size, ret_sealed, ret_digest, why);
 	secret_wipe(plain, size);
-	secret_wipe(opened, size);
 	free(plain);
-	if (r == 0) {
-		*ret_sealed = sealed;
-		sealed = (struct blob){ 0 };
-	}
 	return r;
 }
 
-static void fill_statement(const struct profile *profile, const struct audience *audience, enum item_kind kind, const struct composed *composed,
-                           struct statement *statement)
+/* An absent part has the root of nothing. */
+static int seal_thumbnail(const struct seal_keys *keys, struct span thumbnail, struct blob *ret_sealed, struct part_digest *ret_digest, struct why *why)
 {
+	if (thumbnail.size > THUMBNAIL_MAX_BYTES)
+		return why_set(why, -SIS_ERR_TOO_LARGE, "its thumbnail is larger than %u bytes", THUMBNAIL_MAX_BYTES);
+	if (thumbnail.size > 0)
+		return seal_small_part(&keys->part[SEAL_THUMBNAIL], thumbnail.data, thumbnail.size, ret_sealed, ret_digest, why);
+	digest_sha256("", 0, ret_digest->root);
+	return 0;
+}
+
+static void fill_statement(const struct profile *profile, const struct draft *draft, const struct composed *composed, struct statement *statement)
+{
+	const struct audience *audience = draft->audience;
 	memcpy(statement->item, composed->id, sizeof(statement->item));
-	statement->kind = kind;
+	statement->kind = draft->kind;
 	strcpy(statement->owner, profile->user);
 	memcpy(statement->device, profile->facts.fingerprint, sizeof(statement->device));
 	statement->time = time_now();
 	statement->part[SEAL_OBJECT] = composed->object;
-	digest_sha256("", 0, statement->part[SEAL_THUMBNAIL].root);     /* absent: the root of a tree without leaves */
 	memcpy(statement->commitment, composed->keys.commitment, sizeof(statement->commitment));
 	statement->n_audience = audience->n_people;
 	for (unsigned i = 0; i < audience->n_people; i++)
 		strcpy(statement->audience[i], audience->people[i].user);
 }
 
-static int make_grant(const struct profile *profile, const struct composed *composed, const uint8_t statement_hash[DIGEST_BYTES], int64_t time,
-                      const char *user, const struct person_device *device, char *ret_text, size_t *ret_size)
+static int make_grant(const struct profile *profile, const struct draft *draft, const struct composed *composed,
+                      const uint8_t statement_hash[DIGEST_BYTES], int64_t time, const char *user, const struct person_device *device, char *ret_text,
+                      size_t *ret_size)
 {
-	struct grant grant = { .time = time };
+	struct grant grant = { .time = time, .expires = draft->expires, .may_share = draft->may_share };
 	memcpy(grant.item, composed->id, sizeof(grant.item));
 	memcpy(grant.statement, statement_hash, sizeof(grant.statement));
 	strcpy(grant.recipient, user);
@@ -203,9 +223,10 @@ struct grants {
 	unsigned n;
 };
 
-static int make_grants(const struct profile *profile, const struct audience *audience, const struct composed *composed, struct span statement, int64_t time,
+static int make_grants(const struct profile *profile, const struct draft *draft, const struct composed *composed, struct span statement, int64_t time,
                        struct grants *grants, struct why *why)
 {
+	const struct audience *audience = draft->audience;
 	uint8_t hash[DIGEST_BYTES];
 	bool own = false;
 	digest_sha256(statement.data, statement.size, hash);
@@ -214,7 +235,7 @@ static int make_grants(const struct profile *profile, const struct audience *aud
 		for (unsigned j = 0; j < person->n_devices; j++) {
 			char *text = grants->text + grants->size;
 			size_t size = 0;
-			int r = make_grant(profile, composed, hash, time, person->user, &person->devices[j], text, &size);
+			int r = make_grant(profile, draft, composed, hash, time, person->user, &person->devices[j], text, &size);
 			bool ours = strcmp(person->user, profile->user) == 0 && strcmp(person->devices[j].name, profile->device) == 0;
 			if (r == 0 && ours)
 				r = check_own_grant(profile, composed, (struct span){ (uint8_t *)text, size }, why);
@@ -228,44 +249,46 @@ static int make_grants(const struct profile *profile, const struct audience *aud
 	return own ? 0 : why_set(why, -SIS_ERR_NO_KEY, "the server does not know this device's encryption key; publish it again with \"sis renew\"");
 }
 
-static int make_prefix(const char *statement, size_t statement_size, const struct grants *grants, const struct blob *manifest, struct composed *composed)
+static int make_prefix(struct span statement, const struct grants *grants, const struct blob *manifest, const struct blob *thumbnail,
+                       struct composed *composed)
 {
-	struct bundle_head head = { .statement_size = statement_size, .grants_size = grants->size, .n_grants = grants->n };
+	struct bundle_head head = { .statement_size = statement.size, .grants_size = grants->size, .n_grants = grants->n };
 	char text[BUNDLE_HEAD_MAX_BYTES + 1];
 	size_t head_size = 0;
 	head.part_size[SEAL_MANIFEST] = manifest->size;
+	head.part_size[SEAL_THUMBNAIL] = thumbnail->size;
 	head.part_size[SEAL_OBJECT] = composed->object.size;
 	int r = bundle_head_write(&head, text, sizeof(text), &head_size);
 	if (r < 0)
 		return r;
-	composed->prefix_size = head_size + statement_size + grants->size + manifest->size;
+	composed->prefix_size = head_size + statement.size + grants->size + manifest->size + thumbnail->size;
 	composed->prefix = xcalloc(1, composed->prefix_size);
 	struct builder prefix = builder_from(composed->prefix, composed->prefix_size);
 	builder_put_bytes(&prefix, text, head_size);
-	builder_put_bytes(&prefix, statement, statement_size);
+	builder_put_bytes(&prefix, statement.data, statement.size);
 	builder_put_bytes(&prefix, grants->text, grants->size);
 	builder_put_bytes(&prefix, manifest->data, manifest->size);
+	builder_put_bytes(&prefix, thumbnail->data, thumbnail->size);
 	return prefix.failed || bundle_part_offset(&head, SEAL_OBJECT) != composed->prefix_size ? -SIS_ERR_INTERNAL : 0;
 }
 
-int compose_finish(const struct profile *profile, const struct audience *audience, enum item_kind kind, const struct manifest *manifest,
-                   const struct part_digest *object, struct composed *composed, struct why *why)
+int compose_finish(const struct profile *profile, const struct draft *draft, const struct part_digest *object, struct composed *composed, struct why *why)
 {
 	CLEANUP_FREE struct statement *statement = xcalloc(1, sizeof(*statement));
 	CLEANUP_FREE char *text = xcalloc(1, STATEMENT_MAX_BYTES + 1);
-	CLEANUP_FREE char *grants_text = xcalloc(audience->n_devices + 1, GRANT_MAX_BYTES);
-	CLEANUP_BLOB struct blob sealed = { 0 };
+	CLEANUP_FREE char *grants_text = xcalloc(draft->audience->n_devices + 1, GRANT_MAX_BYTES);
+	CLEANUP_BLOB struct blob manifest = { 0 }, thumbnail = { 0 };
 	struct grants grants = { .text = grants_text };
 	size_t size = 0;
 	composed->object = *object;
-	fill_statement(profile, audience, kind, composed, statement);
-	int r = seal_manifest(&composed->keys, manifest, &sealed, statement->part[SEAL_MANIFEST].root, why);
-	statement->part[SEAL_MANIFEST].size = sealed.size;
-	/* No thumbnail yet: an absent part has the root of nothing. */
-	digest_sha256("", 0, statement->part[SEAL_THUMBNAIL].root);
+	fill_statement(profile, draft, composed, statement);
+	int r = seal_manifest(&composed->keys, draft->manifest, &manifest, &statement->part[SEAL_MANIFEST], why);
+	if (r == 0)
+		r = seal_thumbnail(&composed->keys, draft->thumbnail, &thumbnail, &statement->part[SEAL_THUMBNAIL], why);
 	if (r == 0)
 		r = chain_sign(profile, statement, text, &size, why);
+	struct span signed_text = { (uint8_t *)text, size };
 	if (r == 0)
-		r = make_grants(profile, audience, composed, (struct span){ (uint8_t *)text, size }, statement->time, &grants, why);
-	return r == 0 ? make_prefix(text, size, &grants, &sealed, composed) : r;
+		r = make_grants(profile, draft, composed, signed_text, statement->time, &grants, why);
+	return r == 0 ? make_prefix(signed_text, &grants, &manifest, &thumbnail, composed) : r;
 }

@@ -27,7 +27,15 @@ struct composed {                       /* wipe with composed_wipe */
 };
 /* New id and file key. */
 int compose_begin(struct composed *ret_composed);
+/* What an item is to be, besides its object. Borrowed. */
+struct draft {
+	const struct audience *audience;
+	enum item_kind kind;
+	const struct manifest *manifest;
+	struct span thumbnail;                  /* a JPEG, at most THUMBNAIL_MAX_BYTES; empty: none */
+	int64_t expires;                        /* of every grant, seconds since the epoch; 0: never */
+	bool may_share;                         /* whether those granted to others may share it on */
+};
 /* Makes the prefix for an object that was sealed with these keys. What was sealed and wrapped is opened again and compared before this returns. */
-int compose_finish(const struct profile *profile, const struct audience *audience, enum item_kind kind, const struct manifest *manifest,
-                   const struct part_digest *object, struct composed *composed, struct why *why);
+int compose_finish(const struct profile *profile, const struct draft *draft, const struct part_digest *object, struct composed *composed, struct why *why);
 void composed_wipe(struct composed *composed);

@@ -12,7 +12,7 @@
 
 /* What precedes the object, for up to so many devices; for more the bundle is put together elsewhere. */
 #define USUAL_DEVICES 64u
-#define PREFIX_ROOM (BUNDLE_HEAD_MAX_BYTES + STATEMENT_MAX_BYTES + USUAL_DEVICES * GRANT_MAX_BYTES + MANIFEST_MAX_BYTES + 4096u)
+#define PREFIX_ROOM (BUNDLE_HEAD_MAX_BYTES + STATEMENT_MAX_BYTES + USUAL_DEVICES * GRANT_MAX_BYTES + MANIFEST_MAX_BYTES + THUMBNAIL_MAX_BYTES + 4096u)
 
 void sender_wipe(struct sender *sender)
 {
@@ -20,6 +20,14 @@ void sender_wipe(struct sender *sender)
 		secret_wipe(sender->buffers.data, sender->buffers.capacity);
 	free(sender->buffers.data);
 	sender->buffers = (struct send_buffers){ 0 };
+}
+
+struct draft sender_draft(const struct sender *sender, const struct source *source)
+{
+	return (struct draft){
+		.audience = sender->audience, .kind = source->kind, .manifest = &source->manifest, .thumbnail = { source->thumbnail.data, source->thumbnail.size },
+		.expires = sender->expires, .may_share = sender->may_share,
+	};
 }
 
 static int buffers_need(struct send_buffers *buffers, size_t size)
@@ -173,7 +181,8 @@ static int post_bundle(struct sender *sender, const struct small *small, struct 
 
 int send_small_post(struct sender *sender, const struct source *source, struct small *small, uint8_t ret_item[ITEM_ID_BYTES], struct why *why)
 {
-	int r = compose_finish(sender->profile, sender->audience, source->kind, &source->manifest, &small->object, &small->composed, why);
+	const struct draft draft = sender_draft(sender, source);
+	int r = compose_finish(sender->profile, &draft, &small->object, &small->composed, why);
 	if (r < 0)
 		return r;
 	r = post_bundle(sender, small, why);

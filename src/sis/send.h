@@ -16,6 +16,8 @@ struct sender {                         /* of one job: nothing in it is shared w
 	const struct sis *sis;
 	const struct profile *profile;
 	const struct audience *audience;
+	int64_t expires;                        /* see struct draft */
+	bool may_share;
 	struct session *session;
 	struct send_buffers buffers;
 	bool flushes_chain;                     /* while the server is at work on it; else the caller does, once for many */
@@ -23,6 +25,7 @@ struct sender {                         /* of one job: nothing in it is shared w
 	void *progress_arg;
 };
 void sender_wipe(struct sender *sender);
+struct draft sender_draft(const struct sender *sender, const struct source *source);
 
 /* A small file read and sealed, before it is known for whom. */
 struct small {

@@ -274,13 +274,14 @@ static int begin_item(struct sender *sender, struct pass *pass, const uint8_t la
 		output_warning(sender->sis, "%s changed since its upload was cut off: it is uploaded anew", source->manifest.name);
 		abandon(sender, journal);
 	}
+	const struct draft draft = sender_draft(sender, source);
 	r = compose_begin(&composed);
 	if (r == 0)
 		r = pass_first(pass, &composed.keys, &object);
 	if (r == 0)
 		r = source_check_unchanged(source, why);
 	if (r == 0)
-		r = compose_finish(sender->profile, sender->audience, source->kind, &source->manifest, &object, &composed, why);
+		r = compose_finish(sender->profile, &draft, &object, &composed, why);
 	if (r == 0 && source->path != NULL)
 		r = journal_create(sender->profile, source, label, &composed, journal, why);
 	else if (r == 0)

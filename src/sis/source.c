@@ -130,4 +130,5 @@ void source_close(struct source *source)
 	source->fd = fd_close(source->fd);
 	free(source->path);
 	source->path = NULL;
+	blob_free(&source->thumbnail);
 }

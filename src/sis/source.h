@@ -5,6 +5,7 @@
 
 #include "format/manifest.h"
 #include "format/item.h"
+#include "pki/pki.h"
 #include "sis/sis.h"
 
 struct source {
@@ -14,6 +15,7 @@ struct source {
 	int64_t mtime_ns;
 	struct manifest manifest;
 	enum item_kind kind;
+	struct blob thumbnail;                  /* a JPEG, empty: none */
 };
 /* "-" is standard input, spooled to an unnamed temporary file. name and caption may be NULL. Directories, pipes and the like are refused. */
 int source_open(const char *path, const char *name, const char *caption, struct source *ret_source, struct why *why);

@@ -51,13 +51,17 @@ static int items_charge_owner(struct store_reader *reader, const struct store_ne
 	return db_run(reader, charge, "ii", (int64_t)item->bytes, item->user_id);
 }
 
-static int items_add_reader(struct store_reader *reader, const char *name, uint64_t sequence, int64_t item_row)
+static int items_add_reader(struct store_reader *reader, const char *name, uint64_t sequence, int64_t item_row, struct store_told *told)
 {
-	static const char sql[] = "INSERT INTO inbox(user_id, sequence, item_row) SELECT user_id, ?, ? FROM users WHERE name=? AND state=0";
-	int r = db_run(reader, sql, "iit", (int64_t)sequence, item_row, name);
-	if (r < 0)
-		return r;
-	return sqlite3_changes(reader->db) == 1 ? 0 : -SIS_ERR_NO_USER;
+	static const char sql[] = "INSERT INTO inbox(user_id, sequence, item_row) SELECT user_id, ?, ? FROM users WHERE name=? AND state=0 RETURNING user_id";
+	DB_STATEMENT sqlite3_stmt *row = NULL;
+	int r = db_bind(reader, &row, sql, "iit", (int64_t)sequence, item_row, name);
+	if (r == 0)
+		r = db_step(row);
+	if (r <= 0)
+		return r < 0 ? r : -SIS_ERR_NO_USER;
+	store_tell(told, sqlite3_column_int64(row, 0));
+	return 0;
 }
 
 static int items_add_grant(struct store_reader *reader, const struct store_new_grant *grant, int64_t item_row)
@@ -70,7 +74,8 @@ static int items_add_grant(struct store_reader *reader, const struct store_new_g
 	return sqlite3_changes(reader->db) == 1 ? 0 : -SIS_ERR_NO_KEY;
 }
 
-int store_add_item(struct store_writer *writer, const struct store_new_item *item, uint64_t *ret_sequence, char ret_who[STORE_WHO_TEXT])
+int store_add_item(struct store_writer *writer, const struct store_new_item *item, uint64_t *ret_sequence, struct store_told *told,
+                   char ret_who[STORE_WHO_TEXT])
 {
 	struct store_reader *reader = &writer->reader;
 	ret_who[0] = '\0';
@@ -82,7 +87,7 @@ int store_add_item(struct store_writer *writer, const struct store_new_item *ite
 	if (r == 0)
 		r = store_next_sequence(writer, &sequence);
 	for (unsigned i = 0; i < item->n_audience && r == 0; i++) {
-		r = items_add_reader(reader, item->audience[i], sequence, item_row);
+		r = items_add_reader(reader, item->audience[i], sequence, item_row, told);
 		if (r < 0)
 			snprintf(ret_who, STORE_WHO_TEXT, "%s", item->audience[i]);
 	}

@@ -30,5 +30,22 @@ static const char *const SCHEMA[] = {
 	"CREATE TABLE audit(sequence INTEGER PRIMARY KEY, time INT NOT NULL, event TEXT NOT NULL, role TEXT, user TEXT, device TEXT, item TEXT, peer TEXT,"
 	" text TEXT NOT NULL) STRICT;"
 	"CREATE TABLE meta(name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;",
+	/* 2: what ends by itself, who may share on, events other than new items, devices that vouch for each other, what foreign uploaders tell */
+	"ALTER TABLE items ADD COLUMN expires INT;"
+	"CREATE INDEX items_by_expiry ON items(expires) WHERE expires IS NOT NULL;"
+	"ALTER TABLE grants ADD COLUMN expires INT;"
+	"ALTER TABLE grants ADD COLUMN may_share INT NOT NULL DEFAULT 0;"
+	"UPDATE grants SET expires=unixepoch(substr(text, instr(text, char(10)||'expires ')+9, 20)) WHERE instr(text, char(10)||'expires never'||char(10))=0;"
+	"UPDATE grants SET may_share=1 WHERE instr(text, char(10)||'rights read,share'||char(10))>0;"
+	"CREATE INDEX grants_by_expiry ON grants(expires) WHERE expires IS NOT NULL;"
+	"UPDATE items SET expires=(SELECT max(expires) FROM grants g WHERE g.item_row=items.item_row)"
+	" WHERE NOT EXISTS (SELECT 1 FROM grants g WHERE g.item_row=items.item_row AND g.expires IS NULL);"
+	"CREATE TABLE events(user_id INT NOT NULL REFERENCES users, sequence INT NOT NULL, kind INT NOT NULL, time INT NOT NULL, item BLOB, user TEXT, device TEXT,"
+	" what TEXT, PRIMARY KEY(user_id, sequence)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX events_by_time ON events(time);"
+	"CREATE TABLE endorsements(device_id INT NOT NULL REFERENCES devices, endorser_id INT NOT NULL REFERENCES devices, text TEXT NOT NULL,"
+	" PRIMARY KEY(device_id, endorser_id)) STRICT, WITHOUT ROWID;"
+	"ALTER TABLE uploads ADD COLUMN metadata TEXT;"
+	"ALTER TABLE uploads ADD COLUMN digest BLOB;",
 };
 #define SCHEMA_VERSION ((int)(sizeof(SCHEMA) / sizeof(SCHEMA[0])))

@@ -44,6 +44,20 @@ struct store_item {                     /* spans are borrowed for the call */
 	struct store_part part[3];              /* by enum seal_part of crypto/seal.h: object, manifest, thumbnail */
 };
 
+/* What a user is told (GET /v1/events), in the order of the sequence numbers. ITEM is not stored: it is the item's row in the inbox. */
+enum store_event_kind { STORE_EVENT_ITEM, STORE_EVENT_GRANT, STORE_EVENT_REMOVED, STORE_EVENT_DEVICE };
+#define STORE_EVENT_WHAT 16
+struct store_event {
+	int64_t user_id;                        /* who is told */
+	uint64_t sequence;
+	enum store_event_kind kind;
+	int64_t time;
+	bool has_item;
+	uint8_t item[ITEM_ID_BYTES];
+	char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1];        /* whom it is about; may be empty */
+	char what[STORE_EVENT_WHAT];            /* REMOVED: deleted, unshared, expired; DEVICE: enrolled, renewed, key, endorsed, revoked; GRANT: empty */
+};
+
 /* ------------------------------------------------ the reader: workers ------------------------------------------------ */
 struct store_reader;
 int store_reader_open(const char *state_dir, struct store_reader **ret_reader);

@@ -120,6 +120,12 @@ int store_close_incoming(struct store_writer *writer, const char *id, int *fd);
 int store_replace_by_copy(struct store_writer *writer, const char *id, int *fd);
 int store_remove_incoming(struct store_writer *writer, const char *id);
 
+/* Whom a change concerns: who is to look for news. More than fit: everybody. */
+#define STORE_TOLD_MAX 1024
+struct store_told { unsigned n; int64_t user_id[STORE_TOLD_MAX]; };
+void store_tell(struct store_told *told, int64_t user_id);
+bool store_tells_all(const struct store_told *told);
+
 /* -------------------------------------------------------------- items.c ---------------------------------------------------------------- */
 struct store_new_grant { char recipient[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1]; struct span text; };
 struct store_new_item {
@@ -138,7 +144,8 @@ struct store_new_item {
 /* EXISTS (that item id), NO_USER, NO_KEY (no such live device), BAD_GRANT (two for one device), QUOTA, REVOKED (the owner, meanwhile). ret_who,
  * NAME_MAX_TEXT*2+2 bytes, names whom it is about, or is empty. */
 #define STORE_WHO_TEXT (2 * NAME_MAX_TEXT + 2)
-int store_add_item(struct store_writer *writer, const struct store_new_item *item, uint64_t *ret_sequence, char ret_who[STORE_WHO_TEXT]);
+int store_add_item(struct store_writer *writer, const struct store_new_item *item, uint64_t *ret_sequence, struct store_told *told,
+                   char ret_who[STORE_WHO_TEXT]);
 /* NO_ITEM when it is not this user's. The object's file is removed by store_remove_object after the commit. */
 int store_delete_item(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES], int64_t user_id);
 /* Any thread: gives incoming/upload_id its second name objects/ab/ID and makes bytes and name durable. EXISTS never replaces. */
@@ -150,6 +157,10 @@ int store_part_root(int fd, uint64_t offset, uint64_t size, uint8_t ret_root[DIG
 
 struct store_totals { uint64_t n_users, n_devices, n_certificates, n_items, bytes, sequence; };
 int store_count(struct store_reader *reader, struct store_totals *ret_totals);
+
+/* -------------------------------------------------------------- events.c ---------------------------------------------------------------- */
+/* event->sequence comes from store_next_sequence: one for a change, however many users are told; two events of one user need two. */
+int store_add_event(struct store_writer *writer, const struct store_event *event);
 
 /* -------------------------------------------------------------- audit.c ---------------------------------------------------------------- */
 struct store_audit {

@@ -187,7 +187,7 @@ static inline void fixture_link(struct fixture *fixture, const struct sample *sa
 static inline int fixture_add_item(struct fixture *fixture, const struct sample *sample, uint64_t *ret_sequence, char who[STORE_WHO_TEXT])
 {
 	OK(store_begin(fixture->writer));
-	int r = store_add_item(fixture->writer, &sample->item, ret_sequence, who);
+	int r = store_add_item(fixture->writer, &sample->item, ret_sequence, &(struct store_told){ 0 }, who);
 	if (r == 0)
 		OK(store_commit(fixture->writer));
 	else
