@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A connection's beginning: who it is, whether it is one too many, its TLS session. */
+ * A connection's beginning: who it is, whether it is one too many, its session. */
 #include "http/internal.h"
 
 #include "base/error.h"
@@ -43,7 +43,7 @@ static int connection_open(struct http_connection *connection, int fd)
 	struct http_server *server = connection->server;
 	static const int on = 1;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));      /* fails for what is no TCP: tests */
-	int error = server->identity == NULL ? -SIS_ERR_UNAVAILABLE : tls_server_new(server->identity, fd, &connection->tls);
+	int error = server->transport == NULL ? -SIS_ERR_UNAVAILABLE : server->transport->open(server, fd, &connection->session);
 	if (error >= 0)
 		error = loop_add_timer(server->loop, -1, connection_timer, connection, &connection->timer);
 	if (error >= 0)

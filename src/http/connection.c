@@ -152,7 +152,8 @@ static void connection_destroy(struct http_connection *connection)
 	struct http_server *server = connection->server;
 	loop_remove(connection->io);
 	loop_remove(connection->timer);
-	tls_session_free(connection->tls);
+	if (server->transport != NULL)
+		server->transport->close(connection->session);
 	close_socket(connection);
 	struct http_request *request = connection->request;
 	connection->request = NULL;
@@ -191,12 +192,12 @@ static void update_interest(struct http_connection *connection)
 {
 	uint32_t interest = 0;
 	if (connection->state == CONNECTION_HANDSHAKE) {
-		interest = tls_wants_write(connection->tls) ? EPOLLOUT : EPOLLIN;
+		interest = connection->server->transport->wants_write(connection->session) ? EPOLLOUT : EPOLLIN;
 	} else if (connection->state == CONNECTION_LINGER) {
 		interest = EPOLLIN;
 	} else {
 		bool input = connection_wants_input(connection);
-		if (input && (connection->pending_size > 0 || tls_pending(connection->tls) > 0))
+		if (input && (connection->pending_size > 0 || connection->server->transport->pending(connection->session) > 0))
 			connection_make_ready(connection);         /* the socket would not tell */
 		interest = (input ? EPOLLIN : 0u) | (connection_wants_output(connection) ? EPOLLOUT : 0u);
 	}

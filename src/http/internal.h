@@ -7,6 +7,7 @@
 #include "base/util.h"
 #include "http/message.h"
 #include "http/server.h"
+#include "http/transport.h"
 
 #include <sys/socket.h>
 
@@ -51,7 +52,7 @@ struct source_count { struct source_count *next; struct source source; unsigned 
 struct http_connection {
 	struct http_server *server;
 	struct http_connection *next, **previous, *next_ready;
-	struct tls_session *tls;
+	void *session;                  /* of the server's transport */
 	struct loop_source *io, *timer;
 	int fd;
 	enum connection_state state;
@@ -77,7 +78,8 @@ struct http_server {
 	const struct http_handler *handler;
 	void *arg;
 	struct http_limits limits;
-	struct tls_identity *identity;
+	const struct http_transport *transport;         /* NULL: none yet, nobody is served */
+	struct tls_identity *identity;  /* of TLS */
 	struct listener *listeners;
 	struct http_connection *connections, *ready;
 	struct loop_source *accept_timer, *ready_timer;

@@ -196,12 +196,14 @@ uint64_t http_request_body_size(const struct http_request *request)
 
 struct span http_request_certificate(const struct http_request *request)
 {
-	return tls_peer_certificate(request->connection->tls);
+	const struct http_connection *connection = request->connection;
+	return connection->server->transport->peer_certificate(connection->session);
 }
 
 int http_request_certificate_error(const struct http_request *request)
 {
-	return tls_peer_error(request->connection->tls);
+	const struct http_connection *connection = request->connection;
+	return connection->server->transport->peer_error(connection->session);
 }
 
 struct span http_request_body(const struct http_request *request)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The server as a whole: limits, identity, drain, and the closing of a revoked peer's connections. */
+ * The server as a whole: limits, drain, and the closing of a revoked peer's connections. */
 #include "http/internal.h"
 
 #include "base/error.h"
@@ -60,7 +60,8 @@ void http_server_free(struct http_server *server)
 	}
 	loop_remove(server->ready_timer);
 	loop_remove(server->accept_timer);
-	tls_identity_unref(server->identity);
+	if (server->transport != NULL)
+		server->transport->end(server);
 	sources_free(server);
 	free(server->read_scratch);
 	free(server->write_scratch);
@@ -70,13 +71,6 @@ void http_server_free(struct http_server *server)
 void http_server_set_limits(struct http_server *server, const struct http_limits *limits)
 {
 	server->limits = *limits;
-}
-
-void http_server_set_identity(struct http_server *server, struct tls_identity *identity)
-{
-	struct tls_identity *old = server->identity;
-	server->identity = tls_identity_ref(identity);
-	tls_identity_unref(old);
 }
 
 unsigned http_server_n_connections(const struct http_server *server)

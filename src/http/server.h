@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * HTTP/1.1 over TLS for a worker: connections, limits, timeouts, requests. Parsing is http-parser's; nothing of it or of GnuTLS is seen outside.
+ * HTTP/1.1 over TLS for a worker (with http/plain.h, without it for the gallery of `sis`): connections, limits, timeouts, requests. Parsing is
+ * http-parser's; nothing of it or of GnuTLS is seen outside.
  * A handler answers each request exactly once, at once or later (the connection then waits: requests on it are served in order). */
 #pragma once
 

@@ -15,15 +15,16 @@
 static void connected(struct http_connection *connection)
 {
 	struct http_server *server = connection->server;
-	struct span certificate = tls_peer_certificate(connection->tls);
-	if (certificate.size > 0 && tls_peer_error(connection->tls) == 0 && server->handler->on_connected != NULL)
+	struct span certificate = server->transport->peer_certificate(connection->session);
+	if (certificate.size > 0 && server->transport->peer_error(connection->session) == 0 && server->handler->on_connected != NULL)
 		connection->tag = server->handler->on_connected(certificate, server->arg);
 	connection_enter(connection, CONNECTION_IDLE);
 }
 
 static bool step_handshake(struct http_connection *connection)
 {
-	int error = tls_handshake(connection->tls);
+	const struct http_transport *transport = connection->server->transport;
+	int error = transport->handshake(connection->session);
 	if (error == -SIS_ERR_AGAIN)
 		return false;
 	if (error == 0)
@@ -31,13 +32,13 @@ static bool step_handshake(struct http_connection *connection)
 	else if (error == -SIS_ERR_CLOSED)
 		connection_close(connection, false);
 	else
-		connection_refuse(connection, tls_error_words(connection->tls));
+		connection_refuse(connection, transport->words(connection->session));
 	return true;
 }
 
 static void begin_linger(struct http_connection *connection)
 {
-	tls_shutdown(connection->tls);
+	connection->server->transport->shutdown(connection->session);
 	shutdown(connection->fd, SHUT_WR);
 	connection_enter(connection, CONNECTION_LINGER);
 }
@@ -67,7 +68,7 @@ static bool step_write(struct http_connection *connection, size_t *budget)
 	}
 	size_t sent = 0;
 	while (sent < (size_t)size) {
-		ssize_t n = tls_write(connection->tls, server->write_scratch + sent, (size_t)size - sent);
+		ssize_t n = server->transport->write(connection->session, server->write_scratch + sent, (size_t)size - sent);
 		if (n < 0 && n != -SIS_ERR_AGAIN)
 			connection_close(connection, false);
 		if (n <= 0)
@@ -168,7 +169,7 @@ static void read_failed(struct http_connection *connection, ssize_t error)
 	if (error == -SIS_ERR_CLOSED)
 		connection_close(connection, false);
 	else
-		connection_refuse(connection, tls_error_words(connection->tls));
+		connection_refuse(connection, connection->server->transport->words(connection->session));
 }
 
 static bool step_read(struct http_connection *connection, size_t *budget)
@@ -182,7 +183,7 @@ static bool step_read(struct http_connection *connection, size_t *budget)
 	size_t wanted = connection->state == CONNECTION_REQUEST ? SCRATCH_BYTES : RECORD_BYTES, size = 0;
 	ssize_t n = 0;
 	while (size < wanted) {
-		n = tls_read(connection->tls, server->read_scratch + size, wanted - size);
+		n = server->transport->read(connection->session, server->read_scratch + size, wanted - size);
 		if (n <= 0)
 			break;
 		size += (size_t)n;

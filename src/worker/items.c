@@ -4,8 +4,8 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "crypto/seal.h"
+#include "http/range.h"
 #include "worker/item_json.h"
-#include "worker/range.h"
 
 #include <stdio.h>
 #include <stdlib.h>

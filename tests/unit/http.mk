@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-UNIT_TESTS += tests/unit/test_message_http tests/unit/test_http_server tests/unit/test_range
+UNIT_TESTS += tests/unit/test_message_http tests/unit/test_http_server tests/unit/test_range tests/unit/test_plain
 tests_unit_test_message_http_SOURCES = tests/unit/test_message_http.c
 tests_unit_test_message_http_LDADD = $(HTTP_SERVER_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_http_server_SOURCES = tests/unit/test_http_server.c
 tests_unit_test_http_server_LDADD = $(HTTP_SERVER_LIBS) $(CMOCKA_LIBS)
-tests_unit_test_range_SOURCES = tests/unit/test_range.c src/worker/range.c
-tests_unit_test_range_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_range_SOURCES = tests/unit/test_range.c
+tests_unit_test_range_LDADD = $(HTTP_SERVER_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_plain_SOURCES = tests/unit/test_plain.c
+tests_unit_test_plain_LDADD = $(HTTP_SERVER_LIBS) $(CMOCKA_LIBS)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Range requests: RFC 9110 §14.1.2, one range at most. */
-#include "worker/range.h"
+#include "http/range.h"
 
 #include "base/error.h"
 #include "base/util.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Range, If-Range and If-None-Match. */
-#include "worker/range.h"
+#include "http/range.h"
 
 #include "base/cursor.h"
 #include "base/error.h"
