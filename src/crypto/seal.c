@@ -70,11 +70,11 @@ uint64_t seal_padded_size(uint64_t size)
 	unsigned exponent, exponent_bits;
 	uint64_t mask;
 
-	if (size < 2)
-		return size;
+	if (size < SEAL_PADDED_MIN_BYTES)
+		return SEAL_PADDED_MIN_BYTES;
 	exponent = 63 - (unsigned)__builtin_clzll(size);
-	exponent_bits = exponent ? 32 - (unsigned)__builtin_clz(exponent) : 0;
-	mask = exponent > exponent_bits ? (UINT64_C(1) << (exponent - exponent_bits)) - 1 : 0;
+	exponent_bits = 32 - (unsigned)__builtin_clz(exponent);
+	mask = (UINT64_C(1) << (exponent - exponent_bits)) - 1;
 	if (size > UINT64_MAX - mask)
 		return size;
 	return (size + mask) & ~mask;

@@ -27,7 +27,9 @@ uint64_t seal_n_chunks(uint64_t plain_size);            /* at least 1 */
 uint64_t seal_sealed_size(uint64_t plain_size);
 /* BAD_FORMAT when no plaintext has this sealed size (0 included). */
 int seal_plain_size(uint64_t sealed_size, uint64_t *ret_plain_size);
-/* Padmé (Nikitin et al. 2019, §4): the padded size, >= size; 0 and 1 stay. */
+/* Objects are never padded to less: between a word and a sentence Padmé alone would tell the length to the byte. */
+#define SEAL_PADDED_MIN_BYTES 512
+/* Padmé (Nikitin et al. 2019, §4), and at least SEAL_PADDED_MIN_BYTES: the padded size, >= size. */
 uint64_t seal_padded_size(uint64_t size);
 
 /* A cipher context for one part key; one per thread. */

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-CHUNK, TAG = 65536, 16
+CHUNK, TAG, PADDED_MIN = 65536, 16, 512
 STATEMENT_MAX, GRANT_MAX, KEY_MAX, HEAD_MAX = 16384, 2048, 1024, 1024
 GRANTS_MAX, AUDIENCE_MAX = 1024, 256
 SMALL_PART_MAX, OBJECT_MAX, U64 = 65536, 1 << 60, (1 << 64) - 1
@@ -212,11 +212,10 @@ def verify(algorithm, public, message, signature):
 # ------------------------------------------------------------------------------------------------ sealed parts
 
 def padded_size(size):
-    if size < 2:
-        return size
+    if size < PADDED_MIN:
+        return PADDED_MIN
     exponent = size.bit_length() - 1
-    low_bits = max(0, exponent - exponent.bit_length())
-    unit = 1 << low_bits
+    unit = 1 << exponent - exponent.bit_length()
     return (size + unit - 1) // unit * unit
 
 

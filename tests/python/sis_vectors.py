@@ -275,9 +275,11 @@ def add_good(c):
     i = Item("words", b"words", kind="message", manifest={"name": "", "type": "text/plain"})
     c.add("ok-message", "OK", "a message: no name, no thumbnail", i.bundle(), i.content)
     i = Item("empty", b"", kind="file", manifest={"type": "application/octet-stream"})
-    c.add("ok-empty", "OK", "an empty file: its object is one chunk without plaintext", i.bundle(), b"")
+    c.add("ok-empty", "OK", "an empty file: its object is padding alone", i.bundle(), b"")
     i = Item("byte", b"x", kind="file")
     c.add("ok-one-byte", "OK", "a file of one byte", i.bundle(), b"x")
+    i = Item("short", photo("short", 512))
+    c.add("ok-shortest-size", "OK", "a file of exactly the size that shorter ones are padded to", i.bundle(), i.content)
     i = Item("whole", photo("whole", si.CHUNK))
     c.add("ok-whole-chunk", "OK", "an object of exactly one full chunk", i.bundle(), i.content, base=True)
     i = image("carols", owner="carol", audience=("bob", "carol"))
@@ -661,6 +663,9 @@ def add_padding(c):
     i = image()
     i.padded = i.content + b"\0"
     c.add("padding-other", "MISMATCH", "the object is not padded as it must be", i.seal().bundle())
+    i = Item("words", b"words", kind="message", manifest={"name": "", "type": "text/plain"})
+    i.padded = i.content + b"\0"
+    c.add("padding-short", "MISMATCH", "a short object, padded as a longer one would be: its sealed size tells how long the word is", i.seal().bundle())
 
 
 def add_keys(c):
