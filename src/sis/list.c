@@ -15,12 +15,14 @@
 #define LIMIT_MAX 100000u               /* they are kept in memory until the oldest is there */
 #define PAGE_MAX_BYTES (64u << 20)
 
-struct list_options { bool all, newest; unsigned limit; };
+struct list_options { bool all, newest, accept_restored; unsigned limit; };
 
 static const struct option_row rows[] = {
 	{ "all", 'a', NULL, "everything, not only the latest 50", OPTION_FLAG, offsetof(struct list_options, all) },
 	{ "newest", 'n', NULL, "newest first", OPTION_FLAG, offsetof(struct list_options, newest) },
 	{ "limit", 'l', "N", "the latest N instead of 50", OPTION_NUMBER, offsetof(struct list_options, limit) },
+	{ "accept-restored", 0, NULL, "take the server's state as the newest: only after its administrator restored a backup", OPTION_FLAG,
+	  offsetof(struct list_options, accept_restored) },
 };
 
 static json_t *audience_json(const struct statement *statement)
@@ -71,12 +73,15 @@ static void show_bad(const struct sis *sis, const json_t *json, int error, const
 		output_line("%.8s  %-12s BAD: %s", id, owner, words);
 }
 
-static void show(const struct acceptor *acceptor, const json_t *json)
+struct shown { unsigned n_bad; };
+
+static void show(const struct acceptor *acceptor, const json_t *json, struct shown *shown)
 {
 	struct why why = { "" };
 	struct item item;
 	int r = item_accept(acceptor, json, NULL, &item, &why);
 	if (r < 0) {
+		shown->n_bad++;
 		show_bad(acceptor->sis, json, r, &why);
 		return;
 	}
@@ -87,34 +92,35 @@ static void show(const struct acceptor *acceptor, const json_t *json)
 	item_wipe(&item);
 }
 
-static void show_page(const struct acceptor *acceptor, const json_t *items, bool backwards)
+static void show_page(const struct acceptor *acceptor, const json_t *items, bool backwards, struct shown *shown)
 {
 	size_t n = json_array_size(items);
 	for (size_t i = 0; i < n && !atomic_load(&sis_cancelled); i++)
-		show(acceptor, json_array_get(items, backwards ? n - 1 - i : i));
+		show(acceptor, json_array_get(items, backwards ? n - 1 - i : i), shown);
 }
 
-static int list_page(struct session *session, uint64_t after, unsigned limit, bool newest, json_t **ret_json, struct why *why)
+static int list_page(struct visit *visit, uint64_t after, unsigned limit, bool newest, json_t **ret_json, struct why *why)
 {
 	char target[128], from[48] = "";
+	uint64_t sequence;
 	if (after != 0)
 		snprintf(from, sizeof(from), "after=%llu&", (unsigned long long)after);
 	snprintf(target, sizeof(target), "/v1/items?%slimit=%u&order=%s&include=manifest", from, limit, newest ? "newest" : "oldest");
-	int r = session_get_json(session, target, PAGE_MAX_BYTES, ret_json, why);
-	if (r == 0 && !json_is_array(json_object_get(*ret_json, "items")))
+	int r = session_get_json(visit->session, target, PAGE_MAX_BYTES, ret_json, why);
+	if (r == 0 && (!json_is_array(json_object_get(*ret_json, "items")) || json_member_u64(*ret_json, "sequence", &sequence) < 0))
 		r = why_set(why, -SIS_ERR_PROTOCOL, "the server's list is malformed");
-	return r;
+	return r < 0 ? r : horizon_check(&visit->horizon, sequence, why);
 }
 
-static int list_all(const struct acceptor *acceptor, struct session *session, bool newest, struct why *why)
+static int list_all(struct visit *visit, bool newest, struct shown *shown, struct why *why)
 {
 	uint64_t after = 0, next;
 	for (;;) {
 		CLEANUP_JSON json_t *json = NULL;
-		int r = list_page(session, after, PAGE_ITEMS, newest, &json, why);
+		int r = list_page(visit, after, PAGE_ITEMS, newest, &json, why);
 		if (r < 0)
 			return r;
-		show_page(acceptor, json_object_get(json, "items"), false);
+		show_page(&visit->acceptor, json_object_get(json, "items"), false, shown);
 		if (atomic_load(&sis_cancelled))
 			return -SIS_ERR_INTERRUPTED;
 		if (json_member_u64(json, "next", &next) < 0)
@@ -127,13 +133,13 @@ static int list_all(const struct acceptor *acceptor, struct session *session, bo
 }
 
 /* The latest, gathered from the newest on. */
-static int gather_latest(struct session *session, unsigned limit, json_t *items, struct why *why)
+static int gather_latest(struct visit *visit, unsigned limit, json_t *items, struct why *why)
 {
 	uint64_t after = 0, next;
 	while (json_array_size(items) < limit) {
 		CLEANUP_JSON json_t *json = NULL;
 		unsigned left = limit - (unsigned)json_array_size(items);
-		int r = list_page(session, after, left < PAGE_ITEMS ? left : PAGE_ITEMS, true, &json, why);
+		int r = list_page(visit, after, left < PAGE_ITEMS ? left : PAGE_ITEMS, true, &json, why);
 		if (r < 0)
 			return r;
 		json_array_extend(items, json_object_get(json, "items"));
@@ -146,33 +152,36 @@ static int gather_latest(struct session *session, unsigned limit, json_t *items,
 	return 0;
 }
 
-static int list_latest(const struct acceptor *acceptor, struct session *session, unsigned limit, bool newest, struct why *why)
+static int list_latest(struct visit *visit, unsigned limit, bool newest, struct shown *shown, struct why *why)
 {
 	CLEANUP_JSON json_t *items = json_array();
-	int r = gather_latest(session, limit, items, why);
+	int r = gather_latest(visit, limit, items, why);
 	if (r == 0)
-		show_page(acceptor, items, !newest);
+		show_page(&visit->acceptor, items, !newest, shown);
 	return r;
 }
 
-static int list(struct visit *visit, const struct list_options *options, struct why *why)
+static int list(struct visit *visit, const struct list_options *options, struct shown *shown, struct why *why)
 {
 	unsigned limit = options->limit == 0 ? RECENT_ITEMS : options->limit < LIMIT_MAX ? options->limit : LIMIT_MAX;
-	return options->all ? list_all(&visit->acceptor, visit->session, options->newest, why)
-	                    : list_latest(&visit->acceptor, visit->session, limit, options->newest, why);
+	if (options->accept_restored)
+		horizon_forget(&visit->horizon);
+	return options->all ? list_all(visit, options->newest, shown, why) : list_latest(visit, limit, options->newest, shown, why);
 }
 
 static int run(const struct sis *sis, void *options, char **arguments, unsigned n)
 {
 	CLEANUP_VISIT struct visit visit = { 0 };
 	struct why why = { "" };
+	struct shown shown = { 0 };
 	(void)arguments;
 	(void)n;
 	int r = visit_begin(sis, &visit, &why);
 	if (r == 0)
-		r = list(&visit, options, &why);
+		r = list(&visit, options, &shown, &why);
 	r = visit_end(sis, &visit, r, &why);
-	return output_status(r < 0, 1, r);
+	/* An item that does not hold is a failure even when it is the only one. */
+	return r < 0 ? output_status(1, 1, r) : shown.n_bad > 0;
 }
 
 const struct command command_list = {

@@ -10,8 +10,10 @@ int visit_begin(const struct sis *sis, struct visit *visit, struct why *why)
 	int r = profile_open(sis, &visit->profile, why);
 	if (r == 0)
 		r = pins_open(visit->profile, &visit->pins, why);
-	if (r == 0)
+	if (r == 0) {
+		horizon_open(visit->profile, &visit->horizon);
 		r = session_open(visit->profile, &visit->session);
+	}
 	if (r == 0)
 		r = acceptor_open(sis, visit->session, visit->pins, &visit->acceptor, why);
 	return r;
@@ -20,6 +22,8 @@ int visit_begin(const struct sis *sis, struct visit *visit, struct why *why)
 int visit_end(const struct sis *sis, struct visit *visit, int error, struct why *why)
 {
 	acceptor_close(&visit->acceptor);
+	if (visit->profile != NULL && error != -SIS_ERR_ROLLED_BACK)
+		horizon_save(visit->profile, &visit->horizon);
 	int saved = visit->pins != NULL ? pins_save(visit->pins, why) : 0;
 	if (error == 0)
 		error = saved;

@@ -3,6 +3,7 @@
  * What every command that reads items holds: the profile, its pins, a connection, and the acceptor that checks what comes. */
 #pragma once
 
+#include "sis/horizon.h"
 #include "sis/item.h"
 #include "sis/pins.h"
 #include "sis/profile.h"
@@ -14,6 +15,7 @@ struct visit {
 	struct pins *pins;
 	struct session *session;                /* may be taken: then set it to NULL */
 	struct acceptor acceptor;
+	struct horizon horizon;
 };
 
 /* On failure, too, what was opened is freed by CLEANUP_VISIT, after visit_end. */

@@ -220,6 +220,16 @@ static int reader_get_meta(struct store_reader *reader, const char *name, int (*
 	return r < 0 ? r : fn(db_column_span(row, 0), arg);
 }
 
+int store_get_sequence(struct store_reader *reader, uint64_t *ret_sequence)
+{
+	static const char sql[] = "SELECT coalesce((SELECT value FROM meta WHERE name='sequence'), 0)";
+	DB_STATEMENT sqlite3_stmt *row = NULL;
+	int r = reader_get_row(reader, &row, sql, "");
+	if (r == 0)
+		*ret_sequence = (uint64_t)sqlite3_column_int64(row, 0);
+	return r;
+}
+
 int store_get_crl(struct store_reader *reader, int (*fn)(struct span der, void *arg), void *arg)
 {
 	return reader_get_meta(reader, "crl", fn, arg);

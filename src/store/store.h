@@ -77,6 +77,8 @@ int store_find_certificate(struct store_reader *reader, const uint8_t fingerprin
                            int (*fn)(struct span der, int64_t revoked, unsigned reason, void *arg), void *arg);
 /* -NO_USER when there is none or the user is revoked. fn for each live device. */
 int store_list_devices(struct store_reader *reader, const char *user, int (*fn)(const struct store_device *device, void *arg), void *arg);
+/* The newest sequence number of all: what a client has been told once can only grow. */
+int store_get_sequence(struct store_reader *reader, uint64_t *ret_sequence);
 int store_get_crl(struct store_reader *reader, int (*fn)(struct span der, void *arg), void *arg);      /* NO_INPUT before the first */
 int store_get_ca(struct store_reader *reader, int (*fn)(struct span der, void *arg), void *arg);
 int store_open_object(struct store_reader *reader, const uint8_t id[ITEM_ID_BYTES], int *ret_fd, uint64_t *ret_size);

@@ -113,11 +113,16 @@ void items_list(struct exchange *exchange)
 	CLEANUP_JSON json_t *answer = json_object();
 	struct page page = { .exchange = exchange, .items = json_array(), .with_manifest = with_manifest, .limit = (unsigned)limit };
 	json_object_set_new(answer, "items", page.items);
-	int error = store_list_items(exchange->worker->store, exchange->caller.user_id, after, (unsigned)limit + 1, newest, add_item, &page);
+	/* Before the items: what a list holds may be newer than what it says, never older. */
+	uint64_t sequence = 0;
+	int error = store_get_sequence(exchange->worker->store, &sequence);
+	if (error == 0)
+		error = store_list_items(exchange->worker->store, exchange->caller.user_id, after, (unsigned)limit + 1, newest, add_item, &page);
 	if (error < 0) {
 		refuse_store(exchange, error);
 		return;
 	}
+	json_object_set_new(answer, "sequence", json_integer((json_int_t)sequence));
 	json_object_set_new(answer, "next", page.more ? json_integer((json_int_t)page.last) : json_null());
 	CLEANUP_FREE char *text = json_print(answer);
 	if (text != NULL)

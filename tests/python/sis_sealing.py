@@ -18,12 +18,15 @@ class SealingDevice(Device):
     def __init__(self, daemon, user=None, name="test", publish=True):
         super().__init__(daemon, user or unique("sealer"), name)
         self.enroll(Invite(daemon.invite(self.user)).code)
+        self._become_able_to_seal()
+        if publish:
+            check_equal(self.publish_key(self.key_statement()).status, 204, "status of publishing the key")
+
+    def _become_able_to_seal(self):
         self.signer = sis_item.Ed25519Signer(self.key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
         self.fingerprint = self.certificate.fingerprint(hashes.SHA256())
         self.private = x25519.X25519PrivateKey.generate()
         self.sequence, self.previous = 0, bytes(32)
-        if publish:
-            check_equal(self.publish_key(self.key_statement()).status, 204, "status of publishing the key")
 
     def key_statement(self, **changes):
         facts = {"user": self.user, "device": self.name, "certificate": self.fingerprint, "key": sis_item.raw_public(self.private), "time": int(time.time())}

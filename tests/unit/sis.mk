@@ -21,3 +21,6 @@ tests_unit_test_chain_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_reply
 tests_unit_test_reply_SOURCES = tests/unit/test_reply.c
 tests_unit_test_reply_LDADD = $(HTTP_CLIENT_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test_horizon
+tests_unit_test_horizon_SOURCES = tests/unit/test_horizon.c tests/unit/test_sis.h
+tests_unit_test_horizon_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)

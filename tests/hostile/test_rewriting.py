@@ -1,0 +1,206 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A server in hostile hands, its authority's key included, that rewrites real traffic between a real sis and a real sisd: each lie is found out, said in one
+sentence, ends with an exit status that is not 0, and nothing wrong is shown as right."""
+
+import os
+import sys
+import types
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
+from sis_proxy import HostileServer, Impostor, Told
+from sis_testlib import *
+
+
+class Scene:
+    """alice and bob and carol have met; alice shared two pictures with bob; bob speaks to the hostile server from here on."""
+
+    def __init__(self):
+        self.daemon = shared_daemon()
+        self.alice, self.bob, self.carol = (self.daemon.client(unique(name), "phone") for name in ("alice", "bob", "carol"))
+        self.first = self.alice.upload(make_picture(seed=1), self.bob, self.carol)
+        self.second = self.alice.upload(make_picture(seed=2), self.bob, self.carol)
+        self.bob.run("list")
+        self.server = HostileServer(self.daemon, self.bob)
+
+    def rewrites_items(self, change):
+        """change(ITEM) is called for every ITEM that bob is told of."""
+        def rewrite(request, told):
+            if told.status != 200 or not request.path.startswith("/v1/items") or request.path.count("/") > 3:
+                return
+            answer = told.json()
+            for item in answer.get("items", [answer]):
+                change(item)
+            told.set_json(answer)
+        self.server.rewrite = rewrite
+
+    def refuses(self, item, words, statuses=(65, 76, 77), client=None):
+        """sis get of this item: one sentence with these words, no file; and sis list shows nothing of it as right."""
+        client = client or self.bob
+        directory = temporary("got")
+        done = client.run("get", item, "-o", directory, status=None)
+        check_one_sentence(done, words, statuses)
+        check_equal(os.listdir(directory), [], "files that came")
+        for line in client.run("--json", "list", "--all", status=1).stdout.splitlines():
+            told = json.loads(line)
+            check(told["item"] != item or told["verified"] is False, "shown as right: %s" % line)
+
+    def still_right(self, item):
+        self.server.honest()
+        self.bob.get(item)
+
+
+def check_one_sentence(done, words, statuses):
+    check(done.returncode in statuses, "exit status %d: %s%s" % (done.returncode, done.stdout, done.stderr))
+    check_equal(len(done.stderr.strip().splitlines()), 1, "lines on standard error: %r" % done.stderr[:1000])
+    check_in(words, done.stderr)
+
+
+def item_json(daemon, client, item):
+    return daemon.request("GET", "/v1/items/%s?include=manifest" % item, who=client).json()
+
+
+@test("grants swapped between two items of the same sender are refused, for each and in the list")
+def grants_between_items():
+    scene = Scene()
+    grants = {item: item_json(scene.daemon, scene.bob, item)["grants"] for item in (scene.first, scene.second)}
+    other = {scene.first: scene.second, scene.second: scene.first}
+    scene.rewrites_items(lambda item: item.update(grants=grants[other[item["item"]]]))
+    scene.refuses(scene.first, "grant")
+    scene.refuses(scene.second, "grant")
+    scene.still_right(scene.first)
+
+
+@test("grants swapped between users are refused, as they are and with the names changed")
+def grants_between_users():
+    scene = Scene()
+    carols = item_json(scene.daemon, scene.carol, scene.first)["grants"]
+    scene.rewrites_items(lambda item: item.update(grants=carols))
+    scene.refuses(scene.first, "not shared with this device")
+    renamed = [text.replace("\nrecipient %s\n" % scene.carol.user, "\nrecipient %s\n" % scene.bob.user) for text in carols]
+    check(renamed != carols, "nothing was renamed")
+    scene.rewrites_items(lambda item: item.update(grants=renamed))
+    scene.refuses(scene.first, "signature")
+
+
+@test("a second certificate for a known contact's device, minted by the server's own authority, gets no picture")
+def second_certificate():
+    scene = Scene()
+    alice_server = HostileServer(scene.daemon, scene.alice)
+    impostor = Impostor(alice_server.authority, scene.bob.user, "phone")
+
+    def rewrite(request, told):
+        if request.path == "/v1/users/" + scene.bob.user:
+            told.set_json({**told.json(), "devices": [impostor.as_device()]})
+    alice_server.rewrite = rewrite
+    before = len(scene.bob.items())
+    done = scene.alice.run("upload", make_picture(seed=3), "--to", scene.bob.user, status=None)
+    check_one_sentence(done, "HAS CHANGED", (77,))
+    check(not any(request.method == "POST" for request in alice_server.requests), "something was sent")
+    scene.server.honest()
+    check_equal(len(scene.bob.items()), before, "what bob has")
+
+
+@test("an old listing that is played again is found out by its number")
+def old_listing():
+    scene = Scene()
+    kept = {}
+
+    def remember(request, told):
+        kept.setdefault(request.target, (told.status, told.headers, told.body))
+    scene.server.rewrite = remember
+    scene.bob.run("list")
+    third = scene.alice.upload(make_picture(seed=4), scene.bob)
+    scene.server.honest()
+    check_in(third, scene.bob.items())
+    scene.server.hold = lambda request: Told(*kept[request.target]) if request.target.startswith("/v1/items?") else None
+    done = scene.bob.run("list", status=None)
+    check_one_sentence(done, "older state", (65,))
+    check_equal(done.stdout, "", "what was shown")
+    # The administrator says that a backup was restored: then it is taken, once said.
+    check_not_in(third, scene.bob.run("list", "--accept-restored").stdout)
+    scene.bob.run("list")
+    scene.server.honest()
+    check_in(third, scene.bob.items())
+
+
+@test("a statement under another's name is refused, altered or with another's certificate beside it")
+def another_name():
+    scene = Scene()
+    scene.rewrites_items(lambda item: item.update(statement=item["statement"].replace("\nowner %s\n" % scene.alice.user, "\nowner %s\n" % scene.carol.user),
+                                                  owner=scene.carol.user))
+    scene.refuses(scene.first, "by %s" % scene.carol.user)
+    carols = scene.carol.upload(make_picture(seed=5), scene.bob)
+    certificates = item_json(scene.daemon, scene.bob, carols)["certificates"]
+    scene.rewrites_items(lambda item: item.update(certificates=certificates))
+    scene.refuses(scene.first, "missing")
+
+
+@test("the manifest of another item is refused, in a listing and when it is fetched")
+def another_manifest():
+    scene = Scene()
+    manifests = {item: item_json(scene.daemon, scene.bob, item)["manifest"] for item in (scene.first, scene.second)}
+    other = {scene.first: scene.second, scene.second: scene.first}
+    scene.rewrites_items(lambda item: "manifest" in item and item.update(manifest=manifests[other[item["item"]]]))
+    scene.refuses(scene.first, "description")
+    scene.refuses(scene.second, "description")
+    scene.still_right(scene.second)
+
+
+@test("the object of another item of the same size is refused, and leaves no file")
+def another_object():
+    scene = Scene()
+    one = scene.alice.upload(write_file(os.path.join(temporary(), "one"), make_bytes(100000, 1)), scene.bob)
+    two = scene.alice.upload(write_file(os.path.join(temporary(), "two"), make_bytes(100000, 2)), scene.bob)
+
+    def swap(request):
+        if request.path == "/v1/items/%s/object" % one:
+            request.target = "/v1/items/%s/object" % two
+            return scene.server.ask(request)
+        return None
+    scene.server.hold = swap
+    directory = temporary("got")
+    check_one_sentence(scene.bob.run("get", one, "-o", directory, status=None), "", (65,))
+    check_equal(os.listdir(directory), [], "files that came")
+
+
+@test("a suite that is not ours, in statement or grant, is refused by name")
+def downgraded_suite():
+    scene = Scene()
+    for suite in ("sis-0", "none"):
+        scene.rewrites_items(lambda item: item.update(statement=item["statement"].replace("\nsuite sis-1\n", "\nsuite %s\n" % suite)))
+        scene.refuses(scene.first, "suite")
+        scene.rewrites_items(lambda item: item.update(grants=[text.replace("\nsuite sis-1\n", "\nsuite %s\n" % suite) for text in item["grants"]]))
+        scene.refuses(scene.first, "")
+
+
+@test("an item that the server planted in a contact's name, with a certificate that it minted, is refused")
+def planted_item():
+    scene = Scene()
+    impostor = Impostor(scene.server.authority, scene.alice.user, "phone")
+    reader = types.SimpleNamespace(user=scene.bob.user, name="phone", private=encryption_key(scene.bob))
+    bundle = impostor.seal(b"look at this", reader)
+    planted = impostor.as_item(bundle, 10 ** 6)
+
+    def rewrite(request, told):
+        if request.path == "/v1/items" and told.status == 200:
+            answer = told.json()
+            answer["items"].append(planted)
+            told.set_json(answer)
+        elif request.path == "/v1/items/" + impostor.item:
+            told.status, told.headers = 200, [("Content-Type", "application/json")]
+            told.set_json(planted)
+    scene.server.rewrite = rewrite
+    scene.refuses(impostor.item, "HAS CHANGED")
+    check_in(impostor.item, scene.bob.run("--json", "list", "--all", status=1).stdout)
+
+
+def encryption_key(client):
+    """A client's X25519 key: the container is that of a signing key."""
+    from cryptography.hazmat.primitives.asymmetric import x25519
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+    pem = load_pem_private_key(read_file(os.path.join(client.directory, "encryption.key")), None)
+    return x25519.X25519PrivateKey.from_private_bytes(pem.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
+
+
+run()
