@@ -23,12 +23,12 @@ struct attempts_rule {
 	unsigned n_max;                         /* more are not counted, so that nobody waits for longer than (n_max - n_free + 1) * forgiven_s */
 };
 /* Whoever guesses at a name from everywhere has 1440 guesses a day, and its owner, meanwhile, needs an invite for a new device. */
-static const struct attempts_rule rules[] = { [ATTEMPTS_SOURCE] = { 5, 30, 20 }, [ATTEMPTS_NAME] = { 20, 60, 24 } };
+static const struct attempts_rule rules[] = { [ATTEMPTS_SOURCE] = { 5, 30, 20 }, [ATTEMPTS_NAME] = { 20, 60, 24 }, [ATTEMPTS_INVITES] = { 10, 3600, 12 } };
 
 struct attempts_entry { uint8_t key[ATTEMPTS_KEY_BYTES]; unsigned failures; int64_t since; };   /* failures stood at `failures` at `since` */
 
 /* Full sets forget their oldest entry: memory is bounded, and a flood of sources costs the flooder a source each. */
-static struct attempts_entry table[2][ATTEMPTS_SETS][ATTEMPTS_WAYS];
+static struct attempts_entry table[ARRAY_SIZE(rules)][ATTEMPTS_SETS][ATTEMPTS_WAYS];
 
 static void attempts_parse_source(const char *peer, uint8_t ret_address[ATTEMPTS_KEY_BYTES])
 {

@@ -68,7 +68,7 @@ static void methods_invited(struct invite_order *order, int error, const char *i
 	else if (error == -SIS_ERR_REVOKED)
 		control_fail_error(call, error, "the user was revoked, and the name is never given again: add the person under another name");
 	else if (error == -SIS_ERR_CONFLICT)
-		control_fail_error(call, error, "the user has or had a device of this name: choose another name");
+		control_fail_error(call, error, "the user had a device of this name, which was revoked: choose another name");
 	else
 		methods_fail(call, error, NULL);
 }

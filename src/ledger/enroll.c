@@ -30,8 +30,8 @@ struct enrollment {
 	struct job job;                         /* for the password */
 	struct request request;
 	struct enrollment *next;                /* waiting for the password's turn */
-	bool renewal, new_user;
-	int64_t invite_id;                      /* 0: by password */
+	bool renewal, new_user;                 /* renewal: the device is there, and gets one more certificate */
+	int64_t invite_id;                      /* 0: by password, or a renewal with the certificate before */
 	int64_t user_id, device_id, now;
 	char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1], peer[80];
 	uint8_t key_algorithm, public_key[KEY_PUBLIC_MAX];
@@ -41,6 +41,7 @@ struct enrollment {
 	uint8_t der[CERTIFICATE_MAX_BYTES];
 	struct store_certificate certificate;
 	uint8_t serial[SERIAL_MAX];
+	struct device_news news;
 };
 
 static struct {
@@ -106,6 +107,36 @@ static int enroll_check_number(struct store_reader *reader, const struct enrollm
 	return r == 0 && count.n >= CERTIFICATES_MAX ? -SIS_ERR_TOO_MANY : r;
 }
 
+struct enroll_key { const struct enrollment *enrollment; bool is_other, newest_is_same; };
+
+static int enroll_compare_key(const struct store_certificate *stored, void *arg)
+{
+	struct enroll_key *search = arg;
+	const struct enrollment *enrollment = search->enrollment;
+	struct certificate certificate;
+	int r = certificate_parse(stored->der, &certificate);
+	if (r < 0)
+		return r;
+	bool same = certificate.public_key.algorithm == (enum key_algorithm)enrollment->key_algorithm &&
+	            memcmp(certificate.public_key.bytes, enrollment->public_key, enrollment->public_key_size) == 0;
+	/* The list goes by device, and each device's certificates from the oldest on: the last one of this device stands. */
+	if (strcmp(stored->device, enrollment->device) == 0)
+		search->newest_is_same = same && stored->state == STORE_LIVE;
+	else if (same)
+		search->is_other = true;
+	return 0;
+}
+
+/* Whose the key is that a certificate is asked for by invite or password. 1: of this live device's newest certificate, so it is the device itself, which
+ * was restored or let its certificate expire. A key that was replaced is not taken up again: why it was, nobody knows here. 0: nobody's of this user.
+ * CONFLICT: another device's. One key would then be two devices, and what is signed with it by either. */
+static int enroll_find_key(struct store_reader *reader, const struct enrollment *enrollment)
+{
+	struct enroll_key search = { .enrollment = enrollment };
+	int r = store_list_certificates(reader, enrollment->user, enroll_compare_key, &search);
+	return r < 0 ? r : search.newest_is_same ? 1 : search.is_other ? -SIS_ERR_CONFLICT : 0;
+}
+
 /* The world may have changed since the certificate was asked for: everything that decides is looked at again, in the transaction. */
 static int enroll_check_again(struct store_writer *writer, struct enrollment *enrollment)
 {
@@ -123,6 +154,8 @@ static int enroll_check_again(struct store_writer *writer, struct enrollment *en
 			r = -SIS_ERR_REVOKED;
 		if (r == 0)
 			r = enroll_check_number(store_as_reader(writer), enrollment);
+		if (r == 0 && enrollment->invite_id != 0)
+			r = enroll_find_key(store_as_reader(writer), enrollment) == 1 ? 0 : -SIS_ERR_CONFLICT;
 	}
 	return r;
 }
@@ -138,6 +171,8 @@ static int enroll_run(struct store_writer *writer, struct change *change)
 	enrollment->certificate.device_id = enrollment->device_id;
 	if (r == 0)
 		r = store_add_certificate(writer, &enrollment->certificate);
+	if (r == 0)
+		r = devices_tell(writer, enrollment->user_id, enrollment->device, enrollment->renewal ? DEVICE_RENEWED : DEVICE_ENROLLED, &enrollment->news);
 	return r < 0 ? r : enroll_run_event(writer, enrollment);
 }
 
@@ -156,6 +191,7 @@ static void enroll_done(struct completion *completion)
 	struct log_args event = { .event = enrollment->renewal ? EVENT_RENEWED : EVENT_ENROLLED, .user = enrollment->user,
 	                          .device = enrollment->device, .peer = enrollment->peer };
 	log_event(&event);
+	publish(enrollment->news.sequence, &enrollment->news.told);
 	enroll_answer(enrollment->request, 0, NULL, enrollment->certificate.der, 0);
 	enroll_free(enrollment);
 }
@@ -192,6 +228,38 @@ static void enroll_mint(struct enrollment *enrollment)
 	signer_mint(&mint, enroll_minted, enrollment);
 }
 
+static void enroll_refuse_name(struct enrollment *enrollment, enum store_state state)
+{
+	enroll_refuse(enrollment, -SIS_ERR_EXISTS, state == STORE_LIVE ? "this user has a device of that name, with another key: choose another name, or renew it" :
+	              "this user had a device of that name, which was revoked: choose another name");
+}
+
+/* The device is there: for the key that it has, it gets another certificate. */
+static void enroll_again(struct enrollment *enrollment, int64_t device_id, enum store_state state)
+{
+	int r = state == STORE_LIVE ? enroll_find_key(ledger.view, enrollment) : 0;
+	if (r != 1) {
+		enroll_refuse_name(enrollment, state);
+		return;
+	}
+	enrollment->renewal = true;
+	enrollment->device_id = device_id;
+	r = enroll_check_number(ledger.view, enrollment);
+	if (r == 0)
+		enroll_mint(enrollment);
+	else
+		enroll_refuse(enrollment, r, r == -SIS_ERR_TOO_MANY ? TOO_MANY_CERTIFICATES : NULL);
+}
+
+static void enroll_new_device(struct enrollment *enrollment)
+{
+	int r = enrollment->new_user ? 0 : enroll_find_key(ledger.view, enrollment);
+	if (r == 0)
+		enroll_mint(enrollment);
+	else
+		enroll_refuse(enrollment, r, r == -SIS_ERR_CONFLICT ? "this key is that of another device: a new device needs a key of its own" : NULL);
+}
+
 /* The invite's name, else the one asked for, else the next free "device-N". */
 static void enroll_name_device(struct enrollment *enrollment)
 {
@@ -205,10 +273,9 @@ static void enroll_name_device(struct enrollment *enrollment)
 	else if (!enrollment->new_user)
 		r = store_find_device(ledger.view, enrollment->user_id, enrollment->device, &device_id, &state);
 	if (r == -SIS_ERR_NO_INPUT)
-		enroll_mint(enrollment);
+		enroll_new_device(enrollment);
 	else if (r == 0)
-		enroll_refuse(enrollment, -SIS_ERR_EXISTS, state == STORE_LIVE ? "this user has a device of that name: choose another name, or renew it" :
-		              "this user had a device of that name, which was revoked: choose another name");
+		enroll_again(enrollment, device_id, state);
 	else
 		enroll_refuse(enrollment, r, NULL);
 }
@@ -455,58 +522,4 @@ void enroll_handle_renew(struct request request, const struct message_renew *mes
 		enroll_mint(enrollment);
 	else
 		enroll_refuse(enrollment, r, detail);
-}
-
-/* ------------------------------------------------ the encryption key ------------------------------------------------ */
-
-struct publication { struct change change; struct request request; struct store_caller caller; size_t size; uint8_t text[KEY_STATEMENT_MAX_BYTES]; };
-
-static int enroll_run_publication(struct store_writer *writer, struct change *change)
-{
-	struct publication *publication = (struct publication *)change;
-	int r = store_set_key_statement(writer, publication->caller.device_id, (struct span){ publication->text, publication->size });
-	return r < 0 ? r : audit_write(writer, &LOG(KEY_PUBLISHED, .user = publication->caller.user, .device = publication->caller.device));
-}
-
-static void enroll_done_publication(struct completion *completion)
-{
-	struct publication *publication = (struct publication *)completion;
-	if (publication->change.result == 0)
-		log_event(&LOG(KEY_PUBLISHED, .user = publication->caller.user, .device = publication->caller.device));
-	peers_answer_done(publication->request, publication->change.result, NULL);
-	free(publication);
-}
-
-static int enroll_check_publication(const struct message_publish_key *message, struct store_caller *ret_caller, const char **ret_why)
-{
-	struct key_statement statement;
-	struct public_key key;
-	int r = callers_find(message->caller, ret_caller);
-	if (r == 0)
-		r = message->statement.size > KEY_STATEMENT_MAX_BYTES ? -SIS_ERR_TOO_LARGE : key_statement_parse(message->statement, &statement, ret_why);
-	if (r < 0)
-		return r;
-	if (strcmp(statement.user, ret_caller->user) != 0 || strcmp(statement.device, ret_caller->device) != 0 ||
-	    memcmp(statement.certificate, message->caller, DIGEST_BYTES) != 0) {
-		*ret_why = "the key statement is about another user, device or certificate than the one that sends it";
-		return -SIS_ERR_MISMATCH;
-	}
-	r = store_find_certificate(ledger.view, message->caller, enroll_get_key, &key);
-	return r < 0 ? r : key_statement_verify(message->statement, &statement, &key);
-}
-
-void enroll_handle_publish_key(struct request request, const struct message_publish_key *message)
-{
-	const char *why = NULL;
-	struct store_caller caller;
-	int r = enroll_check_publication(message, &caller, &why);
-	struct publication *publication = r == 0 ? malloc(sizeof(*publication)) : NULL;
-	if (publication == NULL) {
-		peers_answer_done(request, r < 0 ? r : -SIS_ERR_NO_MEMORY, why);
-		return;
-	}
-	*publication = (struct publication){ .change = { .run = enroll_run_publication, .completion.done = enroll_done_publication },
-	                                     .request = request, .caller = caller, .size = message->statement.size };
-	memcpy(publication->text, message->statement.data, message->statement.size);
-	transact_submit(&publication->change);
 }

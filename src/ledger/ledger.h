@@ -22,7 +22,7 @@ struct ledger {
 	uint32_t own_uid;                       /* who started sisd */
 	bool configured, ready, stopping;
 	struct {
-		bool open_registration;
+		bool open_registration, device_invites;
 		char public_address[300];       /* "host:port", for invites */
 		uint64_t invite_lifetime_s, certificate_lifetime_s, max_item_bytes, quota_bytes, upload_lifetime_s;
 	} conf;
@@ -85,6 +85,12 @@ void peers_answer_done(struct request request, int error, const char *detail);
 /* ---- publish.c: telling the workers who has something new; loop thread, after the commit ---- */
 void publish(uint64_t sequence, const struct store_told *told);
 
+/* ---- device_news.c: telling people of devices ---- */
+enum device_what { DEVICE_ENROLLED, DEVICE_RENEWED, DEVICE_KEY, DEVICE_REVOKED };
+struct device_news { uint64_t sequence; struct store_told told; };      /* to publish() after the commit */
+/* In a transaction: rows for the user and, but for renewals, for the people who share an item with him. Adds to *news. */
+int  devices_tell(struct store_writer *writer, int64_t user_id, const char *device, enum device_what what, struct device_news *news);
+
 /* ---- people.c ---- */
 struct invite_order {                   /* AddUser, Invite */
 	struct change change;
@@ -110,8 +116,9 @@ int  callers_list_signers(int64_t device_id, struct signers *ret_signers);
 void callers_forget(void);                                      /* after a change of users, devices or certificates */
 
 /* ---- attempts.c: who may try again to log in ---- */
-/* A source ("address:port"; IPv6 counts by /64), or the name whose password is tried, from wherever. Failures wear off with time. */
-enum attempts_kind { ATTEMPTS_SOURCE, ATTEMPTS_NAME };
+/* A source ("address:port"; IPv6 counts by /64), or the name whose password is tried, from wherever, or the name that devices invite devices for. Failures
+ * (of the last kind: invites) wear off with time. */
+enum attempts_kind { ATTEMPTS_SOURCE, ATTEMPTS_NAME, ATTEMPTS_INVITES };
 uint32_t attempts_wait_s(enum attempts_kind kind, const char *who);     /* 0, or the seconds to wait */
 void attempts_add(enum attempts_kind kind, const char *who);
 void attempts_forgive(enum attempts_kind kind, const char *who);        /* takes one back: the login was right */
@@ -119,7 +126,10 @@ void attempts_forgive(enum attempts_kind kind, const char *who);        /* takes
 /* ---- enroll.c ---- */
 void enroll_handle_enroll(struct request request, const struct message_enroll *message);
 void enroll_handle_renew(struct request request, const struct message_renew *message);
-void enroll_handle_publish_key(struct request request, const struct message_publish_key *message);
+
+/* ---- devices.c ---- */
+void devices_handle_publish_key(struct request request, const struct message_publish_key *message);
+void devices_handle_invite(struct request request, const struct message_invite_device *message);
 
 /* ---- signer.c: the channel to the signer ---- */
 int signer_connect(int fd);
@@ -186,6 +196,7 @@ struct revoke_order {
 	/* its own */
 	int64_t user_id, device_id, now;
 	unsigned n_devices, n_waited, n_connections;
+	struct device_news news;
 	uint64_t id;
 	bool crl_done;
 	struct loop_source *timer;

@@ -140,6 +140,7 @@ static void handle_config(struct channel_packet *packet)
 	if (message_config_ledger_decode(&packet->payload, &message) < 0)
 		return;
 	ledger.conf.open_registration = span_equals(message.registration, "open");
+	ledger.conf.device_invites = span_equals(message.device_invites, "yes");
 	span_to_string(message.public_address, ledger.conf.public_address, sizeof(ledger.conf.public_address));
 	ledger.conf.invite_lifetime_s = message.invite_lifetime_s;
 	ledger.conf.certificate_lifetime_s = message.certificate_lifetime_s;

@@ -27,6 +27,7 @@ static int people_find_user_to_invite(struct store_writer *writer, struct invite
 	return r;
 }
 
+/* One that is live may be invited, too: whoever has its key (restored it, or let its certificate expire) gets it certified again (enroll.c). */
 static int people_check_device(struct store_writer *writer, int64_t user_id, const char *device)
 {
 	int64_t device_id;
@@ -34,7 +35,7 @@ static int people_check_device(struct store_writer *writer, int64_t user_id, con
 	if (device[0] == '\0')
 		return 0;
 	int r = store_find_device(store_as_reader(writer), user_id, device, &device_id, &state);
-	return r == 0 ? -SIS_ERR_CONFLICT : r == -SIS_ERR_NO_INPUT ? 0 : r;
+	return r == 0 && state != STORE_LIVE ? -SIS_ERR_CONFLICT : r == -SIS_ERR_NO_INPUT ? 0 : r;
 }
 
 #define INVITE_EVENTS(order) \

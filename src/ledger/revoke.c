@@ -32,12 +32,28 @@ static int revoke_find(struct store_writer *writer, struct revoke_order *order)
 	return r < 0 ? r : state == STORE_LIVE ? 0 : -SIS_ERR_REVOKED;
 }
 
+struct revoke_telling { struct store_writer *writer; struct revoke_order *order; };
+
+static int revoke_tell(const struct store_device *device, void *arg)
+{
+	struct revoke_telling *telling = arg;
+	struct revoke_order *order = telling->order;
+	if (order->device_id != 0 && order->device_id != device->device_id)
+		return 0;
+	return devices_tell(telling->writer, order->user_id, device->device, DEVICE_REVOKED, &order->news);
+}
+
 static int revoke_run(struct store_writer *writer, struct change *change)
 {
 	struct revoke_order *order = (struct revoke_order *)change;
+	struct revoke_telling telling = { writer, order };
 	int r = revoke_find(writer, order);
 	unsigned reason = order->compromised ? REASON_KEY_COMPROMISE : REASON_CESSATION;
-	return r < 0 ? r : store_revoke(writer, order->user_id, order->device_id, reason, order->now, &order->n_devices);
+	if (r < 0)
+		return r;
+	/* While they are still among the live ones; those of a user who is revoked already are listed no more. */
+	r = store_list_devices(store_as_reader(writer), order->user, revoke_tell, &telling);
+	return r < 0 && r != -SIS_ERR_NO_USER ? r : store_revoke(writer, order->user_id, order->device_id, reason, order->now, &order->n_devices);
 }
 
 static void revoke_end(struct revoke_order *order, int error)
@@ -105,6 +121,7 @@ static void revoke_done(struct completion *completion)
 	(void)loop_add_timer(ledger.role.loop, REVOKE_WAIT_MS, revoke_timed_out, order, &order->timer);
 	order->n_waited = peers_broadcast_revoke(order->id, order->user_id, order->device_id);
 	uploads_revoke(order->user_id, order->device_id);
+	publish(order->news.sequence, &order->news.told);
 	crl_publish(revoke_crl_done, (void *)(uintptr_t)order->id);
 }
 

@@ -33,6 +33,7 @@ struct command {
 	X(verify) \
 	X(rm) \
 	X(contacts) \
+	X(invite) \
 	X(whoami) \
 	X(renew)
 #define COMMAND_DECLARE(name) extern const struct command command_##name;

@@ -34,7 +34,7 @@ static const struct command_option check_options[] = {
 };
 
 static const struct command commands[] = {
-	{ "add", "USER", "add a user and print the invite for the first device", 1, 1, device_option, command_add },
+	{ "add", "USER", "add a user (with --device: or a device to one who is there) and print the invite", 1, 1, device_option, command_add },
 	{ "invite", "USER", "print an invite for one more device of a user", 1, 1, device_option, command_invite },
 	{ "list", "", "users, their devices and what they keep here", 0, 0, NULL, command_list },
 	{ "revoke", "USER", "end a user or one device, on every live connection at once", 1, 1, revoke_options, command_revoke },
@@ -118,12 +118,21 @@ int sisctl_send(struct sisctl *sisctl, const char *method, json_t *parameters, b
 	return r < 0 ? explain_broken(r) : 0;
 }
 
-int sisctl_receive(struct sisctl *sisctl, struct varlink_reply *ret_reply)
+int sisctl_receive_unless(struct sisctl *sisctl, const char *expected, struct varlink_reply *ret_reply, bool *ret_expected)
 {
 	int r = varlink_receive(sisctl->varlink, ret_reply);
 	if (r < 0)
 		return explain_broken(r);
+	if (ret_expected != NULL && strcmp(ret_reply->error, expected) == 0) {
+		*ret_expected = true;
+		return 0;
+	}
 	return ret_reply->error[0] != '\0' ? explain_refusal(ret_reply) : 0;
+}
+
+int sisctl_receive(struct sisctl *sisctl, struct varlink_reply *ret_reply)
+{
+	return sisctl_receive_unless(sisctl, NULL, ret_reply, NULL);
 }
 
 int sisctl_call(struct sisctl *sisctl, const char *method, json_t *parameters, struct varlink_reply *ret_reply)

@@ -39,6 +39,8 @@ int command_check(struct sisctl *sisctl, char **arguments, const char *const *va
 int sisctl_send(struct sisctl *sisctl, const char *method, json_t *parameters, bool more);
 /* Receives one reply: 0, or the exit status after having told the user what the daemon refused and why. */
 int sisctl_receive(struct sisctl *sisctl, struct varlink_reply *ret_reply);
+/* The same, but for one refusal, which the caller has an answer to: then *ret_expected is set. ret_expected NULL: none is. */
+int sisctl_receive_unless(struct sisctl *sisctl, const char *expected, struct varlink_reply *ret_reply, bool *ret_expected);
 /* Both, for the calls with one reply. */
 int sisctl_call(struct sisctl *sisctl, const char *method, json_t *parameters, struct varlink_reply *ret_reply);
 

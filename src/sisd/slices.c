@@ -122,7 +122,8 @@ static void configure_ledger(struct process *ledger)
 	const struct conf *conf = ledger->master->conf;
 	CLEANUP_FREE char *address = public_address(ledger->master);
 	struct message_config_ledger message = {
-		.registration = span_from_string(conf->registration), .public_address = span_from_string(address),
+		.registration = span_from_string(conf->registration), .device_invites = span_from_string(conf->device_invites),
+		.public_address = span_from_string(address),
 		.invite_lifetime_s = conf->invite_lifetime, .certificate_lifetime_s = conf->certificate_lifetime,
 		.max_item_bytes = conf->max_item_bytes, .quota_bytes = conf->quota_bytes, .upload_lifetime_s = conf->upload_lifetime,
 		.log_level = log_level_number(conf),

@@ -45,6 +45,19 @@ int store_find_user(struct store_reader *reader, const char *name, struct store_
 	return 0;
 }
 
+int store_get_user_name(struct store_reader *reader, int64_t user_id, char ret_name[NAME_MAX_TEXT + 1])
+{
+	static const char sql[] = "SELECT name FROM users WHERE user_id=?";
+	DB_STATEMENT sqlite3_stmt *row = NULL;
+	int r = db_bind(reader, &row, sql, "i", user_id);
+	if (r == 0)
+		r = db_step(row);
+	if (r <= 0)
+		return r < 0 ? r : -SIS_ERR_NO_USER;
+	db_column_name(row, 0, ret_name);
+	return 0;
+}
+
 int store_get_quota(struct store_reader *reader, int64_t user_id, uint64_t fallback, uint64_t *ret_used, uint64_t *ret_quota)
 {
 	static const char sql[] = "SELECT used, coalesce(quota, ?) FROM users WHERE user_id=?";
@@ -135,4 +148,33 @@ int store_expire_invites(struct store_writer *writer, int64_t now, void (*fn)(co
 		r = 0;
 	}
 	return r < 0 ? r : db_run(&writer->reader, drop, "i", now);
+}
+
+/* The newest items of the user are enough, and bound the work: who shared something only long ago hears when they share again. */
+int store_list_acquaintances(struct store_reader *reader, int64_t user_id, unsigned limit, int (*fn)(int64_t user_id, void *arg), void *arg)
+{
+	static const char sql[] =
+		"SELECT DISTINCT b.user_id FROM (SELECT item_row FROM inbox WHERE user_id=?1 ORDER BY sequence DESC LIMIT 2000) a"
+		" JOIN inbox b ON b.item_row=a.item_row JOIN users u ON u.user_id=b.user_id WHERE b.user_id<>?1 AND u.state=0 LIMIT ?2";
+	DB_STATEMENT sqlite3_stmt *row = NULL;
+	int r = db_bind(reader, &row, sql, "ii", user_id, (int64_t)limit);
+	while (r == 0 && (r = db_step(row)) > 0)
+		r = fn(sqlite3_column_int64(row, 0), arg);
+	return r;
+}
+
+int store_count_device_events(struct store_reader *reader, int64_t user_id, const char *name, int64_t since, unsigned *ret_n)
+{
+	static const char sql[] =
+		"SELECT count(*) FROM (SELECT kind, time, user FROM events WHERE user_id=? ORDER BY sequence DESC LIMIT 400)"
+		" WHERE kind=3 AND user=? AND time>=?";
+	_Static_assert(STORE_EVENT_DEVICE == 3, "kind in the statement above");
+	DB_STATEMENT sqlite3_stmt *row = NULL;
+	int r = db_bind(reader, &row, sql, "iti", user_id, name, since);
+	if (r == 0)
+		r = db_step(row);
+	if (r < 0)
+		return r;
+	*ret_n = (unsigned)sqlite3_column_int64(row, 0);
+	return 0;
 }

@@ -47,6 +47,7 @@ struct store_user {
 };
 /* Also finds revoked users: look at the state. NO_USER when the name was never used. */
 int store_find_user(struct store_reader *reader, const char *name, struct store_user *ret_user);
+int store_get_user_name(struct store_reader *reader, int64_t user_id, char ret_name[NAME_MAX_TEXT + 1]);
 int store_list_users(struct store_reader *reader, int (*fn)(const struct store_user *user, void *arg), void *arg);
 /* Bytes used, and allowed (fallback for users without a quota of their own; 0: no limit). */
 int store_get_quota(struct store_reader *reader, int64_t user_id, uint64_t fallback, uint64_t *ret_used, uint64_t *ret_quota);
@@ -161,6 +162,10 @@ int store_count(struct store_reader *reader, struct store_totals *ret_totals);
 /* -------------------------------------------------------------- events.c ---------------------------------------------------------------- */
 /* event->sequence comes from store_next_sequence: one for a change, however many users are told; two events of one user need two. */
 int store_add_event(struct store_writer *writer, const struct store_event *event);
+/* The people who share an item with the user, whoever's it is: at most limit, by the newest items. fn non-zero ends. */
+int store_list_acquaintances(struct store_reader *reader, int64_t user_id, unsigned limit, int (*fn)(int64_t user_id, void *arg), void *arg);
+/* How many of the user's newest events, since the time, are about devices of his own. Looks at some hundreds only. */
+int store_count_device_events(struct store_reader *reader, int64_t user_id, const char *name, int64_t since, unsigned *ret_n);
 
 /* -------------------------------------------------------------- audit.c ---------------------------------------------------------------- */
 struct store_audit {

@@ -152,6 +152,8 @@ void uploads_release(struct worker *worker, struct channel_packet *packet);
 void users_get(struct exchange *exchange);
 void users_whoami(struct exchange *exchange);
 void devices_put_key(struct exchange *exchange);
+#define INVITE_BODY_MAX 1024u
+void devices_invite(struct exchange *exchange);
 void open_crl(struct exchange *exchange);
 void open_health(struct exchange *exchange);
 void est_cacerts(struct exchange *exchange);

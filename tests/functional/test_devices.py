@@ -1,0 +1,135 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Several devices of one person: inviting, enrolling again with the key that one has, and who is told of it."""
+import os
+import sqlite3
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
+from sis_testlib import *
+
+
+def database(daemon):
+    """The daemon's database, for looking."""
+    return contextlib.closing(sqlite3.connect("file:%s/db/sis.db?mode=ro" % daemon.state_dir, uri=True))
+
+
+def device_events(daemon, user):
+    """[(about whom, device, what)] of the user's device events, in order."""
+    with database(daemon) as db:
+        return db.execute("SELECT e.user, e.device, e.what FROM events e JOIN users u USING(user_id) WHERE u.name=? AND e.kind=3 ORDER BY e.sequence",
+                          (user,)).fetchall()
+
+
+def enroll(daemon, device, line, status=200):
+    return device.enroll(Invite(line).code, status=status)
+
+
+@test("sisctl add with --device invites a further device of somebody who is there, and says so; without it a taken name stays refused")
+def add_device():
+    daemon = shared_daemon()
+    alice = daemon.client(unique("alice"))
+    done = daemon.sisctl("add", alice.user, "--device", "tablet")
+    Invite(done.stdout)
+    check_in("is a user already", done.stderr)
+    tablet = Client(daemon, alice.user)
+    tablet.run("enroll", done.stdout.strip())
+    check_equal(tablet.json("whoami")["device"], "tablet", "device")
+    check_in("the name is taken", daemon.sisctl("add", alice.user, status=73).stderr)
+    daemon.sisctl("revoke", alice.user)
+    check_in("revoked", daemon.sisctl("add", alice.user, "--device", "tablet2", status=None).stderr)
+
+
+@test("an invite gives a live device with the same key a new certificate, and nobody else its name")
+def enroll_again():
+    daemon = shared_daemon()
+    laptop = enroll_device(daemon, unique("again"), "laptop")
+    first = laptop.certificate
+    for line in (daemon.sisctl("invite", laptop.user).stdout, daemon.sisctl("invite", laptop.user, "--device", "laptop").stdout):
+        enroll(daemon, laptop, line)
+        check(laptop.certificate.serial_number != first.serial_number, "the same certificate came back")
+        who = daemon.request("GET", "/v1/whoami", who=laptop).json()
+        check_equal((who["user"], who["device"]), (laptop.user, "laptop"), "whoami")
+        enroll(daemon, laptop, line, status=401).check_problem(401, "bad-login")
+    line = daemon.sisctl("invite", laptop.user).stdout
+    thief = Device(daemon, laptop.user, "laptop")
+    check_in("with another key", enroll(daemon, thief, line, status=409).check_problem(409, "exists")["detail"])
+    # The refused invite is still good for who it was for; and one key is one device.
+    laptop.name = "desk"
+    check_in("that of another device", enroll(daemon, laptop, line, status=409).check_problem(409, "conflict")["detail"])
+    laptop.name = "laptop"
+    enroll(daemon, laptop, line)
+    daemon.wait_log("%s renewed the certificate of device laptop" % laptop.user)
+    check_equal(device_events(daemon, laptop.user), [(laptop.user, "laptop", "enrolled")] + 3 * [(laptop.user, "laptop", "renewed")], "events")
+
+
+@test("neither a revoked device nor a key that was replaced comes back with an invite")
+def enroll_again_refused():
+    daemon = shared_daemon()
+    client = daemon.client(unique("rekeyed"), "laptop")
+    old = Device(daemon, client.user, "laptop")
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    old.key = load_pem_private_key(read_file(client.key_path), None)
+    client.run("renew", "--new-key")
+    line = daemon.sisctl("invite", client.user).stdout
+    enroll(daemon, old, line, status=409).check_problem(409, "exists")
+    old.key = load_pem_private_key(read_file(client.key_path), None)
+    enroll(daemon, old, line)
+    line = daemon.sisctl("invite", client.user).stdout
+    daemon.sisctl("revoke", client.user, "--device", "laptop")
+    check_in("was revoked", enroll(daemon, old, line, status=409).check_problem(409, "exists")["detail"])
+    check_in("was revoked", daemon.sisctl("invite", client.user, "--device", "laptop", status=None).stderr)
+
+
+@test("device_invites: \"no\" unless the administrator says \"yes\"; then in measure, audited, and only for oneself")
+def device_invites():
+    with Daemon(workers=1) as daemon:
+        alice = daemon.client("alice", "laptop")
+        daemon_refused = alice.run("invite", status=77)
+        check_in("only the administrator invites devices", daemon_refused.stderr)
+        daemon.write_config(device_invites="yes")
+        check_in("configuration reloaded", daemon.reload())
+        line = alice.run("invite", "--device", "tablet").stdout
+        check_equal(Invite(line).user, "alice", "whose invite")
+        tablet = Client(daemon, "alice")
+        tablet.run("enroll", line.strip())
+        check_equal(tablet.json("whoami")["device"], "tablet", "device")
+        check_equal(tablet.json("invite").keys(), {"invite"}, "members")
+        check_in("invite for a device of alice made by device laptop", daemon.sisctl("logs").stdout)
+        daemon.sisctl("revoke", "alice", "--device", "tablet")
+        check_in("which was revoked", alice.run("invite", "--device", "tablet", status=65).stderr)
+        check_in("revoked", tablet.run("invite", status=77).stderr)
+        for body, status in ((b"[]", 422), (b"{", 422), (b'{"device":5}', 422), (b'{"device":"../x"}', 400)):
+            reply = daemon.request("POST", "/v1/invites", who=alice, body=body, headers={"Content-Type": "application/json"})
+            check(400 <= reply.status < 500 and reply.json()["type"].startswith("urn:sis:error:bad-"), "%r: %d %r" % (body, reply.status, reply.body))
+        check_equal(daemon.request("POST", "/v1/invites", body=b"{}", headers={"Content-Type": "application/json"}).status, 401, "a stranger")
+        statuses = [daemon.request("POST", "/v1/invites", who=alice, body=b"{}", headers={"Content-Type": "application/json"}).status for _ in range(12)]
+        check_equal((statuses[0], statuses[-1], set(statuses)), (201, 429, {201, 429}), "statuses")
+        check(daemon.is_serving())
+
+
+@test("who shares an item with a user hears of his devices; renewals are his own business; a stranger hears nothing")
+def device_news():
+    daemon = shared_daemon()
+    alice, bob, carol = (daemon.client(unique(name), "laptop") for name in ("na", "nb", "nc"))
+    alice.upload(make_picture(), bob)
+    before = len(device_events(daemon, bob.user))
+    alice.run("renew")
+    tablet = Client(daemon, alice.user)
+    tablet.run("enroll", daemon.invite(alice.user, "tablet"))
+    daemon.sisctl("revoke", alice.user, "--device", "tablet")
+    a = alice.user
+    check_equal(device_events(daemon, a), [(a, "laptop", "enrolled"), (a, "laptop", "key"), (a, "laptop", "renewed"), (a, "laptop", "key"),
+                                           (a, "tablet", "enrolled"), (a, "tablet", "key"), (a, "tablet", "revoked")], "alice's events")
+    check_equal(device_events(daemon, bob.user)[before:], [(a, "laptop", "key"), (a, "tablet", "enrolled"), (a, "tablet", "key"), (a, "tablet", "revoked")],
+                "bob's events")
+    check_equal([e for e in device_events(daemon, carol.user) if e[0] == a], [], "carol's events")
+    # A device that renews and publishes without end does not fill the others' events; a revocation is told all the same.
+    for _ in range(15):
+        alice.run("renew")
+    check(len([e for e in device_events(daemon, bob.user) if e[0] == a]) < 20, "bob's events without end")
+    daemon.sisctl("revoke", a)
+    check_equal(device_events(daemon, bob.user)[-1], (a, "laptop", "revoked"), "bob's last event")
+
+
+run()
