@@ -9,6 +9,7 @@
 #include "base/util.h"
 #include "format/item.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,6 +91,67 @@ static bool get_time(const json_t *object, const char *name, int64_t *ret_second
 	return !json_object_get(object, name) || time_decode(span_from_string(text), ret_seconds) == 0;
 }
 
+static bool get_reply(const json_t *object, struct manifest *manifest)
+{
+	const json_t *member = json_object_get(object, "reply_to");
+	const char *id = json_member_string(object, "reply_to");
+
+	manifest->is_reply = member != NULL;
+	return !member || (id && item_id_decode(span_from_string(id), manifest->reply_to) == 0);
+}
+
+static bool get_message_number(const json_t *member, uint64_t *ret_number)
+{
+	if (!json_is_integer(member) || json_integer_value(member) < 1)
+		return false;
+	*ret_number = (uint64_t)json_integer_value(member);
+	return true;
+}
+
+/* "user/device" */
+static bool get_seen(const char *key, const json_t *value, struct manifest_seen *ret_seen)
+{
+	const char *slash = strchr(key, '/');
+	struct span user = { (const uint8_t *)key, slash ? (size_t)(slash - key) : 0 }, device = span_from_string(slash ? slash + 1 : "");
+
+	return name_is_valid(user) && name_is_valid(device) && span_to_string(user, ret_seen->user, sizeof(ret_seen->user)) &&
+	       span_to_string(device, ret_seen->device, sizeof(ret_seen->device)) && get_message_number(value, &ret_seen->number);
+}
+
+static bool get_all_seen(json_t *object, struct manifest_conversation *conversation)
+{
+	const char *key;
+	json_t *value;
+
+	if (!json_is_object(object) || json_object_size(object) > SEEN_MAX)
+		return false;
+	json_object_foreach(object, key, value) {
+		if (!get_seen(key, value, &conversation->seen[conversation->n_seen++]))
+			return false;
+	}
+	return true;
+}
+
+/* The first message has none before it, every other one has. */
+static bool get_previous(const json_t *object, struct manifest_conversation *conversation)
+{
+	const json_t *member = json_object_get(object, "previous");
+
+	if (conversation->number == 1)
+		return json_is_null(member);
+	return json_is_string(member) &&
+	       hex_decode((struct span){ (const uint8_t *)json_string_value(member), json_string_length(member) }, conversation->previous,
+	                  sizeof(conversation->previous)) == 0;
+}
+
+static bool get_conversation(const json_t *object, struct manifest_conversation *conversation)
+{
+	const json_t *member = json_object_get(object, "conversation");
+
+	return !member || (json_is_object(member) && get_message_number(json_object_get(member, "number"), &conversation->number) &&
+	                   get_previous(member, conversation) && get_all_seen(json_object_get(member, "seen"), conversation));
+}
+
 int manifest_parse(struct span plain, struct manifest *ret_manifest, const char **ret_why)
 {
 	struct manifest manifest = { 0 };
@@ -116,10 +178,41 @@ int manifest_parse(struct span plain, struct manifest *ret_manifest, const char 
 		return refuse(ret_why, "the manifest's size, width or height is missing or out of range");
 	if (!get_time(object, "modified", &manifest.modified))
 		return refuse(ret_why, "the manifest's modification time is malformed");
+	if (!get_reply(object, &manifest) || !get_conversation(object, &manifest.conversation))
+		return refuse(ret_why, "the manifest's place in its conversation is malformed");
 	manifest.width = (uint32_t)width;
 	manifest.height = (uint32_t)height;
 	*ret_manifest = manifest;
 	return 0;
+}
+
+/* NULL when memory is out. */
+static json_t *make_conversation(const struct manifest_conversation *conversation)
+{
+	char previous[2 * sizeof(conversation->previous) + 1], key[2 * NAME_MAX_TEXT + 2];
+	json_t *seen = json_object();
+
+	hex_encode(conversation->previous, sizeof(conversation->previous), previous);
+	for (unsigned i = 0; i < conversation->n_seen; i++) {
+		snprintf(key, sizeof(key), "%s/%s", conversation->seen[i].user, conversation->seen[i].device);
+		json_object_set_new(seen, key, json_integer((json_int_t)conversation->seen[i].number));
+	}
+	return json_pack("{s:I, s:s?, s:o}", "number", (json_int_t)conversation->number, "previous", conversation->number > 1 ? previous : NULL, "seen",
+	                 seen);
+}
+
+static int add_conversation(const struct manifest *manifest, json_t *object)
+{
+	char id[ITEM_ID_TEXT + 1];
+	int r = 0;
+
+	if (manifest->is_reply) {
+		item_id_encode(manifest->reply_to, id);
+		r |= json_object_set_new(object, "reply_to", json_string(id));
+	}
+	if (manifest->conversation.number)
+		r |= json_object_set_new(object, "conversation", make_conversation(&manifest->conversation));
+	return r;
 }
 
 /* NULL when a string is no UTF-8 or memory is out. */
@@ -137,6 +230,8 @@ static json_t *make_object(const struct manifest *manifest)
 		r = json_object_set_new(object, "modified", json_string(modified));
 	if (r == 0 && manifest->caption[0])
 		r = json_object_set_new(object, "caption", json_string(manifest->caption));
+	if (r == 0)
+		r = add_conversation(manifest, object);
 	if (r != 0) {
 		json_decref(object);
 		return NULL;

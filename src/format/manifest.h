@@ -5,9 +5,24 @@
 #pragma once
 
 #include "base/cursor.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#define SEEN_MAX 64
+#define MESSAGE_NUMBER_MAX INT64_MAX
+
+/* Where a message stands in its conversation, which is the signed audience as a set. */
+struct manifest_conversation {
+	uint64_t number;                        /* of the sender device's messages there, from 1; 0: the item belongs to no conversation */
+	uint8_t previous[32];                   /* SHA-256 of its statement before in the same conversation; zeros for number 1 */
+	unsigned n_seen;
+	struct manifest_seen {                  /* the newest that the sender had seen of another device */
+		char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1];
+		uint64_t number;
+	} seen[SEEN_MAX];
+};
 
 struct manifest {
 	char name[256];                         /* UTF-8, at most 255 bytes; may be empty */
@@ -16,6 +31,9 @@ struct manifest {
 	uint32_t width, height;                 /* pixels, 0 when unknown */
 	int64_t modified;                       /* seconds since the epoch, 0 when not told */
 	char caption[4096];                     /* UTF-8 */
+	bool is_reply;
+	uint8_t reply_to[ITEM_ID_BYTES];
+	struct manifest_conversation conversation;
 };
 int manifest_parse(struct span plain, struct manifest *ret_manifest, const char **ret_why);
 /* ret_plain is malloc'd. */

@@ -44,6 +44,9 @@ void item_wipe(struct item *item)
 {
 	free(item->texts);
 	blob_free(&item->sealed_manifest);
+	if (item->content.data != NULL)
+		secret_wipe(item->content.data, item->content.size);
+	blob_free(&item->content);
 	secret_wipe(item, sizeof(*item));
 }
 
@@ -254,49 +257,10 @@ static int check_item(const struct acceptor *acceptor, const json_t *json, struc
 	return 0;
 }
 
-int item_accept_manifest(struct item *item, struct blob *sealed, struct why *why)
-{
-	const struct part_digest *digest = &item->opened.statement.part[SEAL_MANIFEST];
-	uint64_t size;
-	const char *words = NULL;
-	int r = sealed->size == digest->size ? seal_plain_size(sealed->size, &size) : -SIS_ERR_BAD_ROOT;
-	if (r == 0 && size > MANIFEST_MAX_BYTES)
-		r = -SIS_ERR_TOO_LARGE;
-	if (r < 0)
-		return why_set(why, r, "its description is not the one that was signed");
-	CLEANUP_FREE uint8_t *plain = xcalloc(1, (size_t)size + 1);
-	r = seal_open_part(&item->opened.keys.part[SEAL_MANIFEST], sealed->data, sealed->size, digest->root, plain);
-	if (r == 0)
-		r = manifest_parse((struct span){ plain, (size_t)size }, &item->manifest, &words);
-	if (r == 0)
-		r = item_check_sizes(&item->opened.statement, &item->manifest);
-	secret_wipe(plain, (size_t)size);
-	if (r < 0)
-		return why_set(why, r, "its description does not hold: %s", words != NULL ? words : error_text(r));
-	item->has_manifest = true;
-	blob_free(&item->sealed_manifest);
-	item->sealed_manifest = *sealed;
-	*sealed = (struct blob){ 0 };
-	return 0;
-}
-
-/* The base64 of a listing. */
-static int accept_inline_manifest(struct item *item, const char *base64, struct why *why)
-{
-	size_t size = (size_t)item->opened.statement.part[SEAL_MANIFEST].size;
-	CLEANUP_BLOB struct blob sealed = { NULL, size };
-	if (size > seal_sealed_size(MANIFEST_MAX_BYTES) || strlen(base64) != BASE64_SIZE(size))
-		return why_set(why, -SIS_ERR_BAD_ROOT, "its description is not the one that was signed");
-	sealed.data = xcalloc(1, size + 1);
-	int r = base64_decode(span_from_string(base64), sealed.data, size);
-	return r < 0 ? why_set(why, -SIS_ERR_PROTOCOL, "the server's description of the item is malformed") : item_accept_manifest(item, &sealed, why);
-}
-
 int item_accept(const struct acceptor *acceptor, const json_t *json, const char *id, struct item *ret_item, struct why *why)
 {
 	struct item item = { 0 };
 	uint8_t raw[ITEM_ID_BYTES];
-	const char *manifest = json_member_string(json, "manifest");
 	int r = read_envelope(json, id, &item, why);
 	if (r == 0)
 		r = read_texts(acceptor, json, &item, why);
@@ -304,8 +268,8 @@ int item_accept(const struct acceptor *acceptor, const json_t *json, const char 
 		r = check_item(acceptor, json, &item, why);
 	if (r == 0 && (item_id_decode(span_from_string(item.id), raw) < 0 || memcmp(raw, item.opened.statement.item, sizeof(raw)) != 0))
 		r = why_set(why, -SIS_ERR_MISMATCH, "the server gave the statement of another item");
-	if (r == 0 && manifest != NULL)
-		r = accept_inline_manifest(&item, manifest, why);
+	if (r == 0)
+		r = item_accept_inline(&item, json, why);
 	if (r == 0)
 		*ret_item = item;
 	else

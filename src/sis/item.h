@@ -34,13 +34,17 @@ struct item {                           /* wipe with item_wipe */
 	struct blob sealed_manifest;
 	bool has_manifest;
 	struct manifest manifest;
+	struct blob content;                    /* the words of a message that came with them (include=content), ended by a NUL that is not counted */
+	bool has_content;
 };
 void item_wipe(struct item *item);
 
-/* Everything but the parts; with the manifest when the JSON has it. NULL id: any. */
+/* Everything but the parts; with the manifest, and the words of a message, when the JSON has them. NULL id: any. */
 int item_accept(const struct acceptor *acceptor, const json_t *json, const char *id, struct item *ret_item, struct why *why);
 /* Opens the sealed manifest and checks it against the statement. */
 int item_accept_manifest(struct item *item, struct blob *sealed, struct why *why);
+/* The parts that came with the server's description of an item: what item_accept does last. */
+int item_accept_inline(struct item *item, const json_t *json, struct why *why);
 /* Fetches and accepts one item with its manifest. */
 int item_fetch(const struct acceptor *acceptor, struct session *session, const char *id, struct item *ret_item, struct why *why);
 /* Ids may be shortened: finds the one that starts so among what we may see. NO_ITEM, USAGE when several do. */

@@ -75,26 +75,45 @@ static int add_certificates(struct item_build *build)
 	return 0;
 }
 
-static int add_manifest(struct item_build *build, const struct store_item *item, json_t *json)
+bool item_include_parse(const char *word, enum item_include *ret_include)
 {
-	const struct store_part *part = &item->part[SEAL_MANIFEST];
-	CLEANUP_FD int fd = -1;
-	uint64_t size;
-	if (part->size > seal_sealed_size(MANIFEST_MAX_BYTES))
-		return -SIS_ERR_TOO_LARGE;
-	int error = store_open_object(build->worker->store, item->id, &fd, &size);
-	if (error < 0)
-		return error;
+	static const char *const words[] = { "", "manifest", "content" };
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(word != NULL ? word : "", words[i]) == 0) {
+			*ret_include = (enum item_include)i;
+			return true;
+		}
+	return false;
+}
+
+static int add_part(struct item_build *build, int fd, const struct store_part *part, const char *name, json_t *json)
+{
 	CLEANUP_FREE uint8_t *sealed = malloc(part->size > 0 ? part->size : 1);
 	CLEANUP_FREE char *text = malloc(BASE64_SIZE(part->size) + 1);
 	if (sealed == NULL || text == NULL)
 		return -SIS_ERR_NO_MEMORY;
-	error = fd_pread_all(fd, sealed, part->size, part->offset);
+	int error = fd_pread_all(fd, sealed, part->size, part->offset);
 	if (error < 0)
 		return error;
 	base64_encode(sealed, part->size, text);
 	build->bytes += BASE64_SIZE(part->size);
-	return json_object_set_new(json, "manifest", json_string(text)) == 0 ? 0 : -SIS_ERR_NO_MEMORY;
+	return json_object_set_new(json, name, json_string(text)) == 0 ? 0 : -SIS_ERR_NO_MEMORY;
+}
+
+/* The words of a message come with it: a conversation would else need a request for each line. */
+static int add_parts(struct item_build *build, const struct store_item *item, bool with_object, json_t *json)
+{
+	const struct store_part *manifest = &item->part[SEAL_MANIFEST], *object = &item->part[SEAL_OBJECT];
+	CLEANUP_FD int fd = -1;
+	uint64_t size;
+	if (manifest->size > seal_sealed_size(MANIFEST_MAX_BYTES))
+		return -SIS_ERR_TOO_LARGE;
+	int error = store_open_object(build->worker->store, item->id, &fd, &size);
+	if (error == 0)
+		error = add_part(build, fd, manifest, "manifest", json);
+	if (error == 0 && with_object && object->size <= seal_sealed_size(SEAL_CHUNK_BYTES))
+		error = add_part(build, fd, object, "object", json);
+	return error;
 }
 
 static int add_plain(const struct store_item *item, json_t *json)
@@ -112,7 +131,8 @@ static int add_plain(const struct store_item *item, json_t *json)
 	return failed != 0 ? -SIS_ERR_NO_MEMORY : 0;
 }
 
-static int fill(struct item_build *build, const struct store_caller *caller, const struct store_item *item, bool with_manifest, json_t *json)
+static int fill(struct item_build *build, const struct store_caller *caller, const struct store_item *item, enum item_include include,
+                json_t *json)
 {
 	static struct statement statement;      /* too large for the stack of a callback; the worker has one thread */
 	int error = add_plain(item, json);
@@ -125,20 +145,20 @@ static int fill(struct item_build *build, const struct store_caller *caller, con
 	error = store_list_grants(build->worker->store, item->item_row, caller->user_id, false, add_grant, build);
 	if (error == 0)
 		error = add_certificates(build);
-	if (error == 0 && with_manifest)
-		error = add_manifest(build, item, json);
+	if (error == 0 && include != INCLUDE_NOTHING)
+		error = add_parts(build, item, include == INCLUDE_CONTENT && statement.kind == ITEM_MESSAGE, json);
 	return error;
 }
 
-int item_json(struct worker *worker, const struct store_caller *caller, const struct store_item *item, bool with_manifest, json_t **ret_item,
-              size_t *ret_bytes)
+int item_json(struct worker *worker, const struct store_caller *caller, const struct store_item *item, enum item_include include,
+              json_t **ret_item, size_t *ret_bytes)
 {
 	CLEANUP_JSON json_t *json = json_object();
 	struct item_build build = { .worker = worker, .grants = json_array(), .certificates = json_array() };
 	/* The object owns both arrays from here on, whatever happens. */
 	int failed = json_object_set_new(json, "grants", build.grants);
 	failed |= json_object_set_new(json, "certificates", build.certificates);
-	int error = failed != 0 ? -SIS_ERR_NO_MEMORY : fill(&build, caller, item, with_manifest, json);
+	int error = failed != 0 ? -SIS_ERR_NO_MEMORY : fill(&build, caller, item, include, json);
 	if (error < 0)
 		return error;
 	*ret_item = json;

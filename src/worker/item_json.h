@@ -6,6 +6,9 @@
 #include "base/json.h"
 #include "worker/worker.h"
 
+enum item_include { INCLUDE_NOTHING, INCLUDE_MANIFEST, INCLUDE_CONTENT };
+/* The value of include= in a query; NULL includes nothing. False when it is another word. */
+bool item_include_parse(const char *word, enum item_include *ret_include);
 /* 0, or a negative error; *ret_item is a new reference, *ret_bytes about its size as text. */
-int item_json(struct worker *worker, const struct store_caller *caller, const struct store_item *item, bool with_manifest, json_t **ret_item,
-              size_t *ret_bytes);
+int item_json(struct worker *worker, const struct store_caller *caller, const struct store_item *item, enum item_include include,
+              json_t **ret_item, size_t *ret_bytes);

@@ -28,7 +28,8 @@ static void refuse_store(struct exchange *exchange, int error)
 struct page {
 	struct exchange *exchange;
 	json_t *items;
-	bool with_manifest, more;
+	enum item_include include;
+	bool more;
 	unsigned n, limit;
 	uint64_t last;
 	size_t bytes;
@@ -43,7 +44,7 @@ static int add_item(const struct store_item *item, void *arg)
 	}
 	json_t *json;
 	size_t bytes;
-	int error = item_json(page->exchange->worker, &page->exchange->caller, item, page->with_manifest, &json, &bytes);
+	int error = item_json(page->exchange->worker, &page->exchange->caller, item, page->include, &json, &bytes);
 	if (error < 0 && error != -SIS_ERR_NO_ITEM)
 		return error;
 	page->n++;
@@ -97,13 +98,19 @@ static bool query_word(const struct exchange *exchange, const char *name, const 
 	return text == NULL || *ret_is_word || strcmp(text, otherwise) == 0;
 }
 
+static bool query_include(const struct exchange *exchange, enum item_include *ret_include)
+{
+	return item_include_parse(http_request_query(exchange->request, "include"), ret_include);
+}
+
 void items_list(struct exchange *exchange)
 {
 	uint64_t after = 0, limit = LIMIT_DEFAULT;
-	bool newest, with_manifest;
+	enum item_include include;
+	bool newest;
 	if (!query_number(exchange, "after", INT64_MAX, &after) || !query_number(exchange, "limit", LIMIT_MAX, &limit) || limit == 0 ||
-	    !query_word(exchange, "order", "oldest", "newest", &newest) || !query_word(exchange, "include", "", "manifest", &with_manifest)) {
-		route_refuse(exchange, SIS_ERR_USAGE, "The query may hold after=SEQUENCE, limit=1..200, order=oldest|newest and include=manifest.");
+	    !query_word(exchange, "order", "oldest", "newest", &newest) || !query_include(exchange, &include)) {
+		route_refuse(exchange, SIS_ERR_USAGE, "The query may hold after=SEQUENCE, limit=1..200, order=oldest|newest and include=manifest|content.");
 		return;
 	}
 	if (!may_list_more(exchange)) {
@@ -111,7 +118,7 @@ void items_list(struct exchange *exchange)
 		return;
 	}
 	CLEANUP_JSON json_t *answer = json_object();
-	struct page page = { .exchange = exchange, .items = json_array(), .with_manifest = with_manifest, .limit = (unsigned)limit };
+	struct page page = { .exchange = exchange, .items = json_array(), .include = include, .limit = (unsigned)limit };
 	json_object_set_new(answer, "items", page.items);
 	/* Before the items: what a list holds may be newer than what it says, never older. */
 	uint64_t sequence = 0;
@@ -132,13 +139,13 @@ void items_list(struct exchange *exchange)
 
 /* ------------------------------------------------ one item ------------------------------------------------ */
 
-struct one_item { struct exchange *exchange; json_t *json; struct store_item item; bool with_manifest; };
+struct one_item { struct exchange *exchange; json_t *json; struct store_item item; enum item_include include; };
 
 static int take_json(const struct store_item *item, void *arg)
 {
 	struct one_item *one = arg;
 	size_t bytes;
-	return item_json(one->exchange->worker, &one->exchange->caller, item, one->with_manifest, &one->json, &bytes);
+	return item_json(one->exchange->worker, &one->exchange->caller, item, one->include, &one->json, &bytes);
 }
 
 static int take_item(const struct store_item *item, void *arg)
@@ -161,8 +168,8 @@ static int find_item(struct exchange *exchange, struct one_item *one, int (*fn)(
 void items_get(struct exchange *exchange)
 {
 	struct one_item one = { 0 };
-	if (!query_word(exchange, "include", "", "manifest", &one.with_manifest)) {
-		route_refuse(exchange, SIS_ERR_USAGE, "The query may hold include=manifest.");
+	if (!query_include(exchange, &one.include)) {
+		route_refuse(exchange, SIS_ERR_USAGE, "The query may hold include=manifest|content.");
 		return;
 	}
 	int error = find_item(exchange, &one, take_json);

@@ -31,7 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (manifest_write(&manifest, &plain, &plain_size) < 0)
 		abort();
 	if (manifest_parse((struct span){ plain, plain_size }, &again, NULL) < 0 || strcmp(manifest.name, again.name) ||
-	    strcmp(manifest.caption, again.caption) || manifest.size != again.size)
+	    strcmp(manifest.caption, again.caption) || manifest.size != again.size ||
+	    manifest.is_reply != again.is_reply || memcmp(manifest.reply_to, again.reply_to, sizeof(again.reply_to)) ||
+	    manifest.conversation.number != again.conversation.number || manifest.conversation.n_seen != again.conversation.n_seen)
 		abort();
 	free(plain);
 	return 0;

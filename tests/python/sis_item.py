@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 CHUNK, TAG, PADDED_MIN = 65536, 16, 512
+SEEN_MAX = 64
 STATEMENT_MAX, GRANT_MAX, KEY_MAX, HEAD_MAX = 16384, 2048, 1024, 1024
 GRANTS_MAX, AUDIENCE_MAX = 1024, 256
 SMALL_PART_MAX, OBJECT_MAX, U64 = 65536, 1 << 60, (1 << 64) - 1
@@ -497,7 +498,35 @@ def parse_manifest(plain):
     member_number(members, "height", 0xffffffff, False)
     if "modified" in members:
         untime(member_text(members, "modified", 20, True))
+    if "reply_to" in members:
+        unitem(member_text(members, "reply_to", 26, True))
+    if "conversation" in members:
+        check_conversation(members["conversation"])
     return members
+
+
+def check_message_number(value):
+    if type(value) is not int or value < 1:
+        refuse("BAD_FORMAT", "number of a message")
+
+
+def check_conversation(conversation):
+    if not isinstance(conversation, dict):
+        refuse("BAD_FORMAT", "conversation")
+    check_message_number(conversation.get("number"))
+    if conversation["number"] == 1:
+        if "previous" not in conversation or conversation["previous"] is not None:
+            refuse("BAD_FORMAT", "previous")
+    else:
+        unhex(member_text(conversation, "previous", 64, True))
+    seen = conversation.get("seen")
+    if not isinstance(seen, dict) or len(seen) > SEEN_MAX:
+        refuse("BAD_FORMAT", "seen")
+    for key, value in seen.items():
+        user, _slash, device = key.partition("/")
+        name(user)
+        name(device)
+        check_message_number(value)
 
 
 def make_manifest(members):

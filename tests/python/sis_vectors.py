@@ -278,6 +278,12 @@ def add_good(c):
     c.add("ok-empty", "OK", "an empty file: its object is padding alone", i.bundle(), b"")
     i = Item("byte", b"x", kind="file")
     c.add("ok-one-byte", "OK", "a file of one byte", i.bundle(), b"x")
+    i = Item("first", b"Gr\xc3\xbc\xc3\x9fe", kind="message",
+             manifest={"name": "", "type": "text/plain", "conversation": {"number": 1, "previous": None, "seen": {}}})
+    c.add("ok-message-first", "OK", "the first message of a device in a conversation", i.bundle(), i.content)
+    i = Item("reply", b"yes", kind="message", manifest={"name": "", "type": "text/plain", "reply_to": si.item_text(i.item), "conversation": {
+        "number": 7, "previous": si.sha256(i.text).hex(), "seen": {"bob/laptop": 3, "bob/phone": (1 << 63) - 1}, "more": [1]}})
+    c.add("ok-message-reply", "OK", "a message in the middle of a conversation, as an answer", i.bundle(), i.content)
     i = Item("short", photo("short", 512))
     c.add("ok-shortest-size", "OK", "a file of exactly the size that shorter ones are padded to", i.bundle(), i.content)
     i = Item("whole", photo("whole", si.CHUNK))
@@ -649,7 +655,20 @@ def add_manifests(c):
              "name-not-utf8": with_text(good.replace(b"picture", b"p\xffe")), "name-number": with_text(good.replace(b'"picture.jpg"', b"1")),
              "deep": with_text(good[:-1] + b', "x": ' + b"[" * 17 + b"]" * 17 + b"}"),
              "modified-form": with_text(good[:-1] + b', "modified": "yesterday"}'), "modified-number": with_text(good[:-1] + b', "modified": 1}'),
+             "reply-form": with_text(good[:-1] + b', "reply_to": "aaaaaaaaaaaaaaaaaaaaaaaaab"}'),
+             "reply-number": with_text(good[:-1] + b', "reply_to": 1}'),
              "caption-long": with_text(good[:-1] + b', "caption": "' + b"c" * 4096 + b'"}')}
+    conversation = {"number": 2, "previous": "11" * 32, "seen": {"bob/phone": 1}}
+    wrong = {"list": [], "number-missing": {"previous": None, "seen": {}}, "number-zero": dict(conversation, number=0),
+             "number-real": dict(conversation, number=2.0), "previous-missing": {"number": 1, "seen": {}},
+             "previous-of-first": dict(conversation, number=1), "previous-null": dict(conversation, previous=None),
+             "previous-capital": dict(conversation, previous="AA" * 32), "previous-short": dict(conversation, previous="11" * 31),
+             "seen-missing": {"number": 1, "previous": None}, "seen-list": dict(conversation, seen=[]),
+             "seen-no-device": dict(conversation, seen={"bob": 1}), "seen-two-slashes": dict(conversation, seen={"bob/phone/x": 1}),
+             "seen-capital": dict(conversation, seen={"Bob/phone": 1}), "seen-zero": dict(conversation, seen={"bob/phone": 0}),
+             "seen-many": dict(conversation, seen={"bob/d%d" % n: 1 for n in range(65)})}
+    for name, value in wrong.items():
+        cases["conversation-" + name] = with_text(good[:-1] + b', "conversation": ' + si.json.dumps(value).encode() + b"}")
     for name, data in cases.items():
         c.add("manifest-" + name, "BAD_FORMAT", "manifest: " + name.replace("-", " "), data)
     c.add("manifest-size-other", "MISMATCH", "the manifest's size is not one that the object was padded from",

@@ -29,6 +29,26 @@ static void written_manifests_are_padded_and_parse(void **state)
 	free(plain);
 }
 
+static void a_message_keeps_its_place_in_the_conversation(void **state)
+{
+	struct manifest m = { .media_type = "text/plain", .size = 5, .is_reply = true, .reply_to = { 1, 2, 3 },
+	                      .conversation = { .number = 8, .previous = { 0xab }, .n_seen = 2,
+	                                        .seen = { { "bob", "phone", 3 }, { "carol", "desk", MESSAGE_NUMBER_MAX } } } }, parsed;
+	uint8_t *plain;
+	size_t size;
+
+	assert_int_equal(manifest_write(&m, &plain, &size), 0);
+	assert_int_equal(manifest_parse((struct span){ plain, size }, &parsed, NULL), 0);
+	assert_memory_equal(&parsed, &m, sizeof(m));
+	free(plain);
+	m.conversation = (struct manifest_conversation){ .number = 1 };
+	assert_int_equal(manifest_write(&m, &plain, &size), 0);
+	assert_non_null(memmem(plain, size, "\"previous\":null", 15));
+	assert_int_equal(manifest_parse((struct span){ plain, size }, &parsed, NULL), 0);
+	assert_memory_equal(&parsed, &m, sizeof(m));
+	free(plain);
+}
+
 static void the_longest_manifest_still_fits(void **state)
 {
 	static struct manifest m = { .media_type = "a/b" }, parsed;
@@ -80,6 +100,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(written_manifests_are_padded_and_parse),
+		cmocka_unit_test(a_message_keeps_its_place_in_the_conversation),
 		cmocka_unit_test(the_longest_manifest_still_fits),
 		cmocka_unit_test(what_a_reader_would_refuse_is_not_written),
 		cmocka_unit_test(a_refused_manifest_leaves_the_output),
