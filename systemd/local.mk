@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Units and the users of the roles, below $(prefix)/lib, where systemd looks for /usr and /usr/local alike.
-systemdunitdir = $(prefix)/lib/systemd/system
+# Units (--with-systemdunitdir) and the users of the roles, below $(prefix)/lib, where systemd looks for /usr and /usr/local alike.
 sysusersdir = $(prefix)/lib/sysusers.d
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
 nodist_systemdunit_DATA = systemd/sisd.service

@@ -8,6 +8,7 @@ setup_packages() {
 		on && /^[^ \t]/ && !/^Build-Depends/ && NF { if (seen) exit }
 		on { seen = 1; n = split($0, item, ","); for (i = 1; i <= n; i++) {
 			line = item[i]
+			if (line ~ /debhelper-compat/) continue         # only dpkg-buildpackage wants it
 			if (what == "build" && line ~ /<!nocheck>/ && line !~ /^ *python3 /) continue
 			gsub(/<[^>]*>|\([^)]*\)|\[[^]]*\]|\|.*/, "", line); gsub(/[ \t]/, "", line)
 			if (line != "") print line } }' debian/control
