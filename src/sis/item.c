@@ -177,18 +177,28 @@ static struct item_signer signer_from(const struct certificate *facts)
 	return signer;
 }
 
-/* The grant for this very device among those that we were given. */
-static const char *find_grant(const struct profile *profile, const json_t *grants)
+static const char *find_grant_for(const struct profile *profile, const char *device, const json_t *grants)
 {
 	size_t i;
 	json_t *text;
 	json_array_foreach((json_t *)(uintptr_t)grants, i, text) {
 		struct grant grant;
 		if (json_is_string(text) && grant_parse(span_from_string(json_string_value(text)), &grant, NULL) == 0 &&
-		    strcmp(grant.recipient, profile->user) == 0 && strcmp(grant.device, profile->device) == 0)
+		    strcmp(grant.recipient, profile->user) == 0 && strcmp(grant.device, device) == 0)
 			return json_string_value(text);
 	}
 	return NULL;
+}
+
+/* The grant for this very device among those that we were given, else one for a device that we were. */
+static const char *find_grant(const struct profile *profile, const json_t *grants, const struct former_key **ret_former)
+{
+	const char *text = find_grant_for(profile, profile->device, grants);
+	for (unsigned i = 0; text == NULL && i < profile->n_former; i++) {
+		*ret_former = &profile->former[i];
+		text = find_grant_for(profile, profile->former[i].device, grants);
+	}
+	return text;
 }
 
 static int read_envelope(const json_t *json, const char *id, struct item *item, struct why *why)
@@ -206,12 +216,13 @@ static int read_envelope(const json_t *json, const char *id, struct item *item, 
 
 static int read_texts(const struct acceptor *acceptor, const json_t *json, struct item *item, struct why *why)
 {
-	const char *statement = json_member_string(json, "statement"), *grant = find_grant(acceptor->profile, json_object_get(json, "grants"));
+	const char *statement = json_member_string(json, "statement"), *grant;
 	if (statement == NULL)
 		return why_set(why, -SIS_ERR_PROTOCOL, "the server's description of the item has no statement");
+	grant = find_grant(acceptor->profile, json_object_get(json, "grants"), &item->former);
 	if (grant == NULL)
-		return why_set(why, -SIS_ERR_BAD_GRANT, "it was not shared with this device (\"%s\"), which may be newer than the item; ask the sender",
-		               acceptor->profile->device);
+		return why_set(why, -SIS_ERR_BAD_GRANT, "it was not shared with this device (\"%s\"), which may be newer than the item; on a device of yours "
+		               "that can read it say \"sis devices approve\", or ask the sender", acceptor->profile->device);
 	size_t statement_size = strlen(statement), grant_size = strlen(grant);
 	item->texts = xcalloc(1, statement_size + grant_size + 1);
 	memcpy(item->texts, statement, statement_size);
@@ -246,8 +257,8 @@ static int check_item(const struct acceptor *acceptor, const json_t *json, struc
 	struct item_signer owner_signer = signer_from(&owner), granter_signer = signer_from(&granter);
 	struct item_check check = {
 		.statement_text = item->statement_text, .grant_text = item->grant_text, .owner = &owner_signer, .granter = &granter_signer,
-		.user = acceptor->profile->user, .device = acceptor->profile->device, .private_key = &acceptor->profile->encryption_key,
-		.now = acceptor->now,
+		.user = acceptor->profile->user, .device = item->former != NULL ? item->former->device : acceptor->profile->device,
+		.private_key = item->former != NULL ? &item->former->key : &acceptor->profile->encryption_key, .now = acceptor->now,
 	};
 	r = item_check(&check, &item->opened, &words);
 	if (r < 0)

@@ -26,6 +26,7 @@ struct item {                           /* wipe with item_wipe */
 	int64_t received;
 	struct span statement_text, grant_text; /* into texts */
 	char *texts;
+	const struct former_key *former;        /* the profile's, when the grant is for a device that we were; NULL: it is for this one */
 	struct item_opened opened;
 	char owner_device[NAME_MAX_TEXT + 1];
 	char owner_pin[PIN_TEXT];

@@ -4,7 +4,7 @@
 #include "sis/profile.h"
 
 #include "base/json.h"
-#include "sis/terminal.h"
+#include "sis/profile_keys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -135,40 +135,6 @@ static int read_certificate(const struct profile *profile, const char *name, str
 	return r < 0 ? why_set(why, r, "%s of the profile cannot be read: %s", name, error_text(r)) : 0;
 }
 
-typedef int pem_fn(struct span pem, const char *passphrase, void *ret_key);
-
-static int signing_from(struct span pem, const char *passphrase, void *ret_key)
-{
-	return signing_key_from_pem(pem, passphrase, ret_key);
-}
-
-static int secret_from_key(struct span pem, const char *passphrase, void *ret_key)
-{
-	return signing_secret_from_pem(pem, passphrase, ret_key);
-}
-
-/* One private key; asks for the passphrase the first time that one is needed. */
-static int read_key(struct profile *profile, const char *name, pem_fn *from_pem, void *ret_key, struct why *why)
-{
-	char *text = NULL;
-	size_t size = 0;
-	int r = file_read(profile->dir_fd, name, PROFILE_FILE_MAX, &text, &size);
-	if (r < 0)
-		return why_set(why, r, "%s of the profile cannot be read: %s", name, error_text(r));
-	struct span pem = { (uint8_t *)text, size };
-	r = from_pem(pem, profile->passphrase, ret_key);
-	if (r == -SIS_ERR_BAD_LOGIN && profile->passphrase == NULL) {
-		r = terminal_ask_secret("Passphrase of the keys: ", &profile->passphrase, why);
-		if (r == 0)
-			r = from_pem(pem, profile->passphrase, ret_key);
-	}
-	secret_wipe(text, size);
-	free(text);
-	if (r == -SIS_ERR_BAD_LOGIN && why->text[0] == '\0')
-		return why_set(why, r, "the passphrase is wrong; try again");
-	return r < 0 && why->text[0] == '\0' ? why_set(why, r, "%s of the profile cannot be used: %s", name, error_text(r)) : r;
-}
-
 static bool key_fits(const struct profile *profile)
 {
 	return memcmp(&profile->key.public_key, &profile->facts.public_key, sizeof(profile->key.public_key)) == 0;
@@ -189,12 +155,13 @@ static bool finish_renewal(struct profile *profile)
 	return true;
 }
 
-/* The X25519 key lies in the same container as a signing key (PKCS#8 of 32 secret bytes), so that one passphrase covers both in one way. */
 static int read_keys(struct profile *profile, struct why *why)
 {
-	int r = read_key(profile, "device.key", signing_from, &profile->key, why);
+	int r = profile_read_signing_key(profile, "device.key", &profile->key, why);
 	if (r == 0)
-		r = read_key(profile, "encryption.key", secret_from_key, &profile->encryption_key, why);
+		r = profile_read_secret(profile, "encryption.key", &profile->encryption_key, why);
+	if (r == 0)
+		r = profile_read_former(profile, why);
 	if (r < 0)
 		return r;
 	if (!key_fits(profile) && !finish_renewal(profile))
@@ -248,6 +215,9 @@ void profile_free(struct profile *profile)
 	blob_free(&profile->certificate);
 	signing_key_wipe(&profile->key);
 	secret32_wipe(&profile->encryption_key);
+	if (profile->former != NULL)
+		secret_wipe(profile->former, profile->n_former * sizeof(*profile->former));
+	free(profile->former);
 	if (profile->passphrase != NULL)
 		secret_wipe(profile->passphrase, strlen(profile->passphrase));
 	free(profile->passphrase);
@@ -257,13 +227,6 @@ void profile_free(struct profile *profile)
 void profile_freep(struct profile **profile)
 {
 	profile_free(*profile);
-}
-
-static int write_key(int dir_fd, const char *name, const struct signing_key *key, const char *passphrase)
-{
-	SECRET_HEAP struct secret *pem = NULL;
-	int r = signing_key_to_pem(key, passphrase, &pem);
-	return r == 0 ? file_write_atomic(dir_fd, name, secret_peek(pem), secret_size(pem), 0600) : r;
 }
 
 static int write_certificate(int dir_fd, const char *name, struct span der)
@@ -284,27 +247,27 @@ static int write_facts(const struct profile *profile, int dir_fd)
 
 int profile_write(const struct profile *profile, int dir_fd, const char *passphrase)
 {
-	struct signing_key container = { .public_key.algorithm = KEY_ED25519, .secret = profile->encryption_key };
 	int r = write_facts(profile, dir_fd);
 	if (r == 0)
 		r = write_certificate(dir_fd, "ca.pem", (struct span){ profile->ca.data, profile->ca.size });
 	if (r == 0)
 		r = write_certificate(dir_fd, "device.pem", (struct span){ profile->certificate.data, profile->certificate.size });
 	if (r == 0)
-		r = write_key(dir_fd, "device.key", &profile->key, passphrase);
+		r = profile_write_signing_key(dir_fd, "device.key", &profile->key, passphrase);
 	if (r == 0)
-		r = write_key(dir_fd, "encryption.key", &container, passphrase);
+		r = profile_write_secret(dir_fd, "encryption.key", &profile->encryption_key, passphrase);
+	if (r == 0)
+		r = profile_write_former(profile, dir_fd, passphrase);
 	if (r == 0 && mkdirat(dir_fd, "uploads", 0700) < 0 && errno != EEXIST)
 		r = error_from_errno(errno);
-	signing_key_wipe(&container);
 	return r;
 }
 
-int profile_replace_certificate(struct profile *profile, const struct signing_key *key, struct span certificate, struct why *why)
+int profile_replace_certificate(const struct profile *profile, const struct signing_key *key, struct span certificate, struct why *why)
 {
 	int r = write_certificate(profile->dir_fd, "device.pem.next", certificate);
 	if (r == 0 && key != NULL)
-		r = write_key(profile->dir_fd, "device.key", key, profile->passphrase);
+		r = profile_write_signing_key(profile->dir_fd, "device.key", key, profile->passphrase);
 	if (r == 0 && renameat(profile->dir_fd, "device.pem.next", profile->dir_fd, "device.pem") < 0)
 		r = error_from_errno(errno);
 	/* The ticket resumes as the old certificate. */

@@ -9,6 +9,10 @@
 
 #define HOST_MAX_TEXT 253
 
+/* The encryption key of a device that we were, by a recovery file: what was granted to it is still ours to read. */
+struct former_key { char device[NAME_MAX_TEXT + 1]; struct secret32 key; };
+#define FORMER_KEYS_MAX 64u
+
 struct profile {
 	int dir_fd;
 	char host[HOST_MAX_TEXT + 1], port[6];
@@ -17,6 +21,8 @@ struct profile {
 	struct certificate facts;               /* of our certificate */
 	struct signing_key key;
 	struct secret32 encryption_key;         /* X25519 */
+	struct former_key *former;              /* malloc'd */
+	unsigned n_former;
 	char *passphrase;                       /* as typed, NULL when the keys are in the clear; wiped on free */
 };
 
@@ -25,6 +31,8 @@ int profile_open(const struct sis *sis, struct profile **ret_profile, struct why
 void profile_free(struct profile *profile);
 void profile_freep(struct profile **profile);
 #define CLEANUP_PROFILE __attribute__((cleanup(profile_freep)))
+/* Keeps the key of a device that we were, in memory; one of that name that is there stays when it is the same, else CONFLICT. TOO_MANY. */
+int profile_add_former(struct profile *profile, const char *device, const struct secret32 *key);
 
 /* The directory that holds all profiles (made if need be, 0700), and the name of the one that the options ask for (a valid name or BAD_NAME). */
 int profile_open_home(const struct sis *sis, int *ret_dir_fd, char **ret_path, struct why *why);
@@ -32,7 +40,7 @@ int profile_name(const struct sis *sis, const char **ret_name, struct why *why);
 /* Writes every file of a profile into the open directory; dir_fd of the profile is ignored. */
 int profile_write(const struct profile *profile, int dir_fd, const char *passphrase);
 /* Replaces the certificate, and the key when it is not NULL: a crash in between is mended at the next profile_open. */
-int profile_replace_certificate(struct profile *profile, const struct signing_key *key, struct span certificate, struct why *why);
+int profile_replace_certificate(const struct profile *profile, const struct signing_key *key, struct span certificate, struct why *why);
 
 /* The TLS ticket: empty when there is none. Losing or failing to write it costs one full handshake, so errors are not told. */
 struct secret *profile_load_ticket(const struct profile *profile, int64_t *ret_age_s);

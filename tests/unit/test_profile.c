@@ -3,6 +3,8 @@
  * Profiles on disk: modes, what does not fit together, a renewal that was cut off. */
 #include "test_sis.h"
 
+#include "sis/profile_keys.h"
+
 static void a_profile_comes_back_as_it_was_written(void **state)
 {
 	struct profile *profile = test_profile_open();
@@ -100,6 +102,42 @@ static void keys_under_a_passphrase_need_it(void **state)
 	profile_free(profile);
 }
 
+static void former_keys_come_back(void **state)
+{
+	struct profile *profile = test_profile_open();
+	struct secret32 key = { { 7 } }, other = { { 8 } };
+	struct profile again = { .dir_fd = profile->dir_fd, .passphrase = (char *)"correct horse" };
+	struct why why = { "" };
+	assert_int_equal(profile_read_former(&again, &why), 0);
+	assert_int_equal(again.n_former, 0);
+	assert_int_equal(profile_add_former(profile, "phone", &key), 0);
+	assert_int_equal(profile_add_former(profile, "phone", &key), 0);
+	assert_int_equal(profile_add_former(profile, "phone", &other), -SIS_ERR_CONFLICT);
+	assert_int_equal(profile_add_former(profile, "../phone", &key), -SIS_ERR_BAD_NAME);
+	assert_int_equal(profile_add_former(profile, "old.laptop", &other), 0);
+	assert_int_equal(profile->n_former, 2);
+	assert_int_equal(profile_write_former(profile, profile->dir_fd, "correct horse"), 0);
+	/* What else lies there is nobody's key. */
+	assert_int_equal(file_write_atomic(profile->dir_fd, "former/NOT A NAME.key", "x", 1, 0600), 0);
+	assert_int_equal(file_write_atomic(profile->dir_fd, "former/notes", "x", 1, 0600), 0);
+	assert_int_equal(profile_read_former(&again, &why), 0);
+	assert_int_equal(again.n_former, 2);
+	assert_string_equal(again.former[0].device, "old.laptop");
+	assert_string_equal(again.former[1].device, "phone");
+	assert_memory_equal(&again.former[1].key, &key, sizeof(key));
+	again.n_former = 0;
+	again.passphrase = (char *)"wrong";
+	assert_int_equal(profile_read_former(&again, &why), -SIS_ERR_BAD_LOGIN);
+	free(again.former);
+	for (unsigned i = profile->n_former; i < FORMER_KEYS_MAX; i++) {
+		char name[16];
+		snprintf(name, sizeof(name), "d%u", i);
+		assert_int_equal(profile_add_former(profile, name, &key), 0);
+	}
+	assert_int_equal(profile_add_former(profile, "more", &key), -SIS_ERR_TOO_MANY);
+	profile_free(profile);
+}
+
 static void addresses(void **state)
 {
 	static const char *const bad[] = { "", ":1", "host", "host:", "host:0", "host:65536", "host:1x", "ho st:1", "a:b:1", "[::1:1", "[]:1", "h\r\n:1", "host:01" };
@@ -143,7 +181,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_HOME(a_profile_comes_back_as_it_was_written), IN_HOME(private_files_are_their_owners_alone), IN_HOME(no_profile_is_told_with_what_to_do),
 		IN_HOME(a_profile_name_cannot_leave_the_home), IN_HOME(another_devices_key_is_refused), IN_HOME(a_renewal_that_was_cut_off_is_finished),
-		IN_HOME(keys_under_a_passphrase_need_it), cmocka_unit_test(addresses), IN_HOME(tickets_are_kept_and_private),
+		IN_HOME(keys_under_a_passphrase_need_it), IN_HOME(former_keys_come_back), cmocka_unit_test(addresses), IN_HOME(tickets_are_kept_and_private),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
