@@ -106,7 +106,8 @@ static void former_keys_come_back(void **state)
 {
 	struct profile *profile = test_profile_open();
 	struct secret32 key = { { 7 } }, other = { { 8 } };
-	struct profile again = { .dir_fd = profile->dir_fd, .passphrase = (char *)"correct horse" };
+	char right[] = "correct horse", wrong[] = "wrong";
+	struct profile again = { .dir_fd = profile->dir_fd, .passphrase = right };
 	struct why why = { "" };
 	assert_int_equal(profile_read_former(&again, &why), 0);
 	assert_int_equal(again.n_former, 0);
@@ -126,7 +127,7 @@ static void former_keys_come_back(void **state)
 	assert_string_equal(again.former[1].device, "phone");
 	assert_memory_equal(&again.former[1].key, &key, sizeof(key));
 	again.n_former = 0;
-	again.passphrase = (char *)"wrong";
+	again.passphrase = wrong;
 	assert_int_equal(profile_read_former(&again, &why), -SIS_ERR_BAD_LOGIN);
 	free(again.former);
 	for (unsigned i = profile->n_former; i < FORMER_KEYS_MAX; i++) {
