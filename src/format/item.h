@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The public texts of an item (sis-item(5)): statement, grant, key statement, and the bundle's head. Strict: fixed order, one encoding, nothing
+ * The public texts (sis-item(5)): statement, grant, key statement, endorsement, group, and the bundle's head. Strict: fixed order, one encoding, nothing
  * unknown. Every parser works on borrowed text and fills a plain struct; every writer produces exactly what the parser accepts. */
 #pragma once
 
@@ -12,6 +12,8 @@
 #define STATEMENT_MAX_BYTES 16384
 #define GRANT_MAX_BYTES 2048
 #define KEY_STATEMENT_MAX_BYTES 1024
+#define ENDORSEMENT_MAX_BYTES 1024
+#define GROUP_MAX_BYTES 16384
 #define AUDIENCE_MAX 256
 #define GRANTS_MAX 1024
 #define BUNDLE_HEAD_MAX_BYTES 1024
@@ -66,21 +68,49 @@ struct key_statement {
 	struct signature_line signature;
 };
 
+/* A device of a user vouches for another one of the same user: who has pinned the one may take the other for theirs. */
+struct endorsement {
+	char user[NAME_MAX_TEXT + 1];
+	char device[NAME_MAX_TEXT + 1];         /* the one that is vouched for */
+	struct public_key key;                  /* its signing key */
+	struct public_key endorser;             /* the signing key of the one that vouches, and signs this */
+	int64_t time;
+	struct signature_line signature;
+};
+
+/* A named list of people, for its owner's devices alone. */
+struct group {
+	char name[NAME_MAX_TEXT + 1];
+	char owner[NAME_MAX_TEXT + 1];
+	uint8_t device[DIGEST_BYTES];           /* SHA-256 of the DER certificate that signs */
+	int64_t time;
+	unsigned n_members;                     /* 0 (removed) to AUDIENCE_MAX, sorted, unique */
+	char member[AUDIENCE_MAX][NAME_MAX_TEXT + 1];
+	struct signature_line signature;
+};
+
 /* Parsers: BAD_FORMAT (any deviation), UNKNOWN_SUITE (first line or suite line of a later version), TOO_LARGE. The text must end with the
  * signature line's '\n'. They do not verify signatures. ret_why, when not NULL, gets a static sentence on failure. */
 int statement_parse(struct span text, struct statement *ret_statement, const char **ret_why);
 int grant_parse(struct span text, struct grant *ret_grant, const char **ret_why);
 int key_statement_parse(struct span text, struct key_statement *ret_statement, const char **ret_why);
+int endorsement_parse(struct span text, struct endorsement *ret_endorsement, const char **ret_why);
+int group_parse(struct span text, struct group *ret_group, const char **ret_why);
 
 /* Signs and writes. ret_text holds ..._MAX_BYTES + 1 and gets a NUL; ret_size is without it. The signature field of the input is ignored. */
 int statement_write(const struct statement *statement, const struct signing_key *key, char *ret_text, size_t *ret_size);
 int grant_write(const struct grant *grant, const struct signing_key *key, char *ret_text, size_t *ret_size);
 int key_statement_write(const struct key_statement *statement, const struct signing_key *key, char *ret_text, size_t *ret_size);
+/* The endorser of the input is ignored, too: it is the key that signs. */
+int endorsement_write(const struct endorsement *endorsement, const struct signing_key *key, char *ret_text, size_t *ret_size);
+int group_write(const struct group *group, const struct signing_key *key, char *ret_text, size_t *ret_size);
 
 /* BAD_SIGNATURE also when the signature line names another algorithm than the key's. */
 int statement_verify(struct span text, const struct statement *statement, const struct public_key *key);
 int grant_verify(struct span text, const struct grant *grant, const struct public_key *key);
 int key_statement_verify(struct span text, const struct key_statement *statement, const struct public_key *key);
+int endorsement_verify(struct span text, const struct endorsement *endorsement);       /* under the endorser's key that it names itself */
+int group_verify(struct span text, const struct group *group, const struct public_key *key);
 
 bool statement_has_audience(const struct statement *statement, const char *name);
 

@@ -168,22 +168,56 @@ bool span_take_word(struct span *value, char separator, struct span *ret_word)
 	return true;
 }
 
-void lines_signature(struct lines *lines, struct signature_line *ret_signature)
+void lines_names(struct lines *lines, struct span value, char ret_names[AUDIENCE_MAX][NAME_MAX_TEXT + 1], unsigned *ret_n, const char *why)
+{
+	unsigned n = 0;
+	struct span name;
+
+	while (!lines->error && span_take_word(&value, ',', &name)) {
+		if (n == AUDIENCE_MAX || !name_is_valid(name) || !span_to_string(name, ret_names[n], NAME_MAX_TEXT + 1) ||
+		    (n && strcmp(ret_names[n - 1], ret_names[n]) >= 0))
+			lines_fail(lines, -SIS_ERR_BAD_FORMAT, why);
+		n++;
+	}
+	*ret_n = lines->error ? 0 : n;
+}
+
+/* "ALGORITHM REST": the rest, or an empty span after lines_fail. */
+static struct span take_algorithm(struct lines *lines, const char *keyword, enum key_algorithm *ret_algorithm, const char *why)
 {
 	static const enum key_algorithm known[] = { KEY_ED25519, KEY_ECDSA_P256 };
-	struct span value = lines_value(lines, "signature"), algorithm;
+	struct span value = lines_value(lines, keyword), algorithm;
 
 	if (lines->error || !span_take_word(&value, ' ', &algorithm))
+		return (struct span){ 0 };
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (span_equals(algorithm, key_algorithm_name(known[i]))) {
+			*ret_algorithm = known[i];
+			return value;
+		}
+	lines_fail(lines, -SIS_ERR_BAD_FORMAT, why);
+	return (struct span){ 0 };
+}
+
+void lines_public_key(struct lines *lines, const char *keyword, struct public_key *ret_key)
+{
+	struct public_key key = { 0 };
+	struct span value = take_algorithm(lines, keyword, &key.algorithm, "a key's algorithm is unknown");
+
+	if (lines->error)
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-		if (!span_equals(algorithm, key_algorithm_name(known[i])))
-			continue;
-		ret_signature->algorithm = known[i];
-		if (base64_decode(value, ret_signature->bytes, SIGNATURE_BYTES) < 0)
-			lines_fail(lines, -SIS_ERR_BAD_FORMAT, "the signature is not 86 characters of canonical base64");
-		return;
-	}
-	lines_fail(lines, -SIS_ERR_BAD_FORMAT, "the signature's algorithm is unknown");
+	if (base64_decode(value, key.bytes, public_key_size(key.algorithm)) < 0)
+		lines_fail(lines, -SIS_ERR_BAD_FORMAT, "a public key is not canonical base64 of the right length");
+	else
+		*ret_key = key;
+}
+
+void lines_signature(struct lines *lines, struct signature_line *ret_signature)
+{
+	struct span value = take_algorithm(lines, "signature", &ret_signature->algorithm, "the signature's algorithm is unknown");
+
+	if (!lines->error && base64_decode(value, ret_signature->bytes, SIGNATURE_BYTES) < 0)
+		lines_fail(lines, -SIS_ERR_BAD_FORMAT, "the signature is not 86 characters of canonical base64");
 }
 
 bool sealed_size_is_possible(uint64_t sealed_size, enum seal_part part)
@@ -213,6 +247,22 @@ void put_base64(struct builder *builder, const char *keyword, const uint8_t *dat
 	assert(size <= SIGNATURE_BYTES);
 	base64_encode(data, size, text);
 	builder_printf(builder, "%s %s\n", keyword, text);
+}
+
+void put_public_key(struct builder *builder, const char *keyword, const struct public_key *key)
+{
+	char text[BASE64_SIZE(KEY_PUBLIC_MAX) + 1];
+
+	base64_encode(key->bytes, public_key_size(key->algorithm), text);
+	builder_printf(builder, "%s %s %s\n", keyword, key_algorithm_name(key->algorithm), text);
+}
+
+void put_names(struct builder *builder, const char *keyword, const char names[AUDIENCE_MAX][NAME_MAX_TEXT + 1], unsigned n)
+{
+	builder_printf(builder, "%s", keyword);
+	for (unsigned i = 0; i < n && i < AUDIENCE_MAX; i++)
+		builder_printf(builder, "%c%s", i ? ',' : ' ', names[i]);
+	builder_printf(builder, "\n");
 }
 
 void put_item(struct builder *builder, const uint8_t id[ITEM_ID_BYTES])

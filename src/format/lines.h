@@ -28,6 +28,9 @@ void lines_hex(struct lines *lines, const char *keyword, uint8_t ret_digest[DIGE
 void lines_base64(struct lines *lines, const char *keyword, uint8_t *ret_data, size_t size);
 void lines_time(struct lines *lines, const char *keyword, int64_t *ret_seconds);
 void lines_number(struct lines *lines, const char *keyword, uint64_t max, uint64_t *ret_value);
+void lines_public_key(struct lines *lines, const char *keyword, struct public_key *ret_key);           /* "ed25519 BASE64" */
+/* A value "alice,bob": 1 to AUDIENCE_MAX names, sorted, each once. why: the sentence when it is not so. */
+void lines_names(struct lines *lines, struct span value, char ret_names[AUDIENCE_MAX][NAME_MAX_TEXT + 1], unsigned *ret_n, const char *why);
 void lines_signature(struct lines *lines, struct signature_line *ret_signature);
 
 /* A sealed size that some plaintext of at most max bytes has, or 0 where may_be_absent. */
@@ -37,6 +40,8 @@ bool span_take_word(struct span *value, char separator, struct span *ret_word);
 
 void put_hex(struct builder *builder, const char *keyword, const uint8_t digest[DIGEST_BYTES]);
 void put_base64(struct builder *builder, const char *keyword, const uint8_t *data, size_t size);        /* size <= 64 */
+void put_public_key(struct builder *builder, const char *keyword, const struct public_key *key);
+void put_names(struct builder *builder, const char *keyword, const char names[AUDIENCE_MAX][NAME_MAX_TEXT + 1], unsigned n);
 void put_item(struct builder *builder, const uint8_t id[ITEM_ID_BYTES]);
 void put_time(struct builder *builder, const char *keyword, int64_t seconds);
 

@@ -56,19 +56,6 @@ static void get_part(struct lines *lines, const char *keyword, enum seal_part pa
 		lines_fail(lines, -SIS_ERR_BAD_FORMAT, "an absent part has a root");
 }
 
-/* One name of the audience; false when it is no name or not in order. */
-static bool get_audience_name(struct statement *statement, struct span name)
-{
-	const unsigned n = statement->n_audience;
-
-	if (n >= AUDIENCE_MAX || !name_is_valid(name) || !span_to_string(name, statement->audience[n], sizeof(statement->audience[n])))
-		return false;
-	if (n && strcmp(statement->audience[n - 1], statement->audience[n]) >= 0)
-		return false;
-	statement->n_audience = n + 1;
-	return true;
-}
-
 bool statement_has_audience(const struct statement *statement, const char *name)
 {
 	for (unsigned i = 0; i < statement->n_audience; i++)
@@ -79,12 +66,8 @@ bool statement_has_audience(const struct statement *statement, const char *name)
 
 static void get_audience(struct lines *lines, struct statement *statement)
 {
-	struct span value = lines_value(lines, "audience"), name;
-
-	statement->n_audience = 0;
-	while (!lines->error && span_take_word(&value, ',', &name))
-		if (!get_audience_name(statement, name))
-			lines_fail(lines, -SIS_ERR_BAD_FORMAT, "the audience is not 1 to 256 valid names, sorted and each once");
+	lines_names(lines, lines_value(lines, "audience"), statement->audience, &statement->n_audience,
+	            "the audience is not 1 to 256 valid names, sorted and each once");
 	if (!lines->error && !statement_has_audience(statement, statement->owner))
 		lines_fail(lines, -SIS_ERR_BAD_FORMAT, "the owner is not in the audience");
 }
@@ -120,14 +103,6 @@ int statement_parse(struct span text, struct statement *ret_statement, const cha
 	return r;
 }
 
-static void put_audience(struct builder *builder, const struct statement *statement)
-{
-	builder_printf(builder, "audience");
-	for (unsigned i = 0; i < statement->n_audience && i < AUDIENCE_MAX; i++)
-		builder_printf(builder, "%c%s", i ? ',' : ' ', statement->audience[i]);
-	builder_printf(builder, "\n");
-}
-
 static void put_parts(struct builder *builder, const struct statement *statement)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(part_lines); i++) {
@@ -156,7 +131,7 @@ int statement_write(const struct statement *statement, const struct signing_key 
 	put_hex(&builder, "commitment", statement->commitment);
 	builder_printf(&builder, "sequence %llu\n", (unsigned long long)statement->sequence);
 	put_hex(&builder, "previous", statement->previous);
-	put_audience(&builder, statement);
+	put_names(&builder, "audience", statement->audience, statement->n_audience);
 	put_signature(&builder, CONTEXT, key);
 	/* What a reader would refuse is never signed and sent. */
 	r = builder.failed ? -SIS_ERR_BAD_FORMAT : parse((struct span){ builder.data, builder.size }, &check, NULL);

@@ -10,7 +10,7 @@
 
 static const struct { const char *text; bool to_others, is_limited; } whats[] = {
 	[DEVICE_ENROLLED] = { "enrolled", true, true }, [DEVICE_RENEWED] = { "renewed", false, false }, [DEVICE_KEY] = { "key", true, true },
-	[DEVICE_REVOKED] = { "revoked", true, false },
+	[DEVICE_ENDORSED] = { "endorsed", true, true }, [DEVICE_REVOKED] = { "revoked", true, false },
 };
 
 /* A device may publish keys as fast as it likes, and each would become a row for everybody who knows its user: beyond so many events about a user's

@@ -86,7 +86,7 @@ void peers_answer_done(struct request request, int error, const char *detail);
 void publish(uint64_t sequence, const struct store_told *told);
 
 /* ---- device_news.c: telling people of devices ---- */
-enum device_what { DEVICE_ENROLLED, DEVICE_RENEWED, DEVICE_KEY, DEVICE_REVOKED };
+enum device_what { DEVICE_ENROLLED, DEVICE_RENEWED, DEVICE_KEY, DEVICE_ENDORSED, DEVICE_REVOKED };
 struct device_news { uint64_t sequence; struct store_told told; };      /* to publish() after the commit */
 /* In a transaction: rows for the user and, but for renewals, for the people who share an item with him. Adds to *news. */
 int  devices_tell(struct store_writer *writer, int64_t user_id, const char *device, enum device_what what, struct device_news *news);
@@ -130,6 +130,9 @@ void enroll_handle_renew(struct request request, const struct message_renew *mes
 /* ---- devices.c ---- */
 void devices_handle_publish_key(struct request request, const struct message_publish_key *message);
 void devices_handle_invite(struct request request, const struct message_invite_device *message);
+
+/* ---- endorse.c: devices that vouch for each other ---- */
+void endorse_handle(struct request request, const struct message_endorse *message);
 
 /* ---- signer.c: the channel to the signer ---- */
 int signer_connect(int fd);

@@ -37,6 +37,7 @@ HANDLER(handle_enroll, enroll, enroll_handle_enroll)
 HANDLER(handle_renew, renew, enroll_handle_renew)
 HANDLER(handle_publish_key, publish_key, devices_handle_publish_key)
 HANDLER(handle_invite_device, invite_device, devices_handle_invite)
+HANDLER(handle_endorse, endorse, endorse_handle)
 HANDLER(handle_create, upload_create, uploads_handle_create)
 HANDLER(handle_resume, upload_resume, uploads_handle_resume)
 HANDLER(handle_query, upload_query, uploads_handle_query)
@@ -51,6 +52,7 @@ static peer_handler_fn *const handlers[MESSAGE_END] = {
 	[MESSAGE_RENEW] = handle_renew,
 	[MESSAGE_PUBLISH_KEY] = handle_publish_key,
 	[MESSAGE_INVITE_DEVICE] = handle_invite_device,
+	[MESSAGE_ENDORSE] = handle_endorse,
 	[MESSAGE_UPLOAD_CREATE] = handle_create,
 	[MESSAGE_UPLOAD_RESUME] = handle_resume,
 	[MESSAGE_UPLOAD_QUERY] = handle_query,

@@ -72,6 +72,7 @@ static int device_check_key(struct verified *verified, const char *user, const c
 	snprintf(ret_device->name, sizeof(ret_device->name), "%s", device);
 	memcpy(ret_device->fingerprint, facts->fingerprint, sizeof(ret_device->fingerprint));
 	memcpy(ret_device->key, statement.key, sizeof(ret_device->key));
+	ret_device->signing_key = facts->public_key;
 	return 0;
 }
 

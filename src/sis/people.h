@@ -10,6 +10,7 @@ struct person_device {
 	char name[NAME_MAX_TEXT + 1];
 	uint8_t fingerprint[FINGERPRINT_BYTES];
 	uint8_t key[32];                        /* X25519 */
+	struct public_key signing_key;          /* of its certificate */
 };
 struct person {
 	char user[NAME_MAX_TEXT + 1];

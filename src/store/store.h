@@ -79,6 +79,8 @@ int store_find_certificate(struct store_reader *reader, const uint8_t fingerprin
 int store_list_devices(struct store_reader *reader, const char *user, int (*fn)(const struct store_device *device, void *arg), void *arg);
 /* The newest sequence number of all: what a client has been told once can only grow. */
 int store_get_sequence(struct store_reader *reader, uint64_t *ret_sequence);
+/* The endorsements of a device, as far as those who made them are live. */
+int store_list_endorsements(struct store_reader *reader, int64_t device_id, int (*fn)(struct span text, void *arg), void *arg);
 int store_get_crl(struct store_reader *reader, int (*fn)(struct span der, void *arg), void *arg);      /* NO_INPUT before the first */
 int store_get_ca(struct store_reader *reader, int (*fn)(struct span der, void *arg), void *arg);
 int store_open_object(struct store_reader *reader, const uint8_t id[ITEM_ID_BYTES], int *ret_fd, uint64_t *ret_size);

@@ -95,6 +95,8 @@ int store_list_device_certificates(struct store_reader *reader, int64_t device_i
                                    int (*fn)(const struct store_certificate *certificate, void *arg), void *arg);
 /* Revoked certificates that have not expired at now: the entries of a CRL. */
 int store_list_revoked(struct store_reader *reader, int64_t now, int (*fn)(const struct store_certificate *certificate, void *arg), void *arg);
+/* endorser_id vouches for device_id; *ret_is_new is false when it had done so before. REVOKED when one of the two is not live. */
+int store_set_endorsement(struct store_writer *writer, int64_t device_id, int64_t endorser_id, struct span text, bool *ret_is_new);
 /* device_id 0: the user, every device and all invites. CONFLICT when it was revoked before. */
 int store_revoke(struct store_writer *writer, int64_t user_id, int64_t device_id, unsigned reason, int64_t now, unsigned *ret_n_devices);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A device publishes its encryption key, in a statement signed by the key of its certificate. The ledger checks again what is checked here; this
- * is so that the client hears what is wrong. And a device invites another one. */
+ * A device publishes its encryption key, in a statement signed by the key of its certificate, and vouches for other devices of its user. The ledger
+ * checks again what is checked here; this is so that the client hears what is wrong. And a device invites another one. */
 #include "worker/worker.h"
 
 #include "base/error.h"
@@ -88,4 +88,27 @@ void devices_invite(struct exchange *exchange)
 	struct message_invite_device message = { .device = span_from_string(json_string_value(device)), .peer = span_from_string(http_request_peer(exchange->request)) };
 	memcpy(message.caller, exchange->fingerprint, sizeof(message.caller));
 	LEDGER_ASK(exchange, on_invited, invite_device, INVITE_DEVICE, &message);
+}
+
+/* ------------------------------------------------ vouching ------------------------------------------------ */
+
+/* Which devices there are, and with which keys, the ledger alone says. */
+void devices_put_endorsement(struct exchange *exchange)
+{
+	struct span text = http_request_body(exchange->request);
+	struct endorsement endorsement;
+	const char *why = NULL;
+	int error = endorsement_parse(text, &endorsement, &why);
+	if (error == 0 && endorsement_verify(text, &endorsement) < 0) {
+		error = SIS_ERR_BAD_SIGNATURE;
+		why = "The endorsement's signature does not hold.";
+	}
+	if (error != 0) {
+		route_refuse(exchange, error, why);
+		return;
+	}
+	struct message_endorse message = { .device = span_from_string(exchange->argument), .text = text,
+	                                   .peer = span_from_string(http_request_peer(exchange->request)) };
+	memcpy(message.caller, exchange->fingerprint, sizeof(message.caller));
+	LEDGER_ASK(exchange, ledger_answer_done, endorse, ENDORSE, &message);
 }

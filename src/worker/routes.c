@@ -29,6 +29,7 @@ static const struct route routes[] = {
 	{ "GET",     "/v1/whoami",                      users_whoami,        ACCESS_DEVICE, BODY_NONE,   0, NULL, "who the server takes the caller for" },
 	{ "PUT",     "/v1/devices/self/key",            devices_put_key,     ACCESS_DEVICE, BODY_WHOLE,  KEY_STATEMENT_MAX_BYTES, "text/plain", "publish the own encryption key" },
 	{ "POST",    "/v1/invites",                     devices_invite,      ACCESS_DEVICE, BODY_WHOLE,  INVITE_BODY_MAX, "application/json", "an invite for one more device of the caller" },
+	{ "PUT",     "/v1/devices/*/endorsement",       devices_put_endorsement, ACCESS_DEVICE, BODY_WHOLE, ENDORSEMENT_MAX_BYTES, "text/plain", "vouch for another own device" },
 	{ "GET",     "/crl",                            open_crl,            ACCESS_OPEN,   BODY_NONE,   0, NULL, "certificate revocation list" },
 	{ "GET",     "/healthz",                        open_health,         ACCESS_OPEN,   BODY_NONE,   0, NULL, "is the server well" },
 	{ "GET",     "/.well-known/est/cacerts",        est_cacerts,         ACCESS_OPEN,   BODY_NONE,   0, NULL, "the CA certificate (RFC 7030 §4.1)" },

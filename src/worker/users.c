@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Users as others see them: their live devices, each with its certificate and its signed encryption key. And who the caller is. */
+ * Users as others see them: their live devices, each with its certificate, its signed encryption key and who vouches for it. And who the caller is. */
 #include "base/error.h"
 #include "base/json.h"
 #include "worker/worker.h"
 
 #include <string.h>
 
+struct listing { struct store_reader *store; json_t *devices; };
+
+static int add_endorsement(struct span text, void *arg)
+{
+	return json_array_append_new(arg, json_stringn((const char *)text.data, text.size)) == 0 ? 0 : -SIS_ERR_NO_MEMORY;
+}
+
 static int add_device(const struct store_device *device, void *arg)
 {
-	json_t *devices = arg;
+	const struct listing *listing = arg;
+	json_t *endorsements = json_array();
 	CLEANUP_BLOB struct blob pem = { 0 };
 	char enrolled[TIME_TEXT + 1], not_after[TIME_TEXT + 1];
 	int error = certificate_to_pem(device->certificate, &pem);
@@ -17,8 +25,10 @@ static int add_device(const struct store_device *device, void *arg)
 		error = time_encode(device->enrolled, enrolled);
 	if (error == 0)
 		error = time_encode(device->not_after, not_after);
-	if (error < 0)
+	if (error < 0) {
+		json_decref(endorsements);
 		return error;
+	}
 	const struct span key = device->key_statement;
 	json_t *json = json_object();
 	json_object_set_new(json, "device", json_string(device->device));
@@ -26,15 +36,18 @@ static int add_device(const struct store_device *device, void *arg)
 	json_object_set_new(json, "key", key.size > 0 ? json_stringn((const char *)key.data, key.size) : json_null());
 	json_object_set_new(json, "enrolled", json_string(enrolled));
 	json_object_set_new(json, "not_after", json_string(not_after));
-	return json_array_append_new(devices, json) == 0 ? 0 : -SIS_ERR_NO_MEMORY;
+	json_object_set_new(json, "endorsements", endorsements);
+	if (json_array_append_new(listing->devices, json) != 0)
+		return -SIS_ERR_NO_MEMORY;
+	return store_list_endorsements(listing->store, device->device_id, add_endorsement, endorsements);
 }
 
 static int user_json(struct exchange *exchange, const char *user, json_t *ret_json)
 {
-	json_t *devices = json_array();
+	struct listing listing = { exchange->worker->store, json_array() };
 	json_object_set_new(ret_json, "user", json_string(user));
-	json_object_set_new(ret_json, "devices", devices);
-	return name_is_valid(span_from_string(user)) ? store_list_devices(exchange->worker->store, user, add_device, devices) : -SIS_ERR_NO_USER;
+	json_object_set_new(ret_json, "devices", listing.devices);
+	return name_is_valid(span_from_string(user)) ? store_list_devices(listing.store, user, add_device, &listing) : -SIS_ERR_NO_USER;
 }
 
 /* Who shares something asks for the other's devices and for their own: one request can tell both. */

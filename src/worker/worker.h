@@ -154,6 +154,7 @@ void users_whoami(struct exchange *exchange);
 void devices_put_key(struct exchange *exchange);
 #define INVITE_BODY_MAX 1024u
 void devices_invite(struct exchange *exchange);
+void devices_put_endorsement(struct exchange *exchange);
 void open_crl(struct exchange *exchange);
 void open_health(struct exchange *exchange);
 void est_cacerts(struct exchange *exchange);

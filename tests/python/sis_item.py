@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 CHUNK, TAG, PADDED_MIN = 65536, 16, 512
 SEEN_MAX = 64
 STATEMENT_MAX, GRANT_MAX, KEY_MAX, HEAD_MAX = 16384, 2048, 1024, 1024
+ENDORSEMENT_MAX, GROUP_MAX = 1024, 16384
 GRANTS_MAX, AUDIENCE_MAX = 1024, 256
 SMALL_PART_MAX, OBJECT_MAX, U64 = 65536, 1 << 60, (1 << 64) - 1
 PARTS = ("manifest", "thumbnail", "object")
@@ -400,6 +401,37 @@ def parse_key_statement(text):
     return k
 
 
+def parse_public_key(value):
+    algorithm, _space, key = value.partition(" ")
+    if algorithm not in ("ed25519", "ecdsa-p256"):
+        refuse("BAD_FORMAT", "algorithm")
+    return algorithm, unb64(key, 32 if algorithm == "ed25519" else 64)
+
+
+def parse_endorsement(text):
+    lines = Lines(text, ENDORSEMENT_MAX)
+    lines.version("sis-endorsement")
+    e = {"user": name(lines.value("user")), "device": name(lines.value("device")), "key": parse_public_key(lines.value("key")),
+         "endorser": parse_public_key(lines.value("endorser")), "time": untime(lines.value("time")), "signature": lines.signature()}
+    lines.end()
+    if e["key"] == e["endorser"] or e["signature"][0] != e["endorser"][0]:
+        refuse("BAD_FORMAT", "endorser")
+    return e
+
+
+def parse_group(text):
+    lines = Lines(text, GROUP_MAX)
+    lines.version("sis-group")
+    g = {"name": name(lines.value("name")), "owner": name(lines.value("owner")), "device": unhex(lines.value("device")), "time": untime(lines.value("time"))}
+    members = lines.value("members")
+    g["members"] = [] if members == "-" else [name(word) for word in members.split(",")]
+    if len(g["members"]) > AUDIENCE_MAX or g["members"] != sorted(set(g["members"])):
+        refuse("BAD_FORMAT", "members")
+    g["signature"] = lines.signature()
+    lines.end()
+    return g
+
+
 def check_signature(text, context, parsed, signer):
     algorithm, signature = parsed["signature"]
     if algorithm != signer["algorithm"]:
@@ -652,6 +684,20 @@ def read_key_statement(text, reader):
     check_signature(text, b"sis/1 key signature", k, reader["owner"])
 
 
+def read_endorsement(text, reader):
+    """Of a device of the reader's, by the signing key that is the owner's."""
+    e = parse_endorsement(text)
+    if e["user"] != reader["user"] or e["device"] != reader["device"] or e["endorser"] != (reader["owner"]["algorithm"], reader["owner"]["key"]):
+        refuse("MISMATCH", "who")
+    check_signature(text, b"sis/1 endorsement signature", e, reader["owner"])
+
+
+def read_group(text, reader):
+    g = parse_group(text)
+    check_who(reader["owner"], g["owner"], g["device"])
+    check_signature(text, b"sis/1 group signature", g, reader["owner"])
+
+
 def statement_text(s, signer):
     parts = "".join("%s %d %s\n" % (part, s[part][0], s[part][1].hex()) for part in PARTS)
     text = ("sis-statement/1\nitem %s\nkind %s\nowner %s\ndevice %s\ntime %s\nsuite %s\n%scommitment %s\nsequence %d\nprevious %s\naudience %s\n" % (
@@ -673,6 +719,23 @@ def key_statement_text(k, signer):
     text = "sis-key/1\nuser %s\ndevice %s\ncertificate %s\nkey %s\ntime %s\n" % (
         k["user"], k["device"], k["certificate"].hex(), b64(k["key"]), time_text(k["time"]))
     return sign_text(text.encode(), b"sis/1 key signature", signer)
+
+
+def public_key_text(key):
+    return "%s %s" % (key[0], b64(key[1]))
+
+
+def endorsement_text(e, signer):
+    """key: (algorithm, raw public key)."""
+    text = "sis-endorsement/1\nuser %s\ndevice %s\nkey %s\nendorser %s\ntime %s\n" % (
+        e["user"], e["device"], public_key_text(e["key"]), public_key_text(e.get("endorser", (signer.algorithm, signer.public))), time_text(e["time"]))
+    return sign_text(text.encode(), b"sis/1 endorsement signature", signer)
+
+
+def group_text(g, signer):
+    text = "sis-group/1\nname %s\nowner %s\ndevice %s\ntime %s\nmembers %s\n" % (
+        g["name"], g["owner"], g["device"].hex(), time_text(g["time"]), ",".join(g["members"]) or "-")
+    return sign_text(text.encode(), b"sis/1 group signature", signer)
 
 
 def bundle(statement, grants, parts):

@@ -42,11 +42,14 @@ def read_who(value):
     return {"user": user, "algorithm": algorithm, "key": bytes.fromhex(key), "certificate": bytes.fromhex(certificate)}
 
 
+TEXTS = {"key": si.read_key_statement, "endorsement": si.read_endorsement, "group": si.read_group}
+
+
 def read_outcome(kind, data, reader):
     released, outcome = bytearray(), "OK"
     try:
-        if kind == "key":
-            si.read_key_statement(data, reader)
+        if kind in TEXTS:
+            TEXTS[kind](data, reader)
         else:
             si.read_bundle(data, reader, released)
     except si.ItemError as error:
@@ -255,6 +258,7 @@ def resign(text, user, context):
 
 
 STATEMENT_CONTEXT, GRANT_CONTEXT, KEY_CONTEXT = b"sis/1 statement signature", b"sis/1 grant signature", b"sis/1 key signature"
+ENDORSEMENT_CONTEXT, GROUP_CONTEXT = b"sis/1 endorsement signature", b"sis/1 group signature"
 
 
 # ------------------------------------------------------------------------------------------------ scenarios
@@ -715,10 +719,79 @@ def add_keys(c):
     add("too-large", "TOO_LARGE", "longer than is allowed", good + b"x" * 1024)
 
 
+def add_line_forms(add, good, keyword, after):
+    """What every line text refuses."""
+    add("trailing", "BAD_FORMAT", "a byte after the last line", good + b"\n")
+    add("unterminated", "BAD_FORMAT", "without the last line end", good[:-1])
+    add("reordered", "BAD_FORMAT", "two lines change places", good.replace(*(lambda a, b: (a + b, b + a))(
+        re.search(rb"(?m)^" + keyword.encode() + rb" .*\n", good).group(), re.search(rb"(?m)^" + after.encode() + rb" .*\n", good).group())))
+    add("line-missing", "BAD_FORMAT", "a line is missing", re.sub(rb"(?m)^time .*\n", b"", good))
+    add("version-2", "UNKNOWN_SUITE", "of a later version", good.replace(b"/1\n", b"/2\n", 1))
+    add("other-kind", "BAD_FORMAT", "another text", good.replace(b"sis-", b"siz-", 1))
+
+
+def add_endorsements(c):
+    """Alice's laptop vouches for the tablet of the same user."""
+    def endorsement(by="alice", **more):
+        key = signer("alice/tablet")
+        return si.endorsement_text({"user": by, "device": "tablet", "key": (key.algorithm, key.public), "time": NOW - 60, **more}, signer(by))
+
+    def add(name, expected, comment, data, owner="alice"):
+        c.add("endorsement-" + name, expected, "endorsement: " + comment, data, kind="endorsement", user=owner, device="tablet", owner=who_text(owner))
+
+    good = endorsement()
+    key, other = line_value(good, "key"), signer("mallory")
+    add("ok", "OK", "alice's tablet, by her laptop", good)
+    add("ok-ecdsa", "OK", "by a device with a P-256 key", endorsement("carol"), "carol")
+    add("altered-key", "BAD_SIGNATURE", "its key was altered", replace_line(good, "key", other_base64(key, 20)))
+    add("altered-time", "BAD_SIGNATURE", "its time was altered", replace_line(good, "time", "2026-11-21T11:58:00Z"))
+    add("altered-user", "MISMATCH", "its user is another", replace_line(good, "user", "bob"))
+    add("altered-device", "MISMATCH", "its device is another", replace_line(good, "device", "phone"))
+    add("other-endorser", "MISMATCH", "by another key, rightly signed", si.endorsement_text(
+        {"user": "alice", "device": "tablet", "key": (other.algorithm, signer("alice/tablet").public), "time": NOW}, other))
+    add("signed-by-another", "BAD_SIGNATURE", "signed with another key", resign(good, "mallory", ENDORSEMENT_CONTEXT))
+    add("key-context", "BAD_SIGNATURE", "signed as a key statement", resign(good, "alice", KEY_CONTEXT))
+    add("itself", "BAD_FORMAT", "a device vouches for itself", resign(replace_line(good, "key", line_value(good, "endorser")), "alice", ENDORSEMENT_CONTEXT))
+    add("key-unclean", "BAD_FORMAT", "its key is not canonical base64", replace_line(good, "key", unclean_base64(key)))
+    add("key-algorithm", "BAD_FORMAT", "the key's algorithm is not known", replace_line(good, "key", key.replace("ed25519", "ed448")))
+    add("key-length", "BAD_FORMAT", "a key of the other algorithm's length", replace_line(good, "key", key.replace("ed25519", "ecdsa-p256")))
+    add("key-alone", "BAD_FORMAT", "the key's algorithm is missing", replace_line(good, "key", key.split(" ")[1]))
+    add("too-large", "TOO_LARGE", "longer than 1024 bytes", good + b"x" * 1024)
+    add_line_forms(add, good, "device", "key")
+
+
+def add_groups(c):
+    def group(by="alice", members=("alice", "bob", "carol"), **more):
+        return si.group_text({"name": "family", "owner": by, "device": fingerprint(by), "time": NOW - 60, "members": members, **more}, signer(by))
+
+    def add(name, expected, comment, data, owner="alice"):
+        c.add("group-" + name, expected, "group: " + comment, data, kind="group", user=owner, owner=who_text(owner))
+
+    good = group()
+    add("ok", "OK", "three people", good)
+    add("ok-ecdsa", "OK", "carol's, with ECDSA", group("carol"), "carol")
+    add("ok-removed", "OK", "without members: the group was removed", group(members=()))
+    add("ok-full", "OK", "256 members", group(members=["m%03d" % n for n in range(256)]))
+    add("member-added", "BAD_SIGNATURE", "a member was added", replace_line(good, "members", "alice,bob,carol,mallory"))
+    add("member-removed", "BAD_SIGNATURE", "a member was removed", replace_line(good, "members", "alice,bob"))
+    add("altered-name", "BAD_SIGNATURE", "its name was altered", replace_line(good, "name", "work"))
+    add("altered-time", "BAD_SIGNATURE", "its time was altered", replace_line(good, "time", "2026-11-21T11:58:00Z"))
+    add("altered-owner", "MISMATCH", "its owner is another", replace_line(good, "owner", "bob"))
+    add("altered-device", "MISMATCH", "another certificate", replace_line(good, "device", "11" * 32))
+    add("signed-by-another", "BAD_SIGNATURE", "signed with another key", resign(good, "mallory", GROUP_CONTEXT))
+    add("statement-context", "BAD_SIGNATURE", "signed as a statement", resign(good, "alice", STATEMENT_CONTEXT))
+    for form, words, members in (("unsorted", "not sorted", "bob,alice"), ("twice", "a member twice", "alice,alice"), ("empty", "an empty name", "alice,,bob"),
+                                 ("group", "a group as a member", "@work"), ("dash", "removed and a member", "-,alice"), ("space", "a space", "alice, bob"),
+                                 ("many", "257 members", ",".join("m%03d" % n for n in range(257)))):
+        add("members-" + form, "BAD_FORMAT", words, resign(replace_line(good, "members", members), "alice", GROUP_CONTEXT))
+    add("too-large", "TOO_LARGE", "longer than 16384 bytes", good + b"x" * 16384)
+    add_line_forms(add, good, "name", "owner")
+
+
 def all_scenarios():
     c = Collection()
     for add in (add_good, add_statement_flips, add_statement_signatures, add_statement_form, add_grants, add_grant_meaning, add_commitment,
-                add_parts, add_chunks, add_last_flags, add_truncations, add_heads, add_manifests, add_padding, add_keys):
+                add_parts, add_chunks, add_last_flags, add_truncations, add_heads, add_manifests, add_padding, add_keys, add_endorsements, add_groups):
         add(c)
     return c
 

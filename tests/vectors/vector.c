@@ -4,6 +4,7 @@
 #include "vector.h"
 
 #include "base/error.h"
+#include "base/util.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -257,11 +258,50 @@ static int read_key_statement(const struct vector *v)
 	return key_statement_verify(text, &key, &v->owner.key);
 }
 
+static int read_endorsement(const struct vector *v)
+{
+	const struct span text = { v->data, v->size };
+	struct endorsement endorsement;
+	int r = endorsement_parse(text, &endorsement, NULL);
+
+	if (r < 0)
+		return r;
+	if (strcmp(endorsement.user, v->user) || strcmp(endorsement.device, v->device) || endorsement.endorser.algorithm != v->owner.key.algorithm ||
+	    memcmp(endorsement.endorser.bytes, v->owner.key.bytes, public_key_size(v->owner.key.algorithm)))
+		return -SIS_ERR_MISMATCH;
+	return endorsement_verify(text, &endorsement);
+}
+
+static int read_group(const struct vector *v)
+{
+	const struct span text = { v->data, v->size };
+	struct group group;
+	int r = group_parse(text, &group, NULL);
+
+	if (r < 0)
+		return r;
+	if (strcmp(group.owner, v->owner.user) || memcmp(group.device, v->owner.fingerprint, DIGEST_BYTES))
+		return -SIS_ERR_MISMATCH;
+	return group_verify(text, &group, &v->owner.key);
+}
+
+static const struct { const char *kind; int (*read)(const struct vector *vector); } texts[] = {
+	{ "key", read_key_statement }, { "endorsement", read_endorsement }, { "group", read_group },
+};
+
+static int read_any(const struct vector *v, struct released *released)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (!strcmp(v->kind, texts[i].kind))
+			return texts[i].read(v);
+	return read_bundle(v, released);
+}
+
 const char *vector_outcome(const struct vector *vector, char ret_released[2 * DIGEST_BYTES + 1])
 {
 	struct released released = { 0 };
 	uint8_t digest[DIGEST_BYTES];
-	int r = strcmp(vector->kind, "key") ? read_bundle(vector, &released) : read_key_statement(vector);
+	int r = read_any(vector, &released);
 
 	digest_sha256(released.data ? released.data : (const uint8_t *)"", released.size, digest);
 	hex_encode(digest, sizeof(digest), ret_released);
