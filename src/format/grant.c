@@ -140,7 +140,8 @@ int grant_belongs(const struct grant *grant, const struct statement *statement, 
 {
 	if (memcmp(grant->item, statement->item, ITEM_ID_BYTES) || memcmp(grant->statement, statement_hash, DIGEST_BYTES))
 		return -SIS_ERR_BAD_GRANT;
-	if (!statement_has_audience(statement, grant->recipient) && strcmp(grant->granter, statement->owner))
+	/* Whether the granter was let share is the server's to enforce; that nobody but the owner makes further sharers is for everybody to see. */
+	if (grant->may_share && strcmp(grant->granter, statement->owner) && strcmp(grant->granter, grant->recipient))
 		return -SIS_ERR_BAD_GRANT;
 	return 0;
 }

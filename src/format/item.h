@@ -118,8 +118,7 @@ bool statement_has_audience(const struct statement *statement, const char *name)
 int grant_wrap(struct grant *grant, const struct secret32 *file_key);
 /* BAD_GRANT when the key pair is not the grant's, BAD_SEAL when the wrap does not open. */
 int grant_unwrap(struct span text, const struct grant *grant, const struct secret32 *private_key, struct secret32 *ret_file_key);
-/* Item and statement hash agree, and the recipient is in the audience or the granter is the owner, who may share with anybody later:
- * BAD_GRANT otherwise. */
+/* Item and statement hash agree, and the right to share on comes from the owner, or from the recipient's own other device: BAD_GRANT otherwise. */
 int grant_belongs(const struct grant *grant, const struct statement *statement, const uint8_t statement_hash[DIGEST_BYTES]);
 
 /* Splits the concatenated grants of a bundle: calls fn for each (fn's non-zero ends it and is returned). BAD_FORMAT when they do not divide cleanly. */

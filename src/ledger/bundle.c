@@ -61,17 +61,6 @@ static int bundle_read_texts(struct bundle *bundle, int fd, const struct bundle_
 	return 0;
 }
 
-static int bundle_find_key(const struct bundle *bundle, struct public_key *ret_key)
-{
-	for (unsigned i = 0; i < bundle->signers.n; i++) {
-		if (memcmp(bundle->signers.one[i].fingerprint, bundle->statement->device, DIGEST_BYTES) == 0) {
-			*ret_key = bundle->signers.one[i].key;
-			return 0;
-		}
-	}
-	return -SIS_ERR_MISMATCH;
-}
-
 static int bundle_check_statement(struct bundle *bundle, const struct bundle_head *head)
 {
 	struct statement *statement = bundle->statement;
@@ -82,7 +71,7 @@ static int bundle_check_statement(struct bundle *bundle, const struct bundle_hea
 		return bundle_fail(bundle, r, why);
 	if (strcmp(statement->owner, bundle->caller.user) != 0)
 		return bundle_fail(bundle, -SIS_ERR_MISMATCH, "the statement names another owner than the user who sends it");
-	r = bundle_find_key(bundle, &key);
+	r = signers_find(&bundle->signers, statement->device, &key);
 	if (r == -SIS_ERR_MISMATCH)
 		return bundle_fail(bundle, r, "the statement names another device than the one that sends it");
 	if (r == 0)
@@ -114,6 +103,8 @@ static int bundle_check_grant(struct span text, void *arg)
 	memcpy(to->recipient, grant.recipient, sizeof(to->recipient));
 	memcpy(to->device, grant.device, sizeof(to->device));
 	to->text = text;
+	to->expires = grant.expires;
+	to->may_share = grant.may_share;
 	return 0;
 }
 

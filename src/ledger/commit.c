@@ -124,6 +124,8 @@ static void commit_end(struct commit *commit, int error)
 		if (commit->readers[0] != '\0')
 			log_event(&COMMIT_GRANTED(commit));
 		publish(commit->sequence, &commit->told);
+		for (unsigned i = 0; i < commit->bundle.item.n_grants; i++)
+			expiry_note(commit->bundle.item.grant[i].expires);
 	} else {
 		commit_log_refusal(commit, error);
 		if (commit->linked)

@@ -15,6 +15,8 @@ struct deletion {
 	struct request request;
 	struct store_caller caller;
 	uint8_t id[ITEM_ID_BYTES];
+	uint64_t sequence;
+	struct store_told told;
 	char item[ITEM_ID_TEXT + 1], peer[80];
 };
 
@@ -29,7 +31,7 @@ static struct deletion *items_of(struct change *change)
 static int items_run_delete(struct store_writer *writer, struct change *change)
 {
 	struct deletion *deletion = items_of(change);
-	int r = store_delete_item(writer, deletion->id, deletion->caller.user_id);
+	int r = store_delete_item(writer, deletion->id, deletion->caller.user_id, &deletion->sequence, &deletion->told);
 	return r < 0 ? r : audit_write(writer, &ITEMS_DELETED(deletion));
 }
 
@@ -54,6 +56,7 @@ static void items_done_delete(struct completion *completion)
 		return;
 	}
 	log_event(&ITEMS_DELETED(deletion));
+	publish(deletion->sequence, &deletion->told);
 	deletion->job.work = items_work_remove;
 	deletion->job.completion.done = items_done_remove;
 	pool_submit(&deletion->job);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "crypto/sign.h"
+#include "format/item.h"
 #include "ipc/role.h"
 #include "store/writer.h"
 
@@ -115,6 +116,9 @@ int  callers_find(const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], struct sto
 int  callers_list_signers(int64_t device_id, struct signers *ret_signers);
 void callers_forget(void);                                      /* after a change of users, devices or certificates */
 
+/* MISMATCH when none of them has this fingerprint. (share_check.c) */
+int  signers_find(const struct signers *signers, const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], struct public_key *ret_key);
+
 /* ---- attempts.c: who may try again to log in ---- */
 /* A source ("address:port"; IPv6 counts by /64), or the name whose password is tried, from wherever, or the name that devices invite devices for. Failures
  * (of the last kind: invites) wear off with time. */
@@ -188,6 +192,31 @@ unsigned commit_n_running(void);
 
 /* ---- items.c ---- */
 void items_handle_delete(struct request request, const struct message_item_delete *message);
+
+/* ---- share_check.c: are grants what their sender may send (any thread, no state) ---- */
+#define SHARE_GRANTS_MAX 64
+#define SHARE_CLOCK_SECONDS 3600        /* a grant is made just before it is sent; so far may clocks differ */
+struct share_check {
+	/* in */
+	const struct statement *statement;
+	const uint8_t *statement_hash;
+	const struct signers *signers;          /* of the device that sends */
+	const char *granter, *recipient;
+	int64_t now;
+	/* out */
+	unsigned n;
+	struct store_new_grant grant[SHARE_GRANTS_MAX];         /* their texts borrow */
+	const char *why;                        /* a static sentence on failure */
+};
+int  share_check(struct share_check *check, struct span text);
+
+/* ---- share.c ---- */
+void share_handle_put(struct request request, const struct message_grants_put *message);
+void share_handle_drop(struct request request, const struct message_grants_drop *message);
+
+/* ---- expiry.c ---- */
+void expiry_note(int64_t when);                                 /* something ends then; 0: never */
+void expiry_tick(void);
 
 /* ---- revoke.c ---- */
 struct revoke_order {

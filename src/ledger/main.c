@@ -64,6 +64,7 @@ static void ledger_tick(void *arg)
 	static unsigned n_ticks;
 	struct loop_source **timer = arg;
 	uploads_tick();
+	expiry_tick();
 	control_tick();
 	if (++n_ticks % TICKS_SLOW == 0 && !ledger.stopping) {
 		people_tick();
@@ -108,6 +109,7 @@ static void ledger_open_store(void)
 		         recovery.n_finished, recovery.n_undone, recovery.n_dropped, recovery.n_orphans);
 		audit_event(&LOG(RECOVERED, .detail = detail));
 	}
+	expiry_tick();
 }
 
 static void handle_start(struct channel_packet *packet)

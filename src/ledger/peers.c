@@ -45,6 +45,8 @@ HANDLER(handle_close, upload_close, uploads_handle_close)
 HANDLER(handle_commit, upload_commit, uploads_handle_commit)
 HANDLER(handle_cancel, upload_cancel, uploads_handle_cancel)
 HANDLER(handle_delete, item_delete, items_handle_delete)
+HANDLER(handle_grants_put, grants_put, share_handle_put)
+HANDLER(handle_grants_drop, grants_drop, share_handle_drop)
 HANDLER(handle_revoke_done, revoke_done, peers_revoke_done)
 
 static peer_handler_fn *const handlers[MESSAGE_END] = {
@@ -60,6 +62,8 @@ static peer_handler_fn *const handlers[MESSAGE_END] = {
 	[MESSAGE_UPLOAD_COMMIT] = handle_commit,
 	[MESSAGE_UPLOAD_CANCEL] = handle_cancel,
 	[MESSAGE_ITEM_DELETE] = handle_delete,
+	[MESSAGE_GRANTS_PUT] = handle_grants_put,
+	[MESSAGE_GRANTS_DROP] = handle_grants_drop,
 	[MESSAGE_REVOKE_DONE] = handle_revoke_done,
 };
 

@@ -53,6 +53,18 @@ void db_column_name(sqlite3_stmt *statement, int column, char ret_name[NAME_MAX_
 /* INTERNAL when the column is no blob of this size: a damaged database. */
 int db_column_fixed(sqlite3_stmt *statement, int column, void *ret_data, size_t size);
 
+/* True of an item (row i of items) and a user's row b of inbox: neither the item nor the user's access to it has ended, though the ledger may not have
+ * come to remove it yet. Who was named but got no grant at all (a worker may have left it out) sees the item, and that he cannot open it. */
+#define DB_NEVER "9223372036854775807"
+#define DB_IS_LIVE \
+	"(coalesce(i.expires, " DB_NEVER ")>unixepoch() AND (i.user_id=b.user_id OR coalesce((SELECT max(coalesce(g.expires, " DB_NEVER "))" \
+	" FROM grants g WHERE g.item_row=b.item_row AND g.user_id=b.user_id), " DB_NEVER ")>unixepoch()))"
+
+/* items.c: the item ends with the last of its grants; without any it keeps what it had. */
+int items_set_expiry(struct store_reader *reader, int64_t item_row);
+/* Row, grants and inboxes, and the bytes back to the owner's quota. */
+int items_remove(struct store_reader *reader, int64_t item_row);
+
 /* "ab/abcdef…" below state_dir/objects: the first two characters of the item's id, then all of them. */
 #define DB_OBJECT_PATH (2 + 1 + ITEM_ID_TEXT + 1)
 void db_object_path(const uint8_t id[ITEM_ID_BYTES], char ret_path[DB_OBJECT_PATH]);

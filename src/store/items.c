@@ -66,12 +66,20 @@ static int items_add_reader(struct store_reader *reader, const char *name, uint6
 
 static int items_add_grant(struct store_reader *reader, const struct store_new_grant *grant, int64_t item_row)
 {
-	static const char sql[] = "INSERT INTO grants(item_row, user_id, device, text) SELECT ?, d.user_id, d.name, ? FROM devices d"
-	                          " JOIN users u USING(user_id) WHERE u.name=? AND d.name=? AND u.state=0 AND d.state=0";
-	int r = db_run(reader, sql, "istt", item_row, grant->text, grant->recipient, grant->device);
+	static const char sql[] = "INSERT INTO grants(item_row, user_id, device, text, expires, may_share) SELECT ?, d.user_id, d.name, ?, ?, ?"
+	                          " FROM devices d JOIN users u USING(user_id) WHERE u.name=? AND d.name=? AND u.state=0 AND d.state=0";
+	int r = db_run(reader, sql, "isoitt", item_row, grant->text, grant->expires, (int64_t)grant->may_share, grant->recipient, grant->device);
 	if (r < 0)
 		return r == -SIS_ERR_CONFLICT ? -SIS_ERR_BAD_GRANT : r;
 	return sqlite3_changes(reader->db) == 1 ? 0 : -SIS_ERR_NO_KEY;
+}
+
+int items_set_expiry(struct store_reader *reader, int64_t item_row)
+{
+	static const char sql[] =
+		"UPDATE items SET expires=(SELECT CASE WHEN count(expires)=count(*) THEN max(expires) END FROM grants g WHERE g.item_row=items.item_row)"
+		" WHERE item_row=? AND EXISTS (SELECT 1 FROM grants g WHERE g.item_row=items.item_row)";
+	return db_run(reader, sql, "i", item_row);
 }
 
 int store_add_item(struct store_writer *writer, const struct store_new_item *item, uint64_t *ret_sequence, struct store_told *told,
@@ -97,23 +105,42 @@ int store_add_item(struct store_writer *writer, const struct store_new_item *ite
 			snprintf(ret_who, STORE_WHO_TEXT, "%s/%s", item->grant[i].recipient, item->grant[i].device);
 	}
 	if (r == 0)
+		r = items_set_expiry(reader, item_row);
+	if (r == 0)
 		*ret_sequence = sequence;
 	return r;
 }
 
-int store_delete_item(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES], int64_t user_id)
+int items_remove(struct store_reader *reader, int64_t item_row)
 {
-	static const char drop[] = "DELETE FROM items WHERE id=? AND user_id=? RETURNING bytes";
+	static const char drop[] = "DELETE FROM items WHERE item_row=? RETURNING bytes, user_id";
 	static const char credit[] = "UPDATE users SET used=max(0, used-?) WHERE user_id=?";
 	DB_STATEMENT sqlite3_stmt *row = NULL;
-	int r = db_bind(&writer->reader, &row, drop, "bi", ((struct span){ id, ITEM_ID_BYTES }), user_id);
+	int r = db_bind(reader, &row, drop, "i", item_row);
 	if (r == 0)
 		r = db_step(row);
 	if (r <= 0)
 		return r < 0 ? r : -SIS_ERR_NO_ITEM;
-	int64_t bytes = sqlite3_column_int64(row, 0);
+	int64_t bytes = sqlite3_column_int64(row, 0), user_id = sqlite3_column_int64(row, 1);
 	db_resetp(&row);
-	return db_run(&writer->reader, credit, "ii", bytes, user_id);
+	return db_run(reader, credit, "ii", bytes, user_id);
+}
+
+int store_delete_item(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES], int64_t user_id, uint64_t *ret_sequence, struct store_told *told)
+{
+	static const char find[] = "SELECT i.item_row, u.name FROM items i JOIN users u USING(user_id) WHERE i.id=? AND i.user_id=?";
+	DB_STATEMENT sqlite3_stmt *row = NULL;
+	int r = db_bind(&writer->reader, &row, find, "bi", ((struct span){ id, ITEM_ID_BYTES }), user_id);
+	if (r == 0)
+		r = db_step(row);
+	if (r <= 0)
+		return r < 0 ? r : -SIS_ERR_NO_ITEM;
+	int64_t item_row = sqlite3_column_int64(row, 0);
+	char owner[NAME_MAX_TEXT + 1];
+	db_column_name(row, 1, owner);
+	db_resetp(&row);
+	r = store_add_removal(writer, item_row, id, "deleted", owner, time_now(), ret_sequence, told);
+	return r < 0 ? r : items_remove(&writer->reader, item_row);
 }
 
 /* Makes the names of all directories durable. */

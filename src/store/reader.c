@@ -111,8 +111,8 @@ static int reader_read_item(sqlite3_stmt *row, struct store_item *ret_item)
 int store_list_items(struct store_reader *reader, int64_t user_id, uint64_t after, unsigned limit, bool newest_first,
                      int (*fn)(const struct store_item *item, void *arg), void *arg)
 {
-	static const char oldest[] = "SELECT " ITEM_COLUMNS "WHERE b.user_id=? AND b.sequence>? ORDER BY b.sequence LIMIT ?";
-	static const char newest[] = "SELECT " ITEM_COLUMNS "WHERE b.user_id=? AND b.sequence<? ORDER BY b.sequence DESC LIMIT ?";
+	static const char oldest[] = "SELECT " ITEM_COLUMNS "WHERE b.user_id=? AND b.sequence>? AND " DB_IS_LIVE " ORDER BY b.sequence LIMIT ?";
+	static const char newest[] = "SELECT " ITEM_COLUMNS "WHERE b.user_id=? AND b.sequence<? AND " DB_IS_LIVE " ORDER BY b.sequence DESC LIMIT ?";
 	int64_t border = after > INT64_MAX || (newest_first && after == 0) ? INT64_MAX : (int64_t)after;
 	DB_STATEMENT sqlite3_stmt *row = NULL;
 	int r = db_bind(reader, &row, newest_first ? newest : oldest, "iii", user_id, border, (int64_t)limit);
@@ -128,7 +128,7 @@ int store_list_items(struct store_reader *reader, int64_t user_id, uint64_t afte
 int store_get_item(struct store_reader *reader, int64_t user_id, const uint8_t id[ITEM_ID_BYTES],
                    int (*fn)(const struct store_item *item, void *arg), void *arg)
 {
-	static const char sql[] = "SELECT " ITEM_COLUMNS "WHERE i.id=? AND b.user_id=?";
+	static const char sql[] = "SELECT " ITEM_COLUMNS "WHERE i.id=? AND b.user_id=? AND " DB_IS_LIVE;
 	DB_STATEMENT sqlite3_stmt *row = NULL;
 	int r = reader_get_row(reader, &row, sql, "bi", ((struct span){ id, ITEM_ID_BYTES }), user_id);
 	if (r < 0)
@@ -138,10 +138,12 @@ int store_get_item(struct store_reader *reader, int64_t user_id, const uint8_t i
 	return r < 0 ? r : fn(&item, arg);
 }
 
+#define GRANT_IS_LIVE " AND coalesce(expires, " DB_NEVER ")>unixepoch()"
+
 int store_list_grants(struct store_reader *reader, int64_t item_row, int64_t user_id, bool all, int (*fn)(struct span text, void *arg), void *arg)
 {
-	static const char own[] = "SELECT text FROM grants WHERE item_row=?1 AND user_id=?2";
-	static const char every[] = "SELECT text FROM grants WHERE item_row=?1 AND (SELECT user_id FROM items WHERE item_row=?1)=?2";
+	static const char own[] = "SELECT text FROM grants WHERE item_row=?1 AND user_id=?2" GRANT_IS_LIVE;
+	static const char every[] = "SELECT text FROM grants WHERE item_row=?1 AND (SELECT user_id FROM items WHERE item_row=?1)=?2" GRANT_IS_LIVE;
 	DB_STATEMENT sqlite3_stmt *row = NULL;
 	int r = db_bind(reader, &row, all ? every : own, "ii", item_row, user_id);
 	while (r == 0 && (r = db_step(row)) > 0)

@@ -54,7 +54,7 @@ struct store_event {
 	int64_t time;
 	bool has_item;
 	uint8_t item[ITEM_ID_BYTES];
-	char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1];        /* whom it is about; may be empty */
+	char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1];        /* whom it is about; may be empty. GRANT: the recipient, and (in device) the user who granted; REMOVED: by whom */
 	char what[STORE_EVENT_WHAT];            /* REMOVED: deleted, unshared, expired; DEVICE: enrolled, renewed, key, endorsed, revoked; GRANT: empty */
 };
 

@@ -130,7 +130,12 @@ void store_tell(struct store_told *told, int64_t user_id);
 bool store_tells_all(const struct store_told *told);
 
 /* -------------------------------------------------------------- items.c ---------------------------------------------------------------- */
-struct store_new_grant { char recipient[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1]; struct span text; };
+struct store_new_grant {
+	char recipient[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1];
+	struct span text;
+	int64_t expires;                        /* 0: never */
+	bool may_share;
+};
 struct store_new_item {
 	uint8_t id[ITEM_ID_BYTES];
 	int64_t user_id, device_id, received;
@@ -149,8 +154,8 @@ struct store_new_item {
 #define STORE_WHO_TEXT (2 * NAME_MAX_TEXT + 2)
 int store_add_item(struct store_writer *writer, const struct store_new_item *item, uint64_t *ret_sequence, struct store_told *told,
                    char ret_who[STORE_WHO_TEXT]);
-/* NO_ITEM when it is not this user's. The object's file is removed by store_remove_object after the commit. */
-int store_delete_item(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES], int64_t user_id);
+/* NO_ITEM when it is not this user's. The object's file is removed by store_remove_object after the commit. Every reader is told. */
+int store_delete_item(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES], int64_t user_id, uint64_t *ret_sequence, struct store_told *told);
 /* Any thread: gives incoming/upload_id its second name objects/ab/ID and makes bytes and name durable. EXISTS never replaces. */
 int store_link_object(struct store_writer *writer, const char *upload_id, const uint8_t id[ITEM_ID_BYTES], int fd);
 int store_remove_object(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES]);
@@ -161,6 +166,34 @@ int store_part_root(int fd, uint64_t offset, uint64_t size, uint8_t ret_root[DIG
 struct store_totals { uint64_t n_users, n_devices, n_certificates, n_items, bytes, sequence; };
 int store_count(struct store_reader *reader, struct store_totals *ret_totals);
 
+/* ------------------------------------------ grants.c: sharing later, taking back ------------------------------------------ */
+struct store_share {
+	uint8_t id[ITEM_ID_BYTES];
+	uint8_t statement_hash[DIGEST_BYTES];   /* of the statement that the grants were verified against */
+	struct store_caller by;
+	char recipient[NAME_MAX_TEXT + 1];      /* of all of them */
+	int64_t now;
+	unsigned n_grants;
+	const struct store_new_grant *grant;
+};
+/* Who may: the owner anything; others for own devices within what they have, and, with a grant that says so, to read for somebody else. What somebody
+ * else than the caller granted before stays, but for the owner's word and for own devices. NO_ITEM also when the caller may not see it; REVOKED (the
+ * caller, meanwhile), NO_USER, NO_KEY, NOT_ALLOWED (ret_why then says why, statically), EXPIRED. ret_who as in store_add_item. */
+int store_put_grants(struct store_writer *writer, const struct store_share *share, uint64_t *ret_sequence, struct store_told *told,
+                     char ret_who[STORE_WHO_TEXT], const char **ret_why);
+/* By the owner for another user, or by a reader for himself. NO_USER when there was nothing to end, NOT_ALLOWED. Uses id, by, recipient and now. */
+int store_drop_grants(struct store_writer *writer, const struct store_share *share, uint64_t *ret_sequence, struct store_told *told,
+                      const char **ret_why);
+
+/* ------------------------------------------ expiry.c: what ends by itself ------------------------------------------ */
+/* An item (user: its owner, its object's file is to be removed), or a reader's access to one. */
+struct store_expired { bool is_item; uint8_t id[ITEM_ID_BYTES]; char user[NAME_MAX_TEXT + 1]; };
+/* Ends what is due, at most limit items and as many grants, with fn for each that ended. ret_sequence is the last one used, or untouched. */
+int store_expire(struct store_writer *writer, int64_t now, unsigned limit, struct store_told *told, uint64_t *ret_sequence,
+                 int (*fn)(const struct store_expired *expired, void *arg), void *arg);
+/* When the next thing ends; INT64_MAX: nothing will. */
+int store_next_expiry(struct store_reader *reader, int64_t *ret_when);
+
 /* -------------------------------------------------------------- events.c ---------------------------------------------------------------- */
 /* event->sequence comes from store_next_sequence: one for a change, however many users are told; two events of one user need two. */
 int store_add_event(struct store_writer *writer, const struct store_event *event);
@@ -168,6 +201,9 @@ int store_add_event(struct store_writer *writer, const struct store_event *event
 int store_list_acquaintances(struct store_reader *reader, int64_t user_id, unsigned limit, int (*fn)(int64_t user_id, void *arg), void *arg);
 /* How many of the user's newest events, since the time, are about devices of his own. Looks at some hundreds only. */
 int store_count_device_events(struct store_reader *reader, int64_t user_id, const char *name, int64_t since, unsigned *ret_n);
+/* STORE_EVENT_REMOVED of this item to everybody who has it, one sequence number for all; before the item goes. */
+int store_add_removal(struct store_writer *writer, int64_t item_row, const uint8_t id[ITEM_ID_BYTES], const char *what, const char *by, int64_t now,
+                      uint64_t *ret_sequence, struct store_told *told);
 
 /* -------------------------------------------------------------- audit.c ---------------------------------------------------------------- */
 struct store_audit {

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIGNERS_MAX 64
+#define SIGNERS_MAX 256                 /* the owner sees the grants of everybody who shared an item on */
 
 struct item_build {
 	struct worker *worker;
@@ -148,6 +148,23 @@ static int fill(struct item_build *build, const struct store_caller *caller, con
 	if (error == 0 && include != INCLUDE_NOTHING)
 		error = add_parts(build, item, include == INCLUDE_CONTENT && statement.kind == ITEM_MESSAGE, json);
 	return error;
+}
+
+int item_grants_json(struct worker *worker, const struct store_caller *caller, const struct store_item *item, json_t **ret_json)
+{
+	CLEANUP_JSON json_t *json = json_object();
+	struct item_build build = { .worker = worker, .grants = json_array(), .certificates = json_array() };
+	int failed = json_object_set_new(json, "grants", build.grants);
+	failed |= json_object_set_new(json, "certificates", build.certificates);
+	int error = failed != 0 ? -SIS_ERR_NO_MEMORY
+	                        : store_list_grants(worker->store, item->item_row, caller->user_id, item->is_owner, add_grant, &build);
+	if (error == 0)
+		error = add_certificates(&build);
+	if (error < 0)
+		return error;
+	*ret_json = json;
+	json = NULL;
+	return 0;
 }
 
 int item_json(struct worker *worker, const struct store_caller *caller, const struct store_item *item, enum item_include include,

@@ -16,7 +16,7 @@
 #define LISTED_BYTES_PER_USER (16 * 1024 * 1024)        /* a list lies in memory until its reader, who may be slow, has taken it */
 #define PAGE_BYTES (4 * 1024 * 1024)    /* a page ends early beyond; "next" goes on */
 
-static void refuse_store(struct exchange *exchange, int error)
+void items_refuse_store(struct exchange *exchange, int error)
 {
 	if (error != -SIS_ERR_NO_ITEM && log_limiter_allows(&exchange->worker->refused, LOG_BURST))
 		log_event(&LOG(STORE_FAILED, .reason = error_text(error)));
@@ -126,7 +126,7 @@ void items_list(struct exchange *exchange)
 	if (error == 0)
 		error = store_list_items(exchange->worker->store, exchange->caller.user_id, after, (unsigned)limit + 1, newest, add_item, &page);
 	if (error < 0) {
-		refuse_store(exchange, error);
+		items_refuse_store(exchange, error);
 		return;
 	}
 	json_object_set_new(answer, "sequence", json_integer((json_int_t)sequence));
@@ -174,7 +174,7 @@ void items_get(struct exchange *exchange)
 	}
 	int error = find_item(exchange, &one, take_json);
 	if (error < 0) {
-		refuse_store(exchange, error);
+		items_refuse_store(exchange, error);
 		return;
 	}
 	CLEANUP_JSON json_t *json = one.json;
@@ -234,7 +234,7 @@ static void get_part(struct exchange *exchange, enum seal_part which)
 	if (error == 0 && (part->offset > file_size || part->size > file_size - part->offset))
 		error = -SIS_ERR_IO;
 	if (error < 0) {
-		refuse_store(exchange, error);
+		items_refuse_store(exchange, error);
 		return;
 	}
 	char etag[2 * DIGEST_BYTES + 3] = "\"";

@@ -6,12 +6,14 @@
 #include "base/error.h"
 #include "format/item.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define CSR_BODY_MAX 8192
+#define GRANTS_BODY_MAX (64 * GRANT_MAX_BYTES)
 
 static const struct route routes[] = {
 	{ "POST",    "/v1/items",                       uploads_create,      ACCESS_DEVICE, BODY_STREAM, 0, "application/vnd.sis.item", "upload an item" },
@@ -19,6 +21,9 @@ static const struct route routes[] = {
 	{ "GET",     "/v1/items",                       items_list,          ACCESS_DEVICE, BODY_NONE,   0, NULL, "what the caller may see" },
 	{ "GET",     "/v1/items/*",                     items_get,           ACCESS_DEVICE, BODY_NONE,   0, NULL, "statement and own grants" },
 	{ "DELETE",  "/v1/items/*",                     items_delete,        ACCESS_DEVICE, BODY_NONE,   0, NULL, "the owner removes the item" },
+	{ "GET",     "/v1/items/*/grants",              items_get_grants,    ACCESS_DEVICE, BODY_NONE,   0, NULL, "all grants for the owner, own ones for others" },
+	{ "PUT",     "/v1/items/*/grants/*",            items_put_grants,    ACCESS_DEVICE, BODY_WHOLE,  GRANTS_BODY_MAX, "text/plain", "share the item with one more user" },
+	{ "DELETE",  "/v1/items/*/grants/*",            items_drop_grants,   ACCESS_DEVICE, BODY_NONE,   0, NULL, "end a user's access" },
 	{ "GET",     "/v1/items/*/manifest",            items_get_manifest,  ACCESS_DEVICE, BODY_NONE,   0, NULL, "sealed manifest" },
 	{ "GET",     "/v1/items/*/thumbnail",           items_get_thumbnail, ACCESS_DEVICE, BODY_NONE,   0, NULL, "sealed thumbnail" },
 	{ "GET",     "/v1/items/*/object",              items_get_object,    ACCESS_DEVICE, BODY_NONE,   0, NULL, "sealed object" },
@@ -40,10 +45,14 @@ static const struct route routes[] = {
 
 /* ------------------------------------------------ matching ------------------------------------------------ */
 
-/* The argument is where '*' stands: one segment, not empty. ret_argument keeps offset and size in the path. */
-static bool pattern_matches(const char *pattern, const char *path, size_t *ret_at, size_t *ret_size)
+#define ARGUMENTS_MAX 2
+struct argument { size_t at, size; };
+
+/* The arguments are where '*' stands: one segment each, not empty. argument keeps offset and size in the path. */
+static bool pattern_matches(const char *pattern, const char *path, struct argument argument[ARGUMENTS_MAX])
 {
 	const char *start = path;
+	unsigned n = 0;
 	while (*pattern != '\0') {
 		if (*pattern != '*') {
 			if (*pattern++ != *path++)
@@ -53,8 +62,8 @@ static bool pattern_matches(const char *pattern, const char *path, size_t *ret_a
 		size_t size = strcspn(path, "/");
 		if (size == 0)
 			return false;
-		*ret_at = (size_t)(path - start);
-		*ret_size = size;
+		assert(n < ARGUMENTS_MAX);
+		argument[n++] = (struct argument){ (size_t)(path - start), size };
 		path += size;
 		pattern++;
 	}
@@ -70,14 +79,16 @@ static bool method_matches(const struct route *route, const char *method)
 static int route_find(struct exchange *exchange, const char *method, char *ret_allow, size_t capacity)
 {
 	struct builder allow = builder_from(ret_allow, capacity - 1);
-	size_t at = 0, size = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
-		if (!pattern_matches(routes[i].pattern, exchange->path, &at, &size))
+		struct argument argument[ARGUMENTS_MAX] = { 0 };
+		if (!pattern_matches(routes[i].pattern, exchange->path, argument))
 			continue;
 		if (method_matches(&routes[i], method)) {
 			exchange->route = &routes[i];
-			exchange->argument = exchange->path + at;
-			exchange->path[at + size] = '\0';
+			exchange->argument = exchange->path + argument[0].at;
+			exchange->second_argument = exchange->path + argument[1].at;
+			for (unsigned n = 0; n < ARGUMENTS_MAX && argument[n].size > 0; n++)
+				exchange->path[argument[n].at + argument[n].size] = '\0';
 			return 0;
 		}
 		builder_printf(&allow, "%s%s%s", allow.size > 0 ? ", " : "", routes[i].method, strcmp(routes[i].method, "GET") == 0 ? ", HEAD" : "");

@@ -49,9 +49,8 @@ typedef void answer_fn(struct exchange *exchange, struct channel_packet *packet)
 enum access { ACCESS_OPEN, ACCESS_DEVICE };
 enum body_kind { BODY_NONE, BODY_WHOLE, BODY_STREAM };
 
-#define ROUTE_ARGUMENTS 1
 struct route {
-	const char *method, *pattern;   /* "*" is one path segment, given to the handler */
+	const char *method, *pattern;   /* "*" is one path segment, given to the handler; at most two */
 	exchange_fn *handle;            /* BODY_WHOLE: called when the body is there */
 	enum access access;
 	enum body_kind body;
@@ -74,7 +73,7 @@ struct exchange {
 	struct worker *worker;
 	struct http_request *request;
 	const struct route *route;
-	char path[128], *argument;
+	char path[128], *argument, *second_argument;
 	struct store_caller caller;     /* ACCESS_DEVICE only */
 	uint8_t fingerprint[FINGERPRINT_BYTES];
 	uint64_t question;              /* id, 0: the ledger owes nothing */
@@ -130,6 +129,10 @@ void revoke_on_message(struct worker *worker, struct channel_packet *packet);
 /* items.c */
 void items_list(struct exchange *exchange);
 void items_get(struct exchange *exchange);
+void items_refuse_store(struct exchange *exchange, int error);
+void items_get_grants(struct exchange *exchange);
+void items_put_grants(struct exchange *exchange);
+void items_drop_grants(struct exchange *exchange);
 void items_get_manifest(struct exchange *exchange);
 void items_get_thumbnail(struct exchange *exchange);
 void items_get_object(struct exchange *exchange);

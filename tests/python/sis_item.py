@@ -639,8 +639,8 @@ def open_grant(text, statement, statement_text, reader):
     check_signature(text, b"sis/1 grant signature", grant, granter)
     if grant["item"] != statement["item"] or grant["statement"] != sha256(statement_text):
         refuse("BAD_GRANT", "another item")
-    if grant["recipient"] not in statement["audience"] and grant["granter"] != statement["owner"]:
-        refuse("BAD_GRANT", "audience")
+    if grant["rights"] == "read,share" and grant["granter"] not in (statement["owner"], grant["recipient"]):
+        refuse("BAD_GRANT", "rights")
     if (grant["recipient"], grant["device"]) != (reader["user"], reader["device"]):
         refuse("BAD_GRANT", "another device")
     if grant["expires"] is not None and reader["now"] >= grant["expires"]:

@@ -69,11 +69,15 @@ static void a_grant_belongs_to_one_statement(void **state)
 	g.item[0] ^= 1;
 	assert_int_equal(grant_belongs(&g, &t.statement, hash), -SIS_ERR_BAD_GRANT);
 	g.item[0] ^= 1;
-	strcpy(g.recipient, "eve");                     /* outside of the audience: the owner may, nobody else */
+	strcpy(g.recipient, "eve");                     /* later, outside of the audience: by whom the server lets */
+	g.may_share = true;
 	assert_int_equal(grant_belongs(&g, &t.statement, hash), 0);
-	strcpy(g.granter, "bob");
+	strcpy(g.granter, "bob");                       /* but only the owner makes further sharers */
 	assert_int_equal(grant_belongs(&g, &t.statement, hash), -SIS_ERR_BAD_GRANT);
-	strcpy(g.recipient, "alice");
+	strcpy(g.recipient, "bob");                     /* and everybody for his own devices */
+	assert_int_equal(grant_belongs(&g, &t.statement, hash), 0);
+	strcpy(g.recipient, "eve");
+	g.may_share = false;
 	assert_int_equal(grant_belongs(&g, &t.statement, hash), 0);
 }
 

@@ -50,11 +50,14 @@ static void the_quota_is_kept_and_given_back(void **state)
 	OK(fixture_add_item(fixture, one, &sequence, who));
 	assert_int_equal(fixture_add_item(fixture, two, &sequence, who), -SIS_ERR_QUOTA);
 	OK(store_begin(fixture->writer));
-	assert_int_equal(store_delete_item(fixture->writer, one->item.id, alice.user_id + 1), -SIS_ERR_NO_ITEM);
-	OK(store_delete_item(fixture->writer, one->item.id, alice.user_id));
+	struct store_told told = { 0 };
+	assert_int_equal(store_delete_item(fixture->writer, one->item.id, alice.user_id + 1, &sequence, &told), -SIS_ERR_NO_ITEM);
+	OK(store_delete_item(fixture->writer, one->item.id, alice.user_id, &sequence, &told));
+	assert_int_equal(sequence, 2);
+	assert_int_equal(told.n, 1);
 	OK(store_commit(fixture->writer));
 	OK(fixture_add_item(fixture, two, &sequence, who));
-	assert_int_equal(sequence, 2);
+	assert_int_equal(sequence, 3);
 	struct store_user user;
 	OK(store_find_user(fixture->view, "alice", &user));
 	assert_int_equal(user.used, two->size);

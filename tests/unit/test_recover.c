@@ -125,7 +125,8 @@ static void objects_of_no_item_are_removed_after_an_unclean_stop(void **state)
 	start_again(fixture);
 	fixture_publish(fixture, sample, UPLOAD_A);
 	OK(store_begin(fixture->writer));
-	OK(store_delete_item(fixture->writer, sample->item.id, alice.user_id));
+	uint64_t sequence;
+	OK(store_delete_item(fixture->writer, sample->item.id, alice.user_id, &sequence, &(struct store_told){ 0 }));
 	OK(store_commit(fixture->writer));
 	assert_true(fixture_has(fixture, object));
 	assert_int_equal(start_again(fixture).n_orphans, 1);
