@@ -52,15 +52,22 @@ class SealingDevice(Device):
                      sequence=self.sequence + 1, previous=self.previous, audience=sorted({r.user for r in readers} | {self.user}))
         facts.update(statement or {})
         text = sis_item.statement_text(facts, self.signer)
-        grants = []
-        for reader in readers:
-            one = {"item": facts["item"], "statement": sis_item.sha256(text), "recipient": reader.user, "device": reader.name,
-                   "key": sis_item.raw_public(reader.private), "granter": self.user, "granter-device": self.fingerprint, "time": now, "expires": None,
-                   "rights": "read", **(grant or {})}
-            grants.append(sis_item.grant_text(one, file_key, self.signer))
+        self.sealed = (facts["item"], sis_item.sha256(text), file_key)
+        grants = [self.grant(reader, **(grant or {})) for reader in readers]
         self.item = sis_item.item_text(facts["item"])
         self.sequence, self.previous = self.sequence + 1, sis_item.sha256(text)
         return sis_item.bundle(text, grants, parts)
+
+    def grant(self, reader, of=None, **changes):
+        """A grant of what was sealed last (of: by that device) for this reader."""
+        item, statement, file_key = (of or self).sealed
+        facts = {"item": item, "statement": statement, "recipient": reader.user, "device": reader.name, "key": sis_item.raw_public(reader.private),
+                 "granter": self.user, "granter-device": self.fingerprint, "time": int(time.time()), "expires": None, "rights": "read"}
+        return sis_item.grant_text({**facts, **changes}, file_key, self.signer)
+
+    def share(self, item, user, *grants):
+        """PUT of these grants for the user."""
+        return self.daemon.request("PUT", "/v1/items/%s/grants/%s" % (item, user), who=self, body=b"".join(grants), headers={"Content-Type": "text/plain"})
 
     def upload(self, bundle, **headers):
         return self.daemon.request("POST", "/v1/items", who=self, body=bundle, headers={"Content-Type": "application/vnd.sis.item", **headers})

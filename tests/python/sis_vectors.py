@@ -307,6 +307,11 @@ def add_good(c):
           granter=who_text("carol"))
     i = image("later", audience=("alice",))
     c.add("ok-owner-grants-later", "OK", "the owner grants to somebody outside of the audience", i.bundle(), i.content)
+    i = image("alone", audience=("alice", "carol"))
+    i.grants = [i.grant(granter="carol", **{"granter-device": fingerprint("carol")})]
+    c.add("ok-reader-grants-later", "OK", "a reader grants to somebody outside of the audience", i.bundle(), i.content, granter=who_text("carol"))
+    i.grants = [i.grant(granter="bob", rights="read,share", **{"granter-device": fingerprint("bob")})]
+    c.add("ok-own-device-may-share", "OK", "another device of the recipient passes on what it has", i.bundle(), i.content, granter=who_text("bob"))
     i = image("crowd", audience=sorted(["alice", "bob"] + ["u%03d" % n for n in range(254)]))
     c.add("ok-audience-256", "OK", "the largest audience", i.bundle(), i.content)
     i = image("future", manifest={"stars": [5, {"x": None}], "caption": "Grüße", "modified": "2026-01-02T03:04:05Z"})
@@ -504,10 +509,9 @@ def add_grant_meaning(c):
     for name, expires in (("now", NOW), ("before", NOW - 30)):
         i.grants = [i.grant(expires=expires)]
         c.add("grant-expired-" + name, "EXPIRED", "a grant that is over", i.bundle())
-    alone = image("alone", audience=("alice", "carol"))
-    alone.grants = [alone.grant(granter="carol", **{"granter-device": fingerprint("carol")})]
-    c.add("grant-outside-audience", "BAD_GRANT", "only the owner may grant to somebody outside of the audience", alone.bundle(),
-          granter=who_text("carol"))
+    shared = image("shared", audience=("alice", "bob", "carol"))
+    shared.grants = [shared.grant(granter="carol", rights="read,share", **{"granter-device": fingerprint("carol")})]
+    c.add("grant-sharer-by-reader", "BAD_GRANT", "only the owner lets others share on", shared.bundle(), granter=who_text("carol"))
 
 
 def add_commitment(c):

@@ -1,0 +1,172 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sharing later, taking back, leaving, and what ends by itself: on the wire first, then with people's clients."""
+
+import os
+import sqlite3
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
+from sis_sealing import SealingDevice
+from sis_testlib import *
+
+
+def people(daemon):
+    """alice, bob and carol, new ones each time."""
+    return [SealingDevice(daemon, unique(name)) for name in ("alice", "bob", "carol")]
+
+
+def uploaded(alice, *readers, **options):
+    check_equal(alice.upload(alice.seal(make_bytes(3000), *readers, **options)).status, 201, "status of the upload")
+    return alice.item
+
+
+def sees(device, item):
+    return device.daemon.request("GET", "/v1/items/" + item, who=device).status == 200
+
+
+def refused(reply, status, words):
+    check_equal(reply.status, status, "status (%r)" % reply.body)
+    check_in(words, reply.json().get("detail", ""), "the refusal")
+
+
+def rows(daemon, sql, *values):
+    with sqlite3.connect("file:%s/db/sis.db?mode=ro" % daemon.state_dir, uri=True) as database:
+        return database.execute(sql, values).fetchall()
+
+
+def events_of(daemon, user):
+    """(kind, user, device, what) of what the user was told."""
+    return rows(daemon, "SELECT e.kind, e.user, e.device, e.what FROM events e JOIN users u USING(user_id) WHERE u.name=? AND e.kind IN (1, 2)"
+                " ORDER BY e.sequence", user)
+
+
+def object_exists(daemon, item):
+    return os.path.exists(os.path.join(daemon.state_dir, "objects", item[:2], item))
+
+
+@test("the owner shares later: the item comes to the new reader as new, whole and with the certificates")
+def share_later():
+    daemon = shared_daemon()
+    alice, bob, carol = people(daemon)
+    item = uploaded(alice, bob)
+    check(not sees(carol, item), "carol sees it before")
+    check_equal(alice.share(item, carol.user, alice.grant(carol)).status, 204, "status of sharing")
+    entry = daemon.request("GET", "/v1/items?include=manifest", who=carol).json()["items"]
+    check_equal(([e["item"] for e in entry], len(entry[0]["grants"]), len(entry[0]["certificates"])), ([item], 1, 1), "carol's list")
+    newest = daemon.request("GET", "/v1/items/" + item, who=bob).json()["sequence"]
+    check(entry[0]["sequence"] > newest, "carol has it under an old number")
+    check_equal(daemon.request("GET", "/v1/items/%s/object" % item, who=carol).status, 200, "the object")
+    check_equal(len(daemon.request("GET", "/v1/items/%s/grants" % item, who=alice).json()["grants"]), 3, "grants that the owner sees")
+    own = daemon.request("GET", "/v1/items/%s/grants" % item, who=carol).json()
+    check_equal((len(own["grants"]), "recipient " + carol.user in own["grants"][0]), (1, True), "grants that carol sees")
+    check_equal(alice.share(item, carol.user, alice.grant(carol)).status, 204, "status of sharing again")
+    check_equal(events_of(daemon, carol.user), [(1, carol.user, alice.user, "")], "what carol was told")
+    daemon.wait_log("granted %s to %s" % (item, carol.user))
+
+
+@test("grants that are not their sender's own word for this item, person and time are refused")
+def wrong_grants():
+    daemon = shared_daemon()
+    alice, bob, carol = people(daemon)
+    other = uploaded(alice, bob)
+    foreign = alice.grant(carol)
+    item = uploaded(alice, bob)
+    good = alice.grant(carol)
+    refused(alice.share(item, carol.user, foreign), 422, "does not belong to the item")
+    refused(alice.share(item, carol.user, alice.grant(carol, statement=bytes(32))), 422, "does not belong to the item")
+    refused(alice.share(item, bob.user, good), 422, "another user than the one of the request")
+    refused(alice.share(item, carol.user, good, alice.grant(carol)), 422, "the same device")
+    refused(alice.share(item, carol.user, bob.grant(carol, of=alice)), 422, "by another user")
+    refused(alice.share(item, carol.user, bob.grant(carol, of=alice, granter=alice.user)), 422, "by another device")
+    refused(alice.share(item, carol.user, bob.grant(carol, of=alice, granter=alice.user, **{"granter-device": alice.fingerprint})), 422, "signature")
+    refused(alice.share(item, carol.user, alice.grant(carol, time=int(time.time()) - 7200)), 422, "not made just now")
+    refused(alice.share(item, carol.user, alice.grant(carol, time=int(time.time()) + 7200)), 422, "not made just now")
+    refused(alice.share(item, carol.user, alice.grant(carol, expires=int(time.time()) - 5)), 403, "expired")
+    refused(alice.share(item, carol.user, alice.grant(carol, device="tablet")), 404, "no device")
+    refused(alice.share(item, carol.user), 400, "one or more grants")
+    refused(alice.share(item, carol.user, b"sis-grant/1\nnonsense\n"), 400, "")
+    refused(alice.share(item, carol.user, *[alice.grant(carol, device="d%d" % n) for n in range(65)]), 413, "more than 64")
+    check_equal(alice.share(item, "NOBODY", good).status, 404, "status for a name that is none")
+    check_equal(alice.share("a" * 26, carol.user, good).status, 404, "status for no item")
+    check(not sees(carol, item) and not sees(carol, other), "carol sees it")
+    check_equal(alice.share(item, carol.user, good).status, 204, "status of the good one")
+    check(daemon.is_serving(), "the daemon does not serve")
+
+
+@test("a reader shares on only what he was let share, and not for longer or to sharers; the owner is told")
+def reader_shares():
+    daemon = shared_daemon()
+    alice, bob, carol = people(daemon)
+    item = uploaded(alice, bob)
+    refused(bob.share(item, carol.user, bob.grant(carol, of=alice)), 403, "ask its owner")
+    check_equal(carol.share(item, carol.user, carol.grant(carol, of=alice)).status, 404, "status for who does not see it")
+    end = int(time.time()) + 1000
+    check_equal(alice.share(item, bob.user, alice.grant(bob, expires=end, rights="read,share")).status, 204, "status of letting share")
+    refused(bob.share(item, carol.user, bob.grant(carol, of=alice)), 403, "ends before that")
+    refused(bob.share(item, carol.user, bob.grant(carol, of=alice, expires=end, rights="read,share")), 422, "more than its granter can")
+    check_equal(bob.share(item, carol.user, bob.grant(carol, of=alice, expires=end)).status, 204, "status of sharing on")
+    check(sees(carol, item), "carol does not see it")
+    grants = daemon.request("GET", "/v1/items/%s/grants" % item, who=alice).json()
+    check_equal((len(grants["grants"]), len(grants["certificates"])), (3, 2), "grants that the owner sees, and who signed them")
+    check_equal(events_of(daemon, alice.user), [(1, carol.user, bob.user, "")], "what alice was told")
+    refused(daemon.request("DELETE", "/v1/items/%s/grants/%s" % (item, carol.user), who=bob), 403, "only the owner")
+    phone = SealingDevice(daemon, bob.user, name="phone")
+    check_equal(bob.share(item, bob.user, bob.grant(phone, of=alice, expires=end, rights="read,share")).status, 204, "status of an own device")
+    check_equal(len(daemon.request("GET", "/v1/items/" + item, who=phone).json()["grants"]), 2, "grants that bob's devices see")
+
+
+@test("taking back and leaving end access at once; nobody else can; the object stays for others and goes with the item")
+def unshare():
+    daemon = shared_daemon()
+    alice, bob, carol = people(daemon)
+    item = uploaded(alice, bob, carol)
+
+    def drop(who, user):
+        return daemon.request("DELETE", "/v1/items/%s/grants/%s" % (item, user), who=who)
+    refused(drop(bob, carol.user), 403, "only the owner")
+    refused(drop(alice, alice.user), 403, "delete it instead")
+    check_equal(drop(alice, bob.user).status, 204, "status of taking back")
+    check_equal((sees(bob, item), sees(carol, item)), (False, True), "who sees it")
+    check_equal(daemon.request("GET", "/v1/items/%s/object" % item, who=bob).status, 404, "bob's object")
+    refused(drop(alice, bob.user), 404, "has access")
+    check_equal(drop(bob, bob.user).status, 404, "status for who does not see it")
+    check_equal(drop(carol, carol.user).status, 204, "status of leaving")
+    check_equal((sees(carol, item), sees(alice, item)), (False, True), "who sees it")
+    check_equal([events_of(daemon, who.user) for who in (bob, carol)], [[(2, alice.user, "", "unshared")], [(2, carol.user, "", "unshared")]], "what was told")
+    check_equal(alice.share(item, bob.user, alice.grant(bob)).status, 204, "status of sharing again")
+    check(sees(bob, item) and object_exists(daemon, item), "bob does not see it again")
+    check_equal(daemon.request("DELETE", "/v1/items/" + item, who=alice).status, 204, "status of deletion")
+    wait_for(lambda: not object_exists(daemon, item), "the object's end")
+    check_equal(events_of(daemon, bob.user)[-1], (2, alice.user, "", "deleted"), "what bob was told")
+    daemon.wait_log("ended the access of %s to %s" % (bob.user, item))
+
+
+@test("what has an end is gone when it comes: access, then the item and its object, quota given back; also while the server was off")
+def expiry():
+    with Daemon(workers=1) as daemon:
+        alice, bob, carol = people(daemon)
+        now = int(time.time())
+        lasting = uploaded(alice, bob)
+        check_equal(alice.share(lasting, carol.user, alice.grant(carol, expires=now + 3)).status, 204, "status of sharing for a while")
+        short = uploaded(alice, bob, grant={"expires": now + 3})
+        later = uploaded(alice, bob, grant={"expires": now + 6})
+        check(sees(carol, lasting) and sees(bob, short), "not to be seen while it lasts")
+        wait_for(lambda: not object_exists(daemon, short), "the item's end")
+        check(time.time() >= now + 3, "it ended too early")
+        check_equal((sees(bob, short), sees(alice, short), sees(carol, lasting), sees(bob, lasting), sees(bob, later)), (False, False, False, True, True), "who sees what")
+        daemon.wait_log("%s of %s came to its end" % (short, alice.user))
+        daemon.wait_log("the access of %s to %s came to its end" % (carol.user, lasting))
+        check_equal((events_of(daemon, bob.user), events_of(daemon, carol.user)), ([(2, alice.user, "", "expired")],) * 2, "what was told")
+        daemon.stop()
+        wait_for(lambda: time.time() > now + 6, "the other item's end")
+        daemon.start()
+        wait_for(lambda: not object_exists(daemon, later), "the end of what ended while the server was off")
+        check(not sees(bob, later) and sees(bob, lasting), "who sees what")
+        used, left = rows(daemon, "SELECT used, (SELECT sum(bytes) FROM items) FROM users WHERE name=?", alice.user)[0]
+        check_equal(used, left, "bytes that alice's quota counts")
+        check_equal(daemon.sisctl("check", "--full").returncode, 0, "sisctl check")
+
+
+run()
