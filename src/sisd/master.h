@@ -51,6 +51,7 @@ struct process {                        /* a role's place; the process in it may
 	unsigned index;                 /* of a worker */
 	enum process_state state;
 	pid_t pid;                      /* 0: none */
+	int stat_fd;                    /* its /proc/PID/stat, from before it took an id of its own: ProtectProc= hides it afterwards; -1: none */
 	struct channel *channel;        /* NULL: none, or broken */
 	bool exited;                    /* waited for, but its last words may still be in the channel */
 	int wait_status;

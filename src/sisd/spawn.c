@@ -99,6 +99,13 @@ static void environment_free(char *environment[ENVIRONMENT_MAX])
 		free(*at);
 }
 
+static int open_stat(pid_t pid)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
 int spawn_role(struct process *process)
 {
 	const char *program = role_program(process->role);
@@ -121,6 +128,7 @@ int spawn_role(struct process *process)
 	if (pid < 0)
 		return error_from_errno(errno);
 	process->pid = pid;
+	process->stat_fd = open_stat(pid);
 	r = channel_new(process->master->loop, ours, ROLE_MASTER, process->role, hear_packet, hear_broken, process, &process->channel);
 	if (r == 0)
 		fd_take(&ours);

@@ -68,6 +68,7 @@ static void process_reset(struct process *process)
 {
 	process->state = PROCESS_ABSENT;
 	process->pid = 0;
+	process->stat_fd = fd_close(process->stat_fd);
 	process->exited = process->broke_protocol = process->heard = false;
 	process->silent_rounds = process->n_events = 0;
 	process->end_reason = NULL;
@@ -218,16 +219,15 @@ static void child_signal(int signal_number, void *arg)
 }
 
 /* Whether the kernel holds it in an uninterruptible wait, that is for the disk. */
-static bool process_waits_for_disk(pid_t pid)
+static bool process_waits_for_disk(const struct process *process)
 {
-	CLEANUP_FREE char *text = NULL;
-	char path[64];
-	size_t size;
+	char text[512];
+	ssize_t size = process->stat_fd >= 0 ? pread(process->stat_fd, text, sizeof text - 1, 0) : -1;
 	const char *state;
 
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-	if (file_read(AT_FDCWD, path, 4096, &text, &size) < 0)
+	if (size <= 0)
 		return false;
+	text[size] = '\0';
 	state = strrchr(text, ')');             /* the name before it may hold anything */
 	return state && strncmp(state, ") D", 3) == 0;
 }
@@ -243,7 +243,7 @@ static void watchdog_check_silence(struct process *process)
 	process->silent_rounds = process->heard ? 0 : process->silent_rounds + 1;
 	process->heard = false;
 	if (process->silent_rounds >= WATCHDOG_SILENT_ROUNDS
-	    && (process->silent_rounds >= WATCHDOG_DISK_ROUNDS || !process_waits_for_disk(process->pid)))
+	    && (process->silent_rounds >= WATCHDOG_DISK_ROUNDS || !process_waits_for_disk(process)))
 		watchdog_abort(process, "it did not answer for 30 seconds");
 }
 
