@@ -32,6 +32,7 @@ struct command {
 	X(get) \
 	X(verify) \
 	X(rm) \
+	X(send) \
 	X(contacts) \
 	X(invite) \
 	X(whoami) \

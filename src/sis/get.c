@@ -70,12 +70,14 @@ static void choose_name(const struct errand *errand, const struct item *item, ch
 {
 	struct span told = span_from_string(item->manifest.name);
 	char safe[256];
+	if (item->opened.statement.kind == ITEM_MESSAGE && told.size == 0)
+		told = span_from_string("message.txt");
 	if (errand->place.exact) {
 		snprintf(ret_name, 256, "%s", errand->place.name);
 		return;
 	}
 	if (file_name_is_safe(told))
-		snprintf(safe, sizeof(safe), "%s", item->manifest.name);
+		snprintf(safe, sizeof(safe), "%.*s", (int)told.size, (const char *)told.data);
 	else
 		file_name_make_safe(told, safe);
 	size_t keep = strlen(safe), most = errand->options->sealed ? 251 : 255;

@@ -2,7 +2,7 @@
  *
  * sis list: what was shared with us and by us, each item checked before a word of it is shown. */
 #include "sis/command.h"
-#include "sis/item.h"
+#include "sis/message.h"
 #include "sis/output.h"
 #include "sis/visit.h"
 
@@ -39,18 +39,31 @@ static void show_json(const struct item *item)
 	const struct statement *statement = &item->opened.statement;
 	time_encode(statement->time, made);
 	time_encode(item->received, received);
-	output_json(json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:o, s:b}", "item", item->id, "sequence",
+	json_t *json = json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:o, s:b}", "item", item->id, "sequence",
 	                      (json_int_t)item->sequence, "owner", statement->owner, "device", item->owner_device, "time", made, "received", received,
 	                      "kind", item_kind_name(statement->kind), "name", item->manifest.name, "media_type", item->manifest.media_type, "size",
 	                      (json_int_t)item->manifest.size, "width", (json_int_t)item->manifest.width, "height", (json_int_t)item->manifest.height,
-	                      "caption", item->manifest.caption, "to", audience_json(statement), "verified", 1));
+	                      "caption", item->manifest.caption, "to", audience_json(statement), "verified", 1);
+	if (json != NULL)
+		message_describe(item, json);
+	output_json(json);
+}
+
+/* A message has words where others have a name: the first line of them. */
+static void title(const struct item *item, char *ret_title, size_t capacity)
+{
+	const char *words = (const char *)item->content.data;
+	if (item->has_content && item->manifest.name[0] == '\0')
+		text_for_terminal((struct span){ item->content.data, strcspn(words, "\n") }, ret_title, capacity);
+	else
+		text_for_terminal(span_from_string(item->manifest.name), ret_title, capacity);
 }
 
 static void show_line(const struct item *item)
 {
 	char when[32], name[200], caption[120], size[32];
 	output_time(item->opened.statement.time, when, sizeof(when));
-	text_for_terminal(span_from_string(item->manifest.name), name, sizeof(name));
+	title(item, name, sizeof(name));
 	text_for_terminal(span_from_string(item->manifest.caption), caption, sizeof(caption));
 	size_format(item->manifest.size, size, sizeof(size));
 	output_line("%.8s  %-12s %s  %-7s %10s  ok  %s%s%s%s%s", item->id, item->opened.statement.owner, when, item_kind_name(item->opened.statement.kind),
@@ -85,7 +98,10 @@ static void show(const struct acceptor *acceptor, const json_t *json, struct sho
 		show_bad(acceptor->sis, json, r, &why);
 		return;
 	}
-	if (acceptor->sis->json)
+	/* Who came and went is of interest for minutes, to who is there. */
+	if (message_is_presence(&item))
+		;
+	else if (acceptor->sis->json)
 		show_json(&item);
 	else
 		show_line(&item);
@@ -105,7 +121,7 @@ static int list_page(struct visit *visit, uint64_t after, unsigned limit, bool n
 	uint64_t sequence;
 	if (after != 0)
 		snprintf(from, sizeof(from), "after=%llu&", (unsigned long long)after);
-	snprintf(target, sizeof(target), "/v1/items?%slimit=%u&order=%s&include=manifest", from, limit, newest ? "newest" : "oldest");
+	snprintf(target, sizeof(target), "/v1/items?%slimit=%u&order=%s&include=content", from, limit, newest ? "newest" : "oldest");
 	int r = session_get_json(visit->session, target, PAGE_MAX_BYTES, ret_json, why);
 	if (r == 0 && (!json_is_array(json_object_get(*ret_json, "items")) || json_member_u64(*ret_json, "sequence", &sequence) < 0))
 		r = why_set(why, -SIS_ERR_PROTOCOL, "the server's list is malformed");

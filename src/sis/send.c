@@ -179,15 +179,23 @@ static int post_bundle(struct sender *sender, const struct small *small, struct 
 	return post_and_flush(sender, composed, bundle, size, why);
 }
 
-int send_small_post(struct sender *sender, const struct source *source, struct small *small, uint8_t ret_item[ITEM_ID_BYTES], struct why *why)
+int send_small_compose(struct sender *sender, const struct source *source, struct small *small, struct why *why)
 {
 	const struct draft draft = sender_draft(sender, source);
-	int r = compose_finish(sender->profile, &draft, &small->object, &small->composed, why);
-	if (r < 0)
-		return r;
-	r = post_bundle(sender, small, why);
-	if (r == -SIS_ERR_EXISTS || r == -SIS_ERR_CONFLICT)
-		r = send_confirm(sender, &small->composed, r, why);
+	return compose_finish(sender->profile, &draft, &small->object, &small->composed, why);
+}
+
+int send_small_deliver(struct sender *sender, const struct small *small, struct why *why)
+{
+	int r = post_bundle(sender, small, why);
+	return r == -SIS_ERR_EXISTS || r == -SIS_ERR_CONFLICT ? send_confirm(sender, &small->composed, r, why) : r;
+}
+
+int send_small_post(struct sender *sender, const struct source *source, struct small *small, uint8_t ret_item[ITEM_ID_BYTES], struct why *why)
+{
+	int r = send_small_compose(sender, source, small, why);
+	if (r == 0)
+		r = send_small_deliver(sender, small, why);
 	if (r == 0)
 		memcpy(ret_item, small->composed.id, ITEM_ID_BYTES);
 	return r;

@@ -35,6 +35,9 @@ struct small {
 };
 int send_small_seal(struct send_buffers *buffers, const struct source *source, struct small *ret_small, struct why *why);
 int send_small_post(struct sender *sender, const struct source *source, struct small *small, uint8_t ret_item[ITEM_ID_BYTES], struct why *why);
+/* The same in two steps: the second may be done again, and makes no second item. */
+int send_small_compose(struct sender *sender, const struct source *source, struct small *small, struct why *why);
+int send_small_deliver(struct sender *sender, const struct small *small, struct why *why);
 void small_wipe(struct small *small);
 /* One plain POST from memory: both of these. */
 int send_small(struct sender *sender, const struct source *source, uint8_t ret_item[ITEM_ID_BYTES], struct why *why);

@@ -24,3 +24,6 @@ tests_unit_test_reply_LDADD = $(HTTP_CLIENT_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_horizon
 tests_unit_test_horizon_SOURCES = tests/unit/test_horizon.c tests/unit/test_sis.h
 tests_unit_test_horizon_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test_conversation
+tests_unit_test_conversation_SOURCES = tests/unit/test_conversation.c tests/unit/test_sis.h
+tests_unit_test_conversation_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
