@@ -214,7 +214,8 @@ static bool take_fields(struct http_message *message, const struct head_build *b
 static const char *const SINGLE_FIELDS[] = {
 	"host", "content-length", "transfer-encoding", "content-type", "content-transfer-encoding", "content-encoding", "content-range", "authorization",
 	"expect", "range", "if-range", "if-none-match", "if-match", "if-modified-since", "if-unmodified-since", "upgrade", "upload-complete",
-	"upload-offset", "upload-length", "upload-draft-interop-version", "last-event-id",
+	"upload-offset", "upload-length", "upload-draft-interop-version", "last-event-id", "tus-resumable", "upload-defer-length", "upload-metadata",
+	"upload-checksum", "x-http-method-override", "content-digest", "repr-digest", "want-content-digest", "want-repr-digest",
 };
 
 static unsigned count_field(const struct http_message *message, const char *name)

@@ -79,7 +79,7 @@ void response_consume(struct http_connection *connection, size_t size)
 
 static const char *status_words(unsigned status)
 {
-	return status == 104 ? "Upload Resumption Supported" : http_status_str((enum http_status)status);
+	return status == 104 ? "Upload Resumption Supported" : status == 460 ? "Checksum Mismatch" : http_status_str((enum http_status)status);
 }
 
 static bool put(struct out_buffer *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -95,10 +95,13 @@ static bool put(struct out_buffer *out, const char *format, ...)
 
 static bool put_headers(struct out_buffer *out, const struct http_header *headers, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		const char *value = headers[i].value;
 		/* A value of ours is made from checked text; should one ever hold a line break, it must not become a second field. */
-		if (headers[i].value != NULL && (strpbrk(headers[i].value, "\r\n") != NULL || !put(out, "%s: %s\r\n", headers[i].name, headers[i].value)))
+		if (value != NULL && (strpbrk(value, "\r\n") != NULL || !put(out, "%s: ", headers[i].name) || !out_append(out, value, strlen(value)) ||
+		                      !out_append(out, "\r\n", 2)))
 			return false;
+	}
 	return true;
 }
 

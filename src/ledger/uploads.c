@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/secret.h"
 #include "base/util.h"
+#include "crypto/hash.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,11 +19,13 @@
 #define BUCKETS 1024
 
 enum waiting_kind { WAITING_RESUME, WAITING_QUERY };
-struct waiting { enum waiting_kind kind; struct request request; int64_t deadline; struct waiting *next; };
+struct waiting { enum waiting_kind kind; bool checked; struct request request; int64_t deadline; struct waiting *next; };
 
 struct upload {
 	struct store_upload row;
 	bool resumable, committing, doomed;     /* doomed: revoked or cancelled while committing */
+	bool checked;                           /* what is written now, from checked_from on, does not count yet */
+	uint64_t checked_from;
 	int64_t finished;                       /* when it became an item; 0 before */
 	uint64_t writer;                        /* the peer that writes; 0: nobody */
 	uint64_t written;                       /* bytes, as last seen */
@@ -112,6 +115,9 @@ static void uploads_answer(struct request request, int error, const char *detail
 		message.length = upload->row.length;
 		message.complete = upload->row.item[0] != '\0';
 		message.item = span_from_string(upload->row.item);
+		message.metadata = span_from_string(upload->row.metadata);
+		message.expires = upload->finished != 0 ? upload->finished + UPLOADS_KEEP_DONE_S
+		                                        : upload->row.created + (int64_t)ledger.conf.upload_lifetime_s;
 	}
 	(void)CHANNEL_SEND_FDS(channel, request.id, upload_opened, UPLOAD_OPENED, &message, &fd, fd >= 0 ? 1 : 0);
 }
@@ -131,6 +137,28 @@ static void uploads_ask_release(const struct upload *upload)
 	if (channel != NULL)
 		(void)CHANNEL_SEND(channel, 0, upload_release, UPLOAD_RELEASE,
 		                   &(struct message_upload_release){ .upload = span_from_string(upload->row.id) });
+}
+
+/* ------------------------------------------------ bytes that do not count yet ------------------------------------------------ */
+
+/* What the next writer brings is to be compared with a digest at its end. An upload that cannot be resumed goes with its writer anyway. */
+static int uploads_begin_unchecked(struct upload *upload)
+{
+	int r = upload->resumable ? store_begin_unchecked(ledger.writer, upload->row.id, upload->written) : 0;
+	upload->checked = r == 0 && upload->resumable;
+	upload->checked_from = upload->written;
+	return r;
+}
+
+/* Nobody writes it any more; what lies before size counts. */
+static void uploads_end_unchecked(struct upload *upload, uint64_t size)
+{
+	if (!upload->checked)
+		return;
+	int r = store_end_unchecked(ledger.writer, upload->row.id, upload->checked_from, size > upload->checked_from ? size : upload->checked_from);
+	if (r < 0)
+		audit_store_failed(r, "an upload could not be cut back to what was checked of it");
+	upload->checked = false;
 }
 
 /* ------------------------------------------------ an upload's end ------------------------------------------------ */
@@ -159,6 +187,7 @@ static void uploads_drop(struct upload *upload)
 		return;
 	}
 	uploads_ask_release(upload);
+	uploads_end_unchecked(upload, 0);
 	if (upload->finished == 0)
 		sweep_incoming(upload->row.id);
 	uploads_note(upload, uploads_run_remove);
@@ -186,6 +215,8 @@ static void uploads_grant(struct upload *upload, const struct waiting *waiting)
 	int r = upload->row.item[0] != '\0' ? 0 : uploads_measure(upload);
 	if (r == 0 && waiting->kind == WAITING_RESUME && upload->row.item[0] == '\0') {
 		r = store_open_incoming(ledger.writer, upload->row.id, true, &fd);
+		if (r == 0 && waiting->checked)
+			r = uploads_begin_unchecked(upload);
 		if (r == 0)
 			upload->writer = waiting->request.peer;
 	}
@@ -205,7 +236,7 @@ static void uploads_serve(struct upload *upload)
 		uploads_ask_release(upload);
 }
 
-static void uploads_wait(struct upload *upload, enum waiting_kind kind, struct request request)
+static void uploads_wait(struct upload *upload, enum waiting_kind kind, bool checked, struct request request)
 {
 	struct waiting *waiting = calloc(1, sizeof(*waiting)), **last = &upload->waiting;
 	if (waiting == NULL) {
@@ -215,7 +246,7 @@ static void uploads_wait(struct upload *upload, enum waiting_kind kind, struct r
 	while (*last != NULL)
 		last = &(*last)->next;
 	*last = waiting;
-	*waiting = (struct waiting){ kind, request, time_now() + UPLOADS_WAIT_S, NULL };
+	*waiting = (struct waiting){ kind, checked, request, time_now() + UPLOADS_WAIT_S, NULL };
 	uploads_serve(upload);
 }
 
@@ -288,6 +319,9 @@ static int uploads_create(const struct store_caller *caller, const struct messag
 	if (r == 0) {
 		upload->row = (struct store_upload){ .user_id = caller->user_id, .device_id = caller->device_id, .created = time_now(), .length = message->length };
 		item_id_encode(id, upload->row.id);
+		span_to_string(message->metadata, upload->row.metadata, sizeof(upload->row.metadata));
+		upload->row.digest_size = message->digest.size;
+		memcpy(upload->row.digest, message->digest.data, message->digest.size);
 		r = store_create_incoming(ledger.writer, upload->row.id, ret_fd);
 	}
 	if (r < 0) {
@@ -295,8 +329,22 @@ static int uploads_create(const struct store_caller *caller, const struct messag
 		return r;
 	}
 	upload->resumable = message->resumable != 0;
+	if (message->checked)
+		(void)uploads_begin_unchecked(upload);  /* nobody knows of this upload yet: at worst it is cut to nothing */
 	*ret_upload = upload;
 	return 0;
+}
+
+/* The worker's words, which go to the database and from there into answers of other workers. */
+static int uploads_check_facts(const struct message_upload_create *message)
+{
+	if (message->metadata.size > STORE_METADATA_TEXT || message->digest.size > STORE_UPLOAD_DIGEST_MAX)
+		return -SIS_ERR_TOO_LARGE;
+	for (size_t i = 0; i < message->metadata.size; i++)
+		if (message->metadata.data[i] < 0x20 || message->metadata.data[i] > 0x7e)
+			return -SIS_ERR_BAD_FORMAT;
+	return message->digest.size == 0 || message->digest.size == hash_bytes(HASH_SHA256) || message->digest.size == hash_bytes(HASH_SHA512) ?
+		0 : -SIS_ERR_BAD_FORMAT;
 }
 
 void uploads_handle_create(struct request request, const struct message_upload_create *message)
@@ -306,6 +354,8 @@ void uploads_handle_create(struct request request, const struct message_upload_c
 	struct upload *upload = NULL;
 	const char *detail = NULL;
 	int r = callers_find(message->caller, &caller);
+	if (r == 0)
+		r = uploads_check_facts(message);
 	if (r == 0)
 		r = uploads_check_limits(&caller, NULL, message->length, &detail);
 	if (r == 0)
@@ -339,7 +389,7 @@ static int uploads_find(const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], stru
 	return 0;
 }
 
-static void uploads_handle_wish(struct request request, const uint8_t *fingerprint, struct span id, enum waiting_kind kind)
+static void uploads_handle_wish(struct request request, const uint8_t *fingerprint, struct span id, enum waiting_kind kind, bool checked)
 {
 	struct store_caller caller;
 	struct upload *upload;
@@ -350,23 +400,24 @@ static void uploads_handle_wish(struct request request, const uint8_t *fingerpri
 	if (r < 0)
 		uploads_answer(request, r, detail, NULL, -1);
 	else
-		uploads_wait(upload, kind, request);
+		uploads_wait(upload, kind, checked, request);
 }
 
 void uploads_handle_resume(struct request request, const struct message_upload_resume *message)
 {
-	uploads_handle_wish(request, message->caller, message->upload, WAITING_RESUME);
+	uploads_handle_wish(request, message->caller, message->upload, WAITING_RESUME, message->checked != 0);
 }
 
 void uploads_handle_query(struct request request, const struct message_upload_query *message)
 {
-	uploads_handle_wish(request, message->caller, message->upload, WAITING_QUERY);
+	uploads_handle_wish(request, message->caller, message->upload, WAITING_QUERY, false);
 }
 
-/* The writer has let go: on its own, because it was asked to, or because it died. */
-static void uploads_released(struct upload *upload)
+/* The writer has let go: on its own, because it was asked to, or because it died (counts 0: nothing was checked). */
+static void uploads_released(struct upload *upload, uint64_t counts)
 {
 	upload->writer = 0;
+	uploads_end_unchecked(upload, counts);
 	if (!upload->resumable || uploads_measure(upload) < 0) {
 		uploads_drop(upload);
 		return;
@@ -388,7 +439,7 @@ void uploads_handle_close(struct request request, const struct message_upload_cl
 		upload->row.length = message->length;
 		uploads_note(upload, uploads_run_update);
 	}
-	uploads_released(upload);
+	uploads_released(upload, message->offset);
 }
 
 /* Whether the same bytes may be tried again later: the fault was ours, or has not to do with them. */
@@ -444,7 +495,8 @@ void uploads_handle_commit(struct request request, const struct message_upload_c
 	char peer[80] = "";
 	span_to_string(message->peer, peer, sizeof(peer));
 	upload->writer = 0;
-	upload->written = message->length;
+	uploads_end_unchecked(upload, message->length);
+	upload->written = upload->row.length = message->length;
 	upload->committing = true;
 	upload->commit_request = request;
 	commit_start(upload, &upload->row, upload->resumable, &caller, message->length, peer, peers_worker(request.peer),
@@ -472,7 +524,7 @@ void uploads_peer_gone(uint64_t peer)
 {
 	UPLOADS_EACH(upload) {
 		if (upload->writer == peer)
-			uploads_released(upload);
+			uploads_released(upload, 0);
 	}
 }
 
@@ -505,7 +557,9 @@ static int uploads_load_one(const struct store_upload *row, void *arg)
 	upload->resumable = true;
 	upload->finished = row->item[0] != '\0' ? time_now() : 0;
 	uploads_insert(upload);
-	if (upload->finished == 0 && uploads_measure(upload) < 0)
+	if (upload->finished != 0)
+		upload->written = row->length;
+	else if (uploads_measure(upload) < 0)
 		upload->written = 0;
 	return 0;
 }

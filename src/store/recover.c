@@ -99,6 +99,8 @@ static int recover_interrupted(struct store_writer *writer, const char *name, in
 
 static int recover_incoming_file(struct store_writer *writer, const char *name, struct store_recovery *recovery)
 {
+	if (store_is_unchecked_mark(name))
+		return store_recover_unchecked(writer, name);
 	CLEANUP_FD int fd = openat(writer->incoming_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	struct stat stat;
 	if (fd < 0 || fstat(fd, &stat) < 0)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,8 +21,10 @@ static int64_t uploads_length(const struct store_upload *upload)
 
 int store_add_upload(struct store_writer *writer, const struct store_upload *upload)
 {
-	static const char sql[] = "INSERT INTO uploads(upload_id, user_id, device_id, length, created) VALUES(?, ?, ?, ?, ?)";
-	return db_run(&writer->reader, sql, "tiiii", upload->id, upload->user_id, upload->device_id, uploads_length(upload), upload->created);
+	static const char sql[] = "INSERT INTO uploads(upload_id, user_id, device_id, length, created, metadata, digest) VALUES(?, ?, ?, ?, ?, ?, ?)";
+	return db_run(&writer->reader, sql, "tiiiitb", upload->id, upload->user_id, upload->device_id, uploads_length(upload), upload->created,
+	              upload->metadata[0] != '\0' ? upload->metadata : NULL,
+	              (struct span){ upload->digest_size > 0 ? upload->digest : NULL, upload->digest_size });
 }
 
 int store_update_upload(struct store_writer *writer, const struct store_upload *upload)
@@ -38,7 +41,7 @@ int store_remove_upload(struct store_writer *writer, const char *id)
 
 int store_list_uploads(struct store_reader *reader, int (*fn)(const struct store_upload *upload, void *arg), void *arg)
 {
-	static const char sql[] = "SELECT upload_id, user_id, device_id, length, created, item FROM uploads";
+	static const char sql[] = "SELECT upload_id, user_id, device_id, length, created, item, metadata, digest FROM uploads";
 	DB_STATEMENT sqlite3_stmt *row = NULL;
 	int r = db_bind(reader, &row, sql, "");
 	while (r == 0 && (r = db_step(row)) > 0) {
@@ -51,6 +54,12 @@ int store_list_uploads(struct store_reader *reader, int (*fn)(const struct store
 		};
 		span_to_string(db_column_span(row, 0), upload.id, sizeof(upload.id));
 		span_to_string(db_column_span(row, 5), upload.item, sizeof(upload.item));
+		span_to_string(db_column_span(row, 6), upload.metadata, sizeof(upload.metadata));
+		struct span digest = db_column_span(row, 7);
+		if (digest.size > 0 && digest.size <= sizeof(upload.digest)) {
+			memcpy(upload.digest, digest.data, digest.size);
+			upload.digest_size = digest.size;
+		}
 		r = fn(&upload, arg);
 	}
 	return r;

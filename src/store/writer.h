@@ -103,11 +103,16 @@ int store_revoke(struct store_writer *writer, int64_t user_id, int64_t device_id
 /* -------------------------------------------------------- uploads.c: unfinished uploads ---------------------------------------------- */
 #define STORE_UPLOAD_ID_TEXT 26
 #define STORE_LENGTH_UNKNOWN UINT64_MAX
+#define STORE_METADATA_TEXT 2048
+#define STORE_UPLOAD_DIGEST_MAX 64
 struct store_upload {
 	char id[STORE_UPLOAD_ID_TEXT + 1];
 	int64_t user_id, device_id, created;
 	uint64_t length;                        /* bytes, or STORE_LENGTH_UNKNOWN */
 	char item[ITEM_ID_TEXT + 1];            /* empty until it is committed */
+	char metadata[STORE_METADATA_TEXT + 1]; /* a foreign client's own words, for itself: printable ASCII, never looked into */
+	uint8_t digest[STORE_UPLOAD_DIGEST_MAX];        /* of the whole file, as announced: SHA-256 or SHA-512 by its size */
+	size_t digest_size;                     /* 0: none was announced */
 };
 int store_add_upload(struct store_writer *writer, const struct store_upload *upload);
 int store_update_upload(struct store_writer *writer, const struct store_upload *upload);
@@ -122,6 +127,13 @@ int store_close_incoming(struct store_writer *writer, const char *id, int *fd);
 /* How: the bytes into a file that nobody but this process ever had open. */
 int store_replace_by_copy(struct store_writer *writer, const char *id, int *fd);
 int store_remove_incoming(struct store_writer *writer, const char *id);
+
+/* ---- unchecked.c: bytes that count only once they were compared with a digest ---- */
+/* What comes from offset on does not count, also not after a crash, until the end was told: then what lies before size stays. */
+int store_begin_unchecked(struct store_writer *writer, const char *id, uint64_t offset);
+int store_end_unchecked(struct store_writer *writer, const char *id, uint64_t offset, uint64_t size);
+bool store_is_unchecked_mark(const char *name);
+int store_recover_unchecked(struct store_writer *writer, const char *name);
 
 /* Whom a change concerns: who is to look for news. More than fit: everybody. */
 #define STORE_TOLD_MAX 1024

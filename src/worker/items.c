@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "crypto/seal.h"
 #include "http/range.h"
+#include "worker/digest_fields.h"
 #include "worker/item_json.h"
 
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #define LIMIT_DEFAULT 50
 #define LIMIT_MAX 200
 #define LISTED_BYTES_PER_USER (16 * 1024 * 1024)        /* a list lies in memory until its reader, who may be slow, has taken it */
+#define DIGEST_PART_BYTES (1024 * 1024) /* below a millisecond of reading and reckoning */
 #define PAGE_BYTES (4 * 1024 * 1024)    /* a page ends early beyond; "next" goes on */
 
 void items_refuse_store(struct exchange *exchange, int error)
@@ -205,13 +207,35 @@ static void refuse_range(struct exchange *exchange, uint64_t size)
 		.detail = "The range begins after the end of this part.", .headers = &header, .n_headers = 1 });
 }
 
+/* RFC 9530 §4: what the client wants of digests. A part is read once more for it, at once, so only of small ones: an object's every chunk is under the
+ * signed root in any case. "" when nothing is to be said. */
+static void answer_wanted(const struct exchange *exchange, const char *field, int fd, uint64_t offset, uint64_t size, char ret_text[DIGEST_FIELD_TEXT])
+{
+	enum hash_algorithm algorithm;
+	uint8_t digest[HASH_BYTES_MAX];
+	*ret_text = '\0';
+	if (size > DIGEST_PART_BYTES || !digest_fields_wanted(http_request_header(exchange->request, field), &algorithm))
+		return;
+	CLEANUP_FREE uint8_t *data = malloc((size_t)size + 1);
+	CLEANUP_HASH struct hash *hash = hash_new(algorithm);
+	if (data == NULL || hash == NULL || fd_pread_all(fd, data, (size_t)size, offset) < 0)
+		return;
+	hash_add(hash, data, (size_t)size);
+	hash_end(hash, digest);
+	digest_fields_format(algorithm, digest, ret_text);
+}
+
 static void respond_part(struct exchange *exchange, int fd, const struct store_part *part, const char *etag, struct range range)
 {
 	char content_range[80];
 	bool whole = range.first == 0 && range.size == part->size && !range.asked;
 	snprintf(content_range, sizeof(content_range), "bytes %llu-%llu/%llu", (unsigned long long)range.first,
 		(unsigned long long)(range.first + range.size - 1), (unsigned long long)part->size);
+	char content[DIGEST_FIELD_TEXT], repr[DIGEST_FIELD_TEXT];
+	answer_wanted(exchange, "Want-Content-Digest", fd, part->offset + range.first, range.size, content);
+	answer_wanted(exchange, "Want-Repr-Digest", fd, part->offset, part->size, repr);
 	const struct http_header headers[] = {
+		{ "Content-Digest", *content != '\0' ? content : NULL }, { "Repr-Digest", *repr != '\0' ? repr : NULL },
 		{ "Content-Type", "application/octet-stream" }, { "ETag", etag }, { "Accept-Ranges", "bytes" }, { "Cache-Control", "private, no-cache" },
 		{ "X-Content-Type-Options", "nosniff" }, { "Content-Range", content_range },
 	};

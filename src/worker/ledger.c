@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Questions to the ledger, and what it says. A request may be gone when its answer comes. */
-#include "worker/worker.h"
+#include "worker/tus.h"
 
 #include "base/error.h"
 
@@ -103,7 +103,7 @@ void ledger_answer_done(struct exchange *exchange, struct channel_packet *packet
 	if (packet->type != MESSAGE_DONE || message_done_decode(&packet->payload, &message) != 0)
 		route_refuse(exchange, SIS_ERR_INTERNAL, NULL);
 	else if (message.status == 0)
-		http_respond(exchange->request, 204, NULL, 0, NULL, 0);
+		http_respond(exchange->request, 204, &(struct http_header){ "Tus-Resumable", TUS_VERSION }, exchange->upload.is_tus ? 1 : 0, NULL, 0);
 	else
 		route_refuse(exchange, (int)message.status, span_to_string(message.detail, detail, sizeof(detail)) ? detail : NULL);
 }

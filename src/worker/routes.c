@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The one table of what the server answers to, and the way of a request through it: route, caller, body, handler. */
-#include "worker/worker.h"
+#include "worker/tus.h"
 
 #include "base/error.h"
 #include "format/item.h"
@@ -14,8 +14,13 @@
 
 #define CSR_BODY_MAX 8192
 #define GRANTS_BODY_MAX (64 * GRANT_MAX_BYTES)
+#define PROBLEM_HEADERS_MAX 8
 
 static const struct route routes[] = {
+	{ "POST",    "/v1/items",                       tus_create,          ACCESS_DEVICE, BODY_STREAM, 0, NULL, "begin an upload (tus 1.0)", true },
+	{ "HEAD",    "/v1/uploads/*",                   tus_query,           ACCESS_DEVICE, BODY_NONE,   0, NULL, "where an upload stands (tus 1.0)", true },
+	{ "PATCH",   "/v1/uploads/*",                   tus_append,          ACCESS_DEVICE, BODY_STREAM, 0, TUS_MEDIA_TYPE, "go on with an upload (tus 1.0)", true },
+	{ "DELETE",  "/v1/uploads/*",                   tus_cancel,          ACCESS_DEVICE, BODY_NONE,   0, NULL, "give an upload up (tus 1.0)", true },
 	{ "POST",    "/v1/items",                       uploads_create,      ACCESS_DEVICE, BODY_STREAM, 0, "application/vnd.sis.item", "upload an item" },
 	{ "OPTIONS", "/v1/items",                       uploads_options,     ACCESS_OPEN,   BODY_NONE,   0, NULL, "limits of uploads" },
 	{ "GET",     "/v1/items",                       items_list,          ACCESS_DEVICE, BODY_NONE,   0, NULL, "what the caller may see" },
@@ -75,32 +80,52 @@ static bool method_matches(const struct route *route, const char *method)
 	return strcmp(route->method, method) == 0 || (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
 }
 
-/* 0, NO_INPUT, or USAGE when the path is known, but not with this method; ret_allow then lists those that are. */
-static int route_find(struct exchange *exchange, const char *method, char *ret_allow, size_t capacity)
+static bool media_type_matches(const char *wanted, const char *given)
 {
+	size_t size = strlen(wanted);
+	return given != NULL && strncasecmp(given, wanted, size) == 0 && strchr("; \t", given[size]) != NULL;
+}
+
+static bool request_is_tus(const struct http_request *request)
+{
+	return http_request_header(request, "Tus-Resumable") != NULL || media_type_matches(TUS_MEDIA_TYPE, http_request_header(request, "Content-Type"));
+}
+
+/* tus lets a client whose surroundings know no PATCH and DELETE say them in a field of a POST. Only there, and only these; no
+ * other route has such a second name. */
+static const char *tus_method(const struct http_request *request)
+{
+	const char *method = http_request_method(request), *override = http_request_header(request, "X-HTTP-Method-Override");
+	if (override == NULL || strcmp(method, "POST") != 0)
+		return method;
+	return strcmp(override, "PATCH") == 0 || strcmp(override, "DELETE") == 0 ? override : method;
+}
+
+/* 0, NO_INPUT, or USAGE when the path is known, but not with this method; ret_allow then lists those that are. */
+static int route_find(struct exchange *exchange, char *ret_allow, size_t capacity)
+{
+	bool is_tus = request_is_tus(exchange->request);
+	const char *plain = http_request_method(exchange->request), *in_tus = tus_method(exchange->request);
 	struct builder allow = builder_from(ret_allow, capacity - 1);
 	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
 		struct argument argument[ARGUMENTS_MAX] = { 0 };
-		if (!pattern_matches(routes[i].pattern, exchange->path, argument))
+		if ((routes[i].is_tus && !is_tus) || !pattern_matches(routes[i].pattern, exchange->path, argument))
 			continue;
-		if (method_matches(&routes[i], method)) {
+		if (method_matches(&routes[i], routes[i].is_tus ? in_tus : plain)) {
 			exchange->route = &routes[i];
 			exchange->argument = exchange->path + argument[0].at;
 			exchange->second_argument = exchange->path + argument[1].at;
 			for (unsigned n = 0; n < ARGUMENTS_MAX && argument[n].size > 0; n++)
 				exchange->path[argument[n].at + argument[n].size] = '\0';
+			exchange->upload.is_tus = routes[i].is_tus;
 			return 0;
 		}
+		if (routes[i].is_tus)
+			continue;
 		builder_printf(&allow, "%s%s%s", allow.size > 0 ? ", " : "", routes[i].method, strcmp(routes[i].method, "GET") == 0 ? ", HEAD" : "");
 	}
 	ret_allow[allow.size] = '\0';
 	return allow.size > 0 ? -SIS_ERR_USAGE : -SIS_ERR_NO_INPUT;
-}
-
-static bool media_type_matches(const char *wanted, const char *given)
-{
-	size_t size = strlen(wanted);
-	return given != NULL && strncasecmp(given, wanted, size) == 0 && strchr("; \t", given[size]) != NULL;
 }
 
 /* ------------------------------------------------ refusing ------------------------------------------------ */
@@ -113,7 +138,16 @@ void route_refuse_with(struct exchange *exchange, const struct http_problem *pro
 			.user = *exchange->caller.user != '\0' ? exchange->caller.user : NULL,
 			.device = *exchange->caller.device != '\0' ? exchange->caller.device : NULL, .peer = http_request_peer(exchange->request),
 			.status = status, .reason = problem->detail != NULL ? problem->detail : error_text(problem->error)));
-	http_respond_problem_with(exchange->request, problem);
+	/* Every answer in tus says so. */
+	struct http_header headers[PROBLEM_HEADERS_MAX] = { { "Tus-Resumable", TUS_VERSION } };
+	struct http_problem told = *problem;
+	if (exchange->upload.is_tus && problem->n_headers < ARRAY_SIZE(headers)) {
+		for (size_t i = 0; i < problem->n_headers; i++)
+			headers[i + 1] = problem->headers[i];
+		told.headers = headers;
+		told.n_headers = problem->n_headers + 1;
+	}
+	http_respond_problem_with(exchange->request, &told);
 }
 
 void route_refuse(struct exchange *exchange, int error, const char *detail)
@@ -142,7 +176,7 @@ static bool find_route(struct exchange *exchange)
 	int error = strlen(path) < sizeof(exchange->path) ? 0 : -SIS_ERR_NO_INPUT;
 	if (error == 0) {
 		strcpy(exchange->path, path);
-		error = route_find(exchange, http_request_method(exchange->request), allow, sizeof(allow));
+		error = route_find(exchange, allow, sizeof(allow));
 	}
 	if (error == -SIS_ERR_USAGE) {
 		const struct http_header header = { "Allow", allow };

@@ -2,16 +2,18 @@
  *
  * Uploads: POST of a whole item, and draft-ietf-httpbis-resumable-upload (interop version 8). The ledger opens the file and keeps its state; the
  * worker writes what comes, in place, and says where it stopped. */
-#include "worker/upload_fields.h"
+#include "worker/uploads.h"
 
 #include "base/error.h"
+#include "worker/digest_fields.h"
+#include "worker/tus.h"
+#include "worker/upload_check.h"
+#include "worker/upload_fields.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#define PROBLEM_TYPES "https://iana.org/assignments/http-problem-types#"
 
 /* ------------------------------------------------ open uploads ------------------------------------------------ */
 
@@ -25,7 +27,7 @@ static void upload_enter(struct exchange *exchange)
 	worker->uploading = exchange;
 }
 
-static void upload_leave(struct exchange *exchange)
+void upload_leave(struct exchange *exchange)
 {
 	if (exchange->previous_uploading == NULL)
 		return;
@@ -36,20 +38,62 @@ static void upload_leave(struct exchange *exchange)
 	exchange->upload.fd = fd_close(exchange->upload.fd);
 }
 
-/* The writing ends here; what is in the file stays for a later request, when the upload is resumable. */
-static void upload_close(struct exchange *exchange)
+void upload_close(struct exchange *exchange)
 {
 	struct upload *upload = &exchange->upload;
 	if (upload->fd < 0)
 		return;
 	upload_leave(exchange);
+	/* Bytes that came with a digest and were not compared with it do not count. */
+	if (upload->check != NULL)
+		upload->offset = upload->started_at;
 	(void)CHANNEL_SEND(exchange->worker->ledger, 0, upload_close, UPLOAD_CLOSE, &(struct message_upload_close){
 		.upload = span_from_string(upload->id), .offset = upload->offset, .length = upload->length });
 }
 
+/* A tus client learns of its upload's place with the answer to its creation alone: what it was not told of would only be in its way (UPLOADS_PER_USER). */
+void upload_abandon(struct exchange *exchange)
+{
+	struct upload *upload = &exchange->upload;
+	upload_close(exchange);
+	if (!upload->is_tus || upload->is_append || upload->is_query || *upload->id == '\0')
+		return;
+	struct message_upload_cancel message = { .upload = span_from_string(upload->id) };
+	memcpy(message.caller, exchange->fingerprint, sizeof(message.caller));
+	(void)CHANNEL_SEND(exchange->worker->ledger, 0, upload_cancel, UPLOAD_CANCEL, &message);
+}
+
 void uploads_gone(struct exchange *exchange)
 {
-	upload_close(exchange);
+	if (exchange->upload.fd >= 0)
+		upload_abandon(exchange);
+	upload_check_free(exchange->upload.check);
+}
+
+/* ------------------------------------------------ digests ------------------------------------------------ */
+
+bool upload_begin_check(struct exchange *exchange)
+{
+	int r = upload_check_new(exchange->request, exchange->upload.is_tus, &exchange->upload.check);
+	if (r < 0)
+		upload_refuse_digest(exchange, r);
+	return r == 0;
+}
+
+bool upload_take_digest(struct exchange *exchange, uint8_t *ret_digest, struct span *ret_span)
+{
+	struct digest_fields fields;
+	int r = digest_fields_parse(http_request_header(exchange->request, "Repr-Digest"), &fields);
+	if (r < 0) {
+		upload_refuse_digest(exchange, r);
+		return false;
+	}
+	/* One of them is enough; the shorter one is the faster. */
+	enum hash_algorithm algorithm = fields.has[HASH_SHA256] ? HASH_SHA256 : HASH_SHA512;
+	size_t size = fields.has[algorithm] ? hash_bytes(algorithm) : 0;
+	memcpy(ret_digest, fields.digest[algorithm], size);
+	*ret_span = (struct span){ ret_digest, size };
+	return true;
 }
 
 void uploads_release(struct worker *worker, struct channel_packet *packet)
@@ -66,114 +110,6 @@ void uploads_release(struct worker *worker, struct channel_packet *packet)
 	route_refuse(exchange, SIS_ERR_CONFLICT, "The upload was ended or is continued by another request.");
 }
 
-/* ------------------------------------------------ refusing ------------------------------------------------ */
-
-static void refuse_upload(struct exchange *exchange, int error, const char *detail)
-{
-	char limit[UPLOAD_LIMIT_TEXT];
-	const struct http_header header = { "Upload-Limit", limit };
-	upload_close(exchange);
-	upload_limit_format(exchange->worker, limit);
-	/* The draft (§4.1.4) asks for the limits with every 413. */
-	route_refuse_with(exchange, &(struct http_problem){ .error = error, .detail = detail, .headers = &header,
-		.n_headers = error_http_status(error) == 413 ? 1 : 0 });
-}
-
-/* By what this request says: also when an upload that began without a length now gets one. */
-static bool refuse_too_large(struct exchange *exchange)
-{
-	if (exchange->upload.length == UINT64_MAX || exchange->upload.length <= exchange->worker->max_item_bytes)
-		return false;
-	refuse_upload(exchange, SIS_ERR_TOO_LARGE, "The item is larger than this server takes.");
-	return true;
-}
-
-static void refuse_length(struct exchange *exchange)
-{
-	upload_close(exchange);
-	route_refuse_with(exchange, &(struct http_problem){ .error = SIS_ERR_MISMATCH, .status = 400, .type = PROBLEM_TYPES "inconsistent-upload-length",
-		.title = "inconsistent upload length", .detail = "The lengths that were given for this upload, or the bytes that were sent, do not agree." });
-}
-
-static void refuse_completed(struct exchange *exchange)
-{
-	const struct http_header header = { "Upload-Complete", "?1" };
-	route_refuse_with(exchange, &(struct http_problem){ .error = SIS_ERR_CONFLICT, .status = 400, .type = PROBLEM_TYPES "completed-upload",
-		.title = "upload is already complete", .detail = "The upload is complete: nothing can be added.", .headers = &header, .n_headers = 1 });
-}
-
-static void refuse_offset(struct exchange *exchange)
-{
-	struct upload *upload = &exchange->upload;
-	char offset[24];
-	snprintf(offset, sizeof(offset), "%llu", (unsigned long long)upload->offset);
-	const struct http_header headers[] = { { "Upload-Offset", offset }, { "Upload-Complete", "?0" } };
-	const struct http_problem_member members[] = { { "expected-offset", upload->offset }, { "provided-offset", upload->provided_offset } };
-	upload_close(exchange);
-	route_refuse_with(exchange, &(struct http_problem){ .error = SIS_ERR_CONFLICT, .type = PROBLEM_TYPES "mismatching-upload-offset",
-		.title = "offset of the request is not the upload's", .members = members, .n_members = ARRAY_SIZE(members), .headers = headers,
-		.n_headers = ARRAY_SIZE(headers), .detail = "Ask for the offset with HEAD, and go on from there." });
-}
-
-/* ------------------------------------------------ the end of a request's body ------------------------------------------------ */
-
-static void on_committed(struct exchange *exchange, struct channel_packet *packet)
-{
-	struct message_upload_committed message;
-	char detail[512], item[ITEM_ID_TEXT + 1], location[64], body[96];
-	if (packet->type != MESSAGE_UPLOAD_COMMITTED || message_upload_committed_decode(&packet->payload, &message) != 0) {
-		route_refuse(exchange, SIS_ERR_INTERNAL, NULL);
-		return;
-	}
-	const struct http_header complete = { "Upload-Complete", "?1" };
-	if (message.status != 0 || !span_to_string(message.item, item, sizeof(item))) {
-		/* Complete and refused: sending it again would change nothing (§4.3.1). */
-		bool final = exchange->upload.resumable && error_http_status((int)message.status) < 500;
-		route_refuse_with(exchange, &(struct http_problem){ .error = (int)message.status, .headers = &complete, .n_headers = final ? 1 : 0,
-			.detail = span_to_string(message.detail, detail, sizeof(detail)) ? detail : NULL });
-		return;
-	}
-	snprintf(location, sizeof(location), "/v1/items/%s", item);
-	snprintf(body, sizeof(body), "{\"item\":\"%s\",\"sequence\":%llu}", item, (unsigned long long)message.sequence);
-	const struct http_header headers[] = { { "Location", location }, complete };
-	exchange_respond_json(exchange, 201, body, headers, exchange->upload.resumable ? 2 : 1);
-}
-
-static void commit(struct exchange *exchange)
-{
-	struct upload *upload = &exchange->upload;
-	struct message_upload_commit message = { .upload = span_from_string(upload->id), .length = upload->offset,
-		.peer = span_from_string(http_request_peer(exchange->request)) };
-	memcpy(message.caller, exchange->fingerprint, sizeof(message.caller));
-	/* Closes the file first: the ledger commits nothing that anybody can still write to. */
-	upload_leave(exchange);
-	LEDGER_ASK(exchange, on_committed, upload_commit, UPLOAD_COMMIT, &message);
-}
-
-static void respond_incomplete(struct exchange *exchange)
-{
-	struct upload *upload = &exchange->upload;
-	char location[UPLOAD_ID_MAX + 16], offset[24], limit[UPLOAD_LIMIT_TEXT];
-	upload_close(exchange);
-	snprintf(location, sizeof(location), "/v1/uploads/%s", upload->id);
-	snprintf(offset, sizeof(offset), "%llu", (unsigned long long)upload->offset);
-	upload_limit_format(exchange->worker, limit);
-	const struct http_header headers[] = { { "Upload-Complete", "?0" }, { "Upload-Offset", offset }, { "Upload-Limit", limit }, { "Cache-Control", "no-store" },
-		{ "Location", location } };
-	http_respond(exchange->request, upload->is_append ? 204 : 201, headers, ARRAY_SIZE(headers) - (upload->is_append ? 1 : 0), NULL, 0);
-}
-
-void uploads_body_end(struct exchange *exchange)
-{
-	struct upload *upload = &exchange->upload;
-	if (!upload->completes)
-		respond_incomplete(exchange);
-	else if (upload->length != UINT64_MAX && upload->offset != upload->length)
-		refuse_length(exchange);
-	else
-		commit(exchange);
-}
-
 /* ------------------------------------------------ the body ------------------------------------------------ */
 
 void uploads_body(struct exchange *exchange, const uint8_t *data, size_t size)
@@ -182,11 +118,13 @@ void uploads_body(struct exchange *exchange, const uint8_t *data, size_t size)
 	uint64_t max = exchange->worker->max_item_bytes, limit = upload->length < max ? upload->length : max;
 	if (upload->fd < 0 || upload->offset > limit || size > limit - upload->offset) {
 		if (upload->length <= max)
-			refuse_length(exchange);
+			upload_refuse_length(exchange);
 		else
-			refuse_upload(exchange, SIS_ERR_TOO_LARGE, "The item is larger than this server takes.");
+			upload_refuse(exchange, SIS_ERR_TOO_LARGE, "The item is larger than this server takes.");
 		return;
 	}
+	if (upload->check != NULL)
+		upload_check_add(upload->check, data, size);
 	while (size > 0) {
 		ssize_t n = pwrite(upload->fd, data, size, (off_t)upload->offset);
 		if (n < 0 && errno == EINTR)
@@ -194,7 +132,7 @@ void uploads_body(struct exchange *exchange, const uint8_t *data, size_t size)
 		if (n <= 0) {
 			int error = n == 0 ? -SIS_ERR_IO : error_from_errno(errno);
 			log_event(&LOG(STORE_FAILED, .reason = error_text(error)));
-			refuse_upload(exchange, error, error == -SIS_ERR_NO_SPACE ? "The server's disk is full or has reached its limit: try again later." :
+			upload_refuse(exchange, error, error == -SIS_ERR_NO_SPACE ? "The server's disk is full or has reached its limit: try again later." :
 				error == -SIS_ERR_READ_ONLY ? "The server's store is read-only at the moment." : "The server could not write the upload.");
 			return;
 		}
@@ -210,7 +148,7 @@ static void announce(struct exchange *exchange)
 {
 	char location[UPLOAD_ID_MAX + 16], limit[UPLOAD_LIMIT_TEXT];
 	const char *version = http_request_header(exchange->request, "Upload-Draft-Interop-Version");
-	if (!exchange->upload.resumable || version == NULL || strcmp(version, UPLOAD_INTEROP_VERSION) != 0)
+	if (!exchange->upload.resumable || exchange->upload.is_tus || version == NULL || strcmp(version, UPLOAD_INTEROP_VERSION) != 0)
 		return;
 	snprintf(location, sizeof(location), "/v1/uploads/%s", exchange->upload.id);
 	upload_limit_format(exchange->worker, limit);
@@ -223,7 +161,7 @@ static void announce(struct exchange *exchange)
 /* ------------------------------------------------ opened ------------------------------------------------ */
 
 /* What the ledger says, taken over; false after a refusal. */
-static bool take_opened(struct exchange *exchange, struct channel_packet *packet, struct message_upload_opened *message)
+bool upload_take_opened(struct exchange *exchange, struct channel_packet *packet, struct message_upload_opened *message)
 {
 	char detail[512];
 	if (packet->type != MESSAGE_UPLOAD_OPENED || message_upload_opened_decode(&packet->payload, message) != 0) {
@@ -231,11 +169,12 @@ static bool take_opened(struct exchange *exchange, struct channel_packet *packet
 		return false;
 	}
 	if (message->status != 0) {
-		refuse_upload(exchange, (int)message->status, span_to_string(message->detail, detail, sizeof(detail)) ? detail : NULL);
+		upload_refuse(exchange, (int)message->status, span_to_string(message->detail, detail, sizeof(detail)) ? detail : NULL);
 		return false;
 	}
 	struct upload *upload = &exchange->upload;
-	upload->offset = message->offset;
+	upload->offset = upload->started_at = message->offset;
+	upload->expires = message->expires;
 	if (!span_to_string(message->upload, upload->id, sizeof(upload->id))) {
 		route_refuse(exchange, SIS_ERR_INTERNAL, NULL);
 		return false;
@@ -247,10 +186,10 @@ static bool take_opened(struct exchange *exchange, struct channel_packet *packet
 	return true;
 }
 
-static void on_created(struct exchange *exchange, struct channel_packet *packet)
+void uploads_on_created(struct exchange *exchange, struct channel_packet *packet)
 {
 	struct message_upload_opened message;
-	if (!take_opened(exchange, packet, &message))
+	if (!upload_take_opened(exchange, packet, &message))
 		return;
 	if (exchange->upload.fd < 0) {
 		route_refuse(exchange, SIS_ERR_INTERNAL, NULL);
@@ -260,29 +199,29 @@ static void on_created(struct exchange *exchange, struct channel_packet *packet)
 	http_request_stream(exchange->request);
 }
 
-static void on_resumed(struct exchange *exchange, struct channel_packet *packet)
+void uploads_on_resumed(struct exchange *exchange, struct channel_packet *packet)
 {
 	struct message_upload_opened message;
 	struct upload *upload = &exchange->upload;
 	uint64_t body = http_request_body_size(exchange->request);
-	if (!take_opened(exchange, packet, &message))
+	if (!upload_take_opened(exchange, packet, &message))
 		return;
 	if (message.complete) {
 		upload_close(exchange);
-		refuse_completed(exchange);
+		upload_refuse_completed(exchange);
 	} else if (upload->fd < 0) {
 		route_refuse(exchange, SIS_ERR_INTERNAL, NULL);
 	} else if (upload->provided_offset != upload->offset) {
 		upload->length = message.length;
-		refuse_offset(exchange);
+		upload_refuse_offset(exchange);
 	} else if (message.length != UINT64_MAX && upload->length != UINT64_MAX && message.length != upload->length) {
 		upload->length = message.length;
-		refuse_length(exchange);
+		upload_refuse_length(exchange);
 	} else {
 		if (upload->length == UINT64_MAX)
 			upload->length = message.length;
 		if (body != UINT64_MAX && upload->length != UINT64_MAX && (upload->offset > upload->length || body > upload->length - upload->offset))
-			refuse_length(exchange);
+			upload_refuse_length(exchange);
 		else
 			http_request_stream(exchange->request);
 	}
@@ -295,18 +234,20 @@ void uploads_create(struct exchange *exchange)
 	struct upload *upload = &exchange->upload;
 	struct upload_fields fields;
 	if (!upload_fields_parse(exchange->request, 0, &fields)) {
-		refuse_length(exchange);
+		upload_refuse_length(exchange);
 		return;
 	}
 	upload->resumable = fields.has_complete;
 	upload->completes = fields.complete || !fields.has_complete;
 	upload->length = fields.length;
-	if (refuse_too_large(exchange))
+	uint8_t digest[HASH_BYTES_MAX];
+	struct span digest_span;
+	if (upload_refuse_too_large(exchange) || !upload_begin_check(exchange) || !upload_take_digest(exchange, digest, &digest_span))
 		return;
-	struct message_upload_create message = { .length = upload->length, .resumable = upload->resumable,
+	struct message_upload_create message = { .length = upload->length, .resumable = upload->resumable, .checked = upload->check != NULL, .digest = digest_span,
 		.peer = span_from_string(http_request_peer(exchange->request)) };
 	memcpy(message.caller, exchange->fingerprint, sizeof(message.caller));
-	LEDGER_ASK(exchange, on_created, upload_create, UPLOAD_CREATE, &message);
+	LEDGER_ASK(exchange, uploads_on_created, upload_create, UPLOAD_CREATE, &message);
 }
 
 void uploads_append(struct exchange *exchange)
@@ -319,7 +260,7 @@ void uploads_append(struct exchange *exchange)
 		return;
 	}
 	if (!upload_fields_parse(exchange->request, UINT64_MAX, &fields)) {
-		refuse_length(exchange);
+		upload_refuse_length(exchange);
 		return;
 	}
 	if (!fields.has_offset || !fields.has_complete) {
@@ -329,18 +270,18 @@ void uploads_append(struct exchange *exchange)
 	upload->completes = fields.complete;
 	upload->length = fields.length;
 	upload->provided_offset = fields.offset;
-	if (refuse_too_large(exchange))
+	if (upload_refuse_too_large(exchange) || !upload_begin_check(exchange))
 		return;
-	struct message_upload_resume message = { .upload = span_from_string(exchange->argument), .peer = span_from_string(http_request_peer(exchange->request)) };
+	struct message_upload_resume message = { .upload = span_from_string(exchange->argument), .checked = upload->check != NULL, .peer = span_from_string(http_request_peer(exchange->request)) };
 	memcpy(message.caller, exchange->fingerprint, sizeof(message.caller));
-	LEDGER_ASK(exchange, on_resumed, upload_resume, UPLOAD_RESUME, &message);
+	LEDGER_ASK(exchange, uploads_on_resumed, upload_resume, UPLOAD_RESUME, &message);
 }
 
 static void on_queried(struct exchange *exchange, struct channel_packet *packet)
 {
 	struct message_upload_opened message;
 	char offset[24], length[24], limit[UPLOAD_LIMIT_TEXT], item[ITEM_ID_TEXT + 1], location[64];
-	if (!take_opened(exchange, packet, &message))
+	if (!upload_take_opened(exchange, packet, &message))
 		return;
 	struct http_header headers[6] = { { "Upload-Offset", offset }, { "Upload-Complete", message.complete ? "?1" : "?0" }, { "Upload-Limit", limit },
 		{ "Cache-Control", "no-store" } };
@@ -383,11 +324,13 @@ void uploads_cancel(struct exchange *exchange)
 
 void uploads_options(struct exchange *exchange)
 {
-	char limit[UPLOAD_LIMIT_TEXT];
+	char limit[UPLOAD_LIMIT_TEXT], max[24];
+	snprintf(max, sizeof(max), "%llu", (unsigned long long)exchange->worker->max_item_bytes);
 	upload_limit_format(exchange->worker, limit);
 	const struct http_header headers[] = {
-		{ "Upload-Limit", limit }, { "Accept-Patch", "application/partial-upload" }, { "Allow", "GET, HEAD, POST, OPTIONS" },
-		{ "Upload-Draft-Interop-Version", UPLOAD_INTEROP_VERSION },
+		{ "Upload-Limit", limit }, { "Accept-Patch", "application/partial-upload, " TUS_MEDIA_TYPE }, { "Allow", "GET, HEAD, POST, OPTIONS" },
+		{ "Upload-Draft-Interop-Version", UPLOAD_INTEROP_VERSION }, { "Tus-Resumable", TUS_VERSION }, { "Tus-Version", TUS_VERSION },
+		{ "Tus-Extension", TUS_EXTENSIONS }, { "Tus-Checksum-Algorithm", TUS_CHECKSUMS }, { "Tus-Max-Size", max },
 	};
 	http_respond(exchange->request, 204, headers, ARRAY_SIZE(headers), NULL, 0);
 }

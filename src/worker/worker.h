@@ -57,6 +57,7 @@ struct route {
 	size_t body_max;
 	const char *media_type;         /* of the body; NULL: not looked at */
 	const char *help;
+	bool is_tus;                    /* for requests in tus 1.0's words only; such rows come before others of the same method and pattern */
 };
 
 struct upload {
@@ -65,7 +66,11 @@ struct upload {
 	uint64_t offset, length;        /* length UINT64_MAX: not known yet */
 	uint64_t announced;             /* Content-Length and offset, or Upload-Length: what this request says */
 	uint64_t provided_offset;
+	uint64_t started_at;            /* where this request's bytes begin */
+	int64_t expires;                /* when the server forgets it, if it is not finished */
 	bool resumable, completes, is_append;
+	bool is_tus, is_query;          /* in tus 1.0's words; only asked where it stands */
+	struct upload_check *check;     /* NULL: no digest was given */
 };
 
 /* A request and what we know about it: http_request_data(). */
@@ -150,6 +155,12 @@ void uploads_body(struct exchange *exchange, const uint8_t *data, size_t size);
 void uploads_body_end(struct exchange *exchange);
 void uploads_gone(struct exchange *exchange);
 void uploads_release(struct worker *worker, struct channel_packet *packet);
+
+/* tus.c */
+void tus_create(struct exchange *exchange);
+void tus_append(struct exchange *exchange);
+void tus_query(struct exchange *exchange);
+void tus_cancel(struct exchange *exchange);
 
 /* users.c, devices.c, open.c, est.c */
 void users_get(struct exchange *exchange);

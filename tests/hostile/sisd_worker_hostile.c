@@ -409,6 +409,16 @@ static bool commit_and_keep_writing(void)
 	return mapping != MAP_FAILED && question_is_refused(MESSAGE_UPLOAD_COMMIT, &commit_payload, MESSAGE_UPLOAD_COMMITTED);
 }
 
+/* What a foreign client said of its upload is given back in a field of an answer, by whichever worker is asked. */
+static bool smuggle_metadata(void)
+{
+	struct builder payload = channel_builder();
+	struct message_upload_create message = { .length = 10, .resumable = 1, .metadata = span_from_string("a YQ==\r\nSet-Cookie: x"), .peer = span_from_string("?") };
+	fingerprint_of("sealer", message.caller);
+	message_upload_create_encode(&message, &payload);
+	return question_is_refused(MESSAGE_UPLOAD_CREATE, &payload, MESSAGE_UPLOAD_OPENED);
+}
+
 static bool cancel_upload(void)
 {
 	struct builder payload = channel_builder();
@@ -541,7 +551,7 @@ static const struct attempt { const char *name; bool (*fn)(void); bool ends; } a
 	ATTEMPT(write_through_descriptor), ATTEMPT(kill_signer), ATTEMPT(kill_ledger), ATTEMPT(open_pidfd), ATTEMPT(become_root), ATTEMPT(set_limits),
 	ATTEMPT(be_dumpable), ATTEMPT(open_signer_memory), ATTEMPT(map_code), ATTEMPT(connect_network), ATTEMPT(connect_control), ATTEMPT(bind_port),
 	ATTEMPT(sign_words), ATTEMPT(sign_client_handshake), ATTEMPT(sign_after_handshake), ATTEMPT(sign_digest), ATTEMPT(resume_upload),
-	ATTEMPT(commit_upload), ATTEMPT(commit_and_keep_writing), ATTEMPT(cancel_upload), ATTEMPT(delete_item), ATTEMPT(escape_by_upload_name), ATTEMPT(publish_forged_key),
+	ATTEMPT(commit_upload), ATTEMPT(commit_and_keep_writing), ATTEMPT(cancel_upload), ATTEMPT(smuggle_metadata), ATTEMPT(delete_item), ATTEMPT(escape_by_upload_name), ATTEMPT(publish_forged_key),
 	ATTEMPT(renew_unknown), ATTEMPT(renew_to_own_key_without_proof), ATTEMPT(renew_to_own_key_with_own_proof),
 	ATTEMPT(enroll_without_invite), LAST(ptrace_signer), LAST(seize_master), LAST(read_signer_memory), LAST(run_shell),
 	LAST(fork_process), LAST(enter_namespace), LAST(mount_something), LAST(load_bpf), LAST(mint_certificate), LAST(sign_empty_crl),

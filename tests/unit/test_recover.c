@@ -3,6 +3,9 @@
  * Each state that a crash can leave behind, made by hand: after the next start every item is whole or gone. */
 #include "store_fixture.h"
 
+#include <stdio.h>
+#include <sys/stat.h>
+
 static struct store_recovery start_again(struct fixture *fixture)
 {
 	struct store_recovery recovery;
@@ -10,6 +13,15 @@ static struct store_recovery start_again(struct fixture *fixture)
 	fixture_open(fixture);
 	OK(store_recover(fixture->writer, &recovery));
 	return recovery;
+}
+
+static off_t incoming_size(const struct fixture *fixture, const char *id)
+{
+	char below[64], path[256];
+	struct stat stat_;
+	snprintf(below, sizeof(below), "incoming/%s", id);
+	fixture_path(fixture, below, path);
+	return stat(path, &stat_) == 0 ? stat_.st_size : -1;
 }
 
 static int nothing(const struct store_item *item, void *arg)
@@ -98,6 +110,43 @@ static void uploads_that_nobody_can_resume_are_dropped(void **state)
 	fixture_free_sample(sample);
 }
 
+static void bytes_that_were_not_checked_are_cut_off(void **state)
+{
+	struct fixture *fixture = *state;
+	struct person alice = fixture_add(fixture, "alice");
+	struct sample *sample = fixture_make_sample(fixture, &alice, NULL);
+	start_again(fixture);
+	note_upload(fixture, &alice, UPLOAD_A);
+	fixture_write_incoming(fixture, sample, UPLOAD_A);
+	OK(store_begin_unchecked(fixture->writer, UPLOAD_A, 5));
+	assert_true(fixture_has(fixture, "incoming/" UPLOAD_A ".from-5"));
+	OK(store_end_unchecked(fixture->writer, UPLOAD_A, 5, 7));       /* 7 of them were */
+	assert_int_equal(incoming_size(fixture, UPLOAD_A), 7);
+	OK(store_begin_unchecked(fixture->writer, UPLOAD_A, 6));
+	OK(store_begin_unchecked(fixture->writer, UPLOAD_B, 3));        /* of an upload that went in the meantime */
+	start_again(fixture);
+	assert_int_equal(incoming_size(fixture, UPLOAD_A), 6);
+	assert_false(fixture_has(fixture, "incoming/" UPLOAD_A ".from-6"));
+	assert_false(fixture_has(fixture, "incoming/" UPLOAD_B ".from-3"));
+	fixture_free_sample(sample);
+}
+
+/* An object that a crash left with both names and a mark keeps its bytes. */
+static void an_object_is_never_cut(void **state)
+{
+	struct fixture *fixture = *state;
+	struct person alice = fixture_add(fixture, "alice");
+	struct sample *sample = fixture_make_sample(fixture, &alice, NULL);
+	start_again(fixture);
+	fixture_write_incoming(fixture, sample, UPLOAD_A);
+	fixture_link(fixture, sample, UPLOAD_A);
+	off_t size = incoming_size(fixture, UPLOAD_A);
+	OK(store_begin_unchecked(fixture->writer, UPLOAD_A, 5));
+	OK(store_end_unchecked(fixture->writer, UPLOAD_A, 5, 5));
+	assert_int_equal(incoming_size(fixture, UPLOAD_A), size);
+	fixture_free_sample(sample);
+}
+
 static int count_upload(const struct store_upload *upload, void *arg)
 {
 	++*(unsigned *)arg;
@@ -159,6 +208,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_first_start_is_clean), TEST(an_unclean_stop_is_noticed_and_a_clean_one_not), TEST(linked_but_not_committed_is_undone),
 		TEST(committed_but_still_incoming_is_finished), TEST(uploads_that_nobody_can_resume_are_dropped), TEST(rows_without_a_file_are_dropped),
+		TEST(bytes_that_were_not_checked_are_cut_off), TEST(an_object_is_never_cut),
 		TEST(objects_of_no_item_are_removed_after_an_unclean_stop), TEST(a_file_of_two_names_that_is_no_bundle_is_dropped),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
