@@ -25,6 +25,7 @@ static const struct message_row {
 
 static const struct { enum role role; char letter; const char *name; } roles[] = {
 	{ ROLE_MASTER, 'M', "master" }, { ROLE_SIGNER, 'S', "signer" }, { ROLE_LEDGER, 'L', "ledger" }, { ROLE_WORKER, 'W', "worker" },
+	{ ROLE_PICTURE, 'P', "picture" },
 };
 
 const char *role_name(enum role role)

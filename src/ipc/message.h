@@ -13,7 +13,8 @@
 #define MESSAGE_HEADER_BYTES 16         /* u16 type, u16 version, u32 payload size, u64 id */
 #define MESSAGE_VERSION 1
 
-enum role { ROLE_MASTER = 1, ROLE_SIGNER = 2, ROLE_LEDGER = 4, ROLE_WORKER = 8 };
+/* The last is none of the daemon's: what sis has pictures decoded by. It is confined by the same tables and has no part in any message. */
+enum role { ROLE_MASTER = 1, ROLE_SIGNER = 2, ROLE_LEDGER = 4, ROLE_WORKER = 8, ROLE_PICTURE = 16 };
 const char *role_name(enum role role);  /* "master" */
 char role_letter(enum role role);       /* 'M' */
 

@@ -32,6 +32,7 @@ static const struct limits {
 	{ ROLE_SIGNER, 1024 * MIB, 1024, 0 },
 	{ ROLE_LEDGER, 8192 * MIB, KEEP, KEEP },
 	{ ROLE_WORKER, 8192 * MIB, KEEP, 0 },
+	{ ROLE_PICTURE, 2048 * MIB, 16, KEEP },
 };
 
 #ifdef SIS_SANITIZERS

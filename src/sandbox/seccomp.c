@@ -85,7 +85,7 @@ static void allow_threads(struct filter *filter)
 	const scmp_datum_t thread = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD;
 	const scmp_datum_t namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
 	add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0, NULL);
-	if (filter->role == ROLE_LEDGER) {
+	if (filter->role == ROLE_LEDGER || filter->role == ROLE_PICTURE) {
 		allow_when(filter, SCMP_SYS(clone), WHEN(SCMP_A0(SCMP_CMP_MASKED_EQ, thread | namespaces, thread)));
 		add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(clone), WHEN(SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)));
 	} else {

@@ -6,6 +6,7 @@
 #include "sis/jobs.h"
 #include "sis/naming.h"
 #include "sis/output.h"
+#include "sis/pictures.h"
 #include "sis/progress.h"
 #include "sis/visit.h"
 
@@ -87,21 +88,6 @@ static void choose_name(const struct errand *errand, const struct item *item, ch
 	snprintf(ret_name, 256, "%.*s%s", (int)keep, safe, errand->options->sealed ? ".sis" : "");
 }
 
-static int fetch_thumbnail(struct session *session, const struct item *item, struct blob *ret_sealed, struct why *why)
-{
-	const struct part_digest *digest = &item->opened.statement.part[SEAL_THUMBNAIL];
-	uint8_t root[DIGEST_BYTES];
-	char target[64];
-	snprintf(target, sizeof(target), "/v1/items/%s/thumbnail", item->id);
-	int r = session_get(session, target, (size_t)seal_sealed_size(THUMBNAIL_MAX_BYTES), ret_sealed, why);
-	if (r < 0)
-		return r;
-	seal_root(ret_sealed->data, ret_sealed->size, root);
-	if (ret_sealed->size != digest->size || memcmp(root, digest->root, sizeof(root)) != 0)
-		return why_set(why, -SIS_ERR_BAD_ROOT, "its preview is not the one that was signed");
-	return 0;
-}
-
 /* The head of a bundle that holds what this device may see: the statement, its own grant, the manifest. The object follows. */
 static int write_bundle_start(struct session *session, const struct item *item, int fd, struct why *why)
 {
@@ -113,7 +99,7 @@ static int write_bundle_start(struct session *session, const struct item *item, 
 	head.part_size[SEAL_MANIFEST] = item->opened.statement.part[SEAL_MANIFEST].size;
 	head.part_size[SEAL_THUMBNAIL] = thumbnail->size;
 	head.part_size[SEAL_OBJECT] = item->opened.statement.part[SEAL_OBJECT].size;
-	int r = thumbnail->size > 0 ? fetch_thumbnail(session, item, &preview, why) : 0;
+	int r = thumbnail->size > 0 ? item_fetch_sealed_thumbnail(session, item, &preview, why) : 0;
 	if (r == 0)
 		r = bundle_head_write(&head, text, sizeof(text), &size);
 	if (r == 0)

@@ -40,7 +40,7 @@ static int spool(int from, int *ret_fd, struct why *why)
 	return 0;
 }
 
-static int source_look(struct source *source, struct why *why)
+static int source_stat(struct source *source, struct why *why)
 {
 	struct stat status;
 	if (fstat(source->fd, &status) < 0)
@@ -61,7 +61,9 @@ static int source_look(struct source *source, struct why *why)
 int source_check_unchanged(const struct source *source, struct why *why)
 {
 	struct source now = { .fd = source->fd };
-	int r = source_look(&now, why);
+	if (source->is_rewritten)
+		return 0;
+	int r = source_stat(&now, why);
 	if (r == 0 && (now.size != source->size || now.mtime_ns != source->mtime_ns))
 		r = why_set(why, -SIS_ERR_CHANGED, "changed while it was read; upload it again when nobody writes to it");
 	return r;
@@ -113,7 +115,7 @@ int source_open(const char *path, const char *name, const char *caption, struct 
 		source.path = realpath(path, NULL);
 	}
 	if (r == 0)
-		r = source_look(&source, why);
+		r = source_stat(&source, why);
 	if (r == 0)
 		r = source_name(&source, path, name, caption, why);
 	if (r == 0)

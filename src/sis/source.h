@@ -16,6 +16,8 @@ struct source {
 	struct manifest manifest;
 	enum item_kind kind;
 	struct blob thumbnail;                  /* a JPEG, empty: none */
+	bool is_rewritten;                      /* fd is our own copy in memory, of other content than the file: source_prepare_picture */
+	unsigned removed;                       /* what is not in the copy: CLEAN_ bits */
 };
 /* "-" is standard input, spooled to an unnamed temporary file. name and caption may be NULL. Directories, pipes and the like are refused. */
 int source_open(const char *path, const char *name, const char *caption, struct source *ret_source, struct why *why);
