@@ -122,6 +122,18 @@ void output_warning(const struct sis *sis, const char *format, ...)
 	line_to(stderr, line);
 }
 
+void output_note(const struct sis *sis, const char *format, ...)
+{
+	char text[640], safe[800];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	harmless(text, safe, sizeof(safe));
+	if (!sis->json)
+		line_to(stderr, safe);
+}
+
 int output_usage(const struct sis *sis, const char *command, const char *format, ...)
 {
 	char text[400], safe[500];

@@ -10,6 +10,8 @@
 /* "sis: upload: x.jpg: why; what to do", or with --json {"error","subject","detail","hint"}. subject may be NULL. */
 void output_error(const struct sis *sis, const char *subject, int error, const struct why *why);
 void output_warning(const struct sis *sis, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What is worth a line and no warning: on standard error, and with --json not at all. */
+void output_note(const struct sis *sis, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Prints the sentence and where help is to be had; returns EX_USAGE. command may be NULL. */
 int output_usage(const struct sis *sis, const char *command, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void output_line(const char *format, ...) __attribute__((format(printf, 1, 2)));

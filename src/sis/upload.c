@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * sis upload: several files side by side, each job over its own kept connection. */
+#include "picture/clean.h"
 #include "sis/chain.h"
 #include "sis/command.h"
 #include "sis/jobs.h"
 #include "sis/output.h"
+#include "sis/pictures.h"
 #include "sis/progress.h"
 #include "sis/send.h"
 
@@ -14,18 +16,24 @@
 #include <string.h>
 #include <sysexits.h>
 
-struct upload_options { const char *to, *caption, *name; unsigned jobs; };
+struct upload_options { const char *to, *caption, *name, *convert; bool keep_metadata, no_thumbnail; unsigned jobs; };
 
 static const struct option_row rows[] = {
 	{ "to", 0, "USER,…", "who shall see it, besides your own devices", OPTION_TEXT, offsetof(struct upload_options, to) },
 	{ "caption", 0, "TEXT", "words that go with it, sealed like the picture", OPTION_TEXT, offsetof(struct upload_options, caption) },
 	{ "name", 0, "NAME", "the name to share it under (one file only)", OPTION_TEXT, offsetof(struct upload_options, name) },
+	{ "keep-metadata", 0, NULL, "leave in pictures what tells where, when and with what they were taken", OPTION_FLAG,
+	  offsetof(struct upload_options, keep_metadata) },
+	{ "convert", 0, "jpeg", "make new JPEGs of pictures (what cannot be cleaned otherwise)", OPTION_TEXT, offsetof(struct upload_options, convert) },
+	{ "no-thumbnail", 0, NULL, "make no thumbnails", OPTION_FLAG, offsetof(struct upload_options, no_thumbnail) },
 	{ "jobs", 'j', "N", "how many files at a time (default 4)", OPTION_NUMBER, offsetof(struct upload_options, jobs) },
 };
 
 /* A single file is read and sealed while we ask the server for whom. */
 struct early {
 	pthread_t thread;
+	const struct sis *sis;
+	struct pictures *pictures;
 	bool started, is_open, is_sealed;
 	const struct upload_options *options;
 	const char *path;
@@ -41,21 +49,42 @@ struct batch {
 	const struct sis *sis;
 	const struct upload_options *options;
 	const struct profile *profile;
+	struct pictures *pictures;              /* NULL: no thumbnails */
 	struct audience audience;
 	char *to;                               /* as it is shown */
 	bool is_single, is_flushed;             /* is_flushed: the chain is on the disk already */
 	struct early early;
 };
 
+static json_t *removed_json(unsigned removed)
+{
+	json_t *array = json_array();
+	for (unsigned i = 0; i < CLEAN_N_KINDS; i++) {
+		if (removed & 1u << i)
+			json_array_append_new(array, json_string(clean_word(i)));
+	}
+	return array;
+}
+
+static void report_removed(const struct batch *batch, const struct source *source)
+{
+	char words[300];
+	clean_words(source->removed, words, sizeof(words));
+	if (source->removed != 0 && !batch->sis->quiet)
+		output_note(batch->sis, "removed from %s: %s", source->manifest.name, words);
+}
+
 static void report(const struct batch *batch, const struct source *source, const uint8_t item[ITEM_ID_BYTES], bool resumed)
 {
 	char id[ITEM_ID_TEXT + 1], name[300], size[32];
 	item_id_encode(item, id);
 	if (batch->sis->json) {
-		output_json(json_pack("{s:s, s:s, s:I, s:s, s:s, s:b}", "item", id, "name", source->manifest.name, "size", (json_int_t)source->size, "kind",
-		                      item_kind_name(source->kind), "to", batch->to, "resumed", (int)resumed));
+		output_json(json_pack("{s:s, s:s, s:I, s:s, s:s, s:b, s:o, s:b}", "item", id, "name", source->manifest.name, "size", (json_int_t)source->size, "kind",
+		                      item_kind_name(source->kind), "to", batch->to, "resumed", (int)resumed, "removed",
+		                      removed_json(source->removed), "thumbnail", source->thumbnail.size > 0));
 		return;
 	}
+	report_removed(batch, source);
 	text_for_terminal(span_from_string(source->manifest.name), name, sizeof(name));
 	size_format(source->size, size, sizeof(size));
 	if (!batch->sis->quiet)
@@ -67,6 +96,21 @@ static void on_progress(uint64_t done, uint64_t total, void *arg)
 	progress_move(arg, done, total);
 }
 
+/* Loading the pictures' libraries takes longer than all the rest: it goes on while we clean and seal. The thumbnail is no part of the object. */
+static int early_prepare(struct early *early)
+{
+	const struct upload_options *options = early->options;
+	struct source *source = &early->source;
+	if (source->kind == ITEM_IMAGE && early->pictures != NULL)
+		pictures_wake(early->pictures);
+	int r = source_clean(early->sis, source, options->keep_metadata, options->convert, early->pictures, &early->why);
+	if (r == 0 && source->size <= SEND_SMALL_BYTES) {
+		r = send_small_seal(&early->buffers, source, &early->small, &early->why);
+		early->is_sealed = r == 0;
+	}
+	return r == 0 ? source_look(early->sis, source, options->keep_metadata, early->pictures, &early->why) : r;
+}
+
 static void *early_run(void *arg)
 {
 	struct early *early = arg;
@@ -74,10 +118,7 @@ static void *early_run(void *arg)
 	if (early->error < 0)
 		return NULL;
 	early->is_open = true;
-	if (early->source.size > SEND_SMALL_BYTES)
-		return NULL;
-	early->error = send_small_seal(&early->buffers, &early->source, &early->small, &early->why);
-	early->is_sealed = early->error == 0;
+	early->error = early_prepare(early);
 	return NULL;
 }
 
@@ -143,7 +184,9 @@ static int upload_one(struct session *session, const char *path, void *own, void
 	int r = source_open(path, batch->options->name, batch->options->caption, &source, why);
 	if (r < 0)
 		return r;
-	r = send_source(batch, sender, &source, NULL, why);
+	r = source_prepare_picture(batch->sis, &source, batch->options->keep_metadata, batch->options->convert, batch->pictures, why);
+	if (r == 0)
+		r = send_source(batch, sender, &source, NULL, why);
 	source_close(&source);
 	return r;
 }
@@ -162,6 +205,10 @@ static int check_options(const struct sis *sis, const struct upload_options *opt
 		return output_usage(sis, "upload", "--name goes with one file only");
 	if (n_stdin > 1)
 		return output_usage(sis, "upload", "standard input can be given once only");
+	if (options->convert != NULL && strcmp(options->convert, "jpeg") != 0)
+		return output_usage(sis, "upload", "pictures can be converted to jpeg only");
+	if (options->convert != NULL && options->keep_metadata)
+		return output_usage(sis, "upload", "--convert makes pictures without metadata: it does not go with --keep-metadata");
 	return 0;
 }
 
@@ -192,13 +239,16 @@ static int find_people(struct batch *batch, struct session *session, struct pins
 
 static int run(const struct sis *sis, void *options, char **arguments, unsigned n)
 {
-	struct batch batch = { .sis = sis, .options = options, .is_single = n == 1, .early = { .options = options, .path = arguments[0] } };
+	struct batch batch = { .sis = sis, .options = options, .is_single = n == 1, .early = { .sis = sis, .options = options, .path = arguments[0] } };
 	CLEANUP_PROFILE struct profile *profile = NULL;
 	CLEANUP_PINS struct pins *pins = NULL;
 	struct session *session = NULL;
 	struct why why = { "" };
 	if (check_options(sis, batch.options, arguments, n) != 0)
 		return EX_USAGE;
+	if (!batch.options->no_thumbnail)
+		pictures_start(sis, &batch.pictures);
+	batch.early.pictures = batch.pictures;
 	if (n == 1 && strcmp(arguments[0], "-") != 0)
 		early_begin(&batch.early);
 	int r = profile_open(sis, &profile, &why);
@@ -215,6 +265,7 @@ static int run(const struct sis *sis, void *options, char **arguments, unsigned 
 	}
 	int status = r < 0 ? output_status(1, 1, r) : share(&batch, session, arguments, n);
 	early_end(&batch.early);
+	pictures_stop(batch.pictures);
 	return status;
 }
 

@@ -580,8 +580,8 @@ class Client:
         options.setdefault("stderr", subprocess.PIPE)
         return subprocess.Popen(self.command(*arguments), stdin=subprocess.DEVNULL, env=program_environment(), **options)
 
-    def upload(self, path, *to, more=()):
-        """Uploads one file (for nobody else, when to is empty) and returns its item's id."""
+    def upload(self, path, *to, more=("--keep-metadata", "--no-thumbnail")):
+        """Uploads one file as it is (for nobody else, when to is empty) and returns its item's id."""
         names = [t.user if isinstance(t, Client) else t for t in to] or [self.user]
         done = self.run("--json", "upload", "--to", ",".join(names), *more, "--", path)
         return find_item_id(done.stdout)
