@@ -31,6 +31,8 @@ struct command {
 	X(list) \
 	X(get) \
 	X(verify) \
+	X(share) \
+	X(unshare) \
 	X(rm) \
 	X(send) \
 	X(contacts) \

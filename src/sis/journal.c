@@ -18,13 +18,16 @@
 #define JOURNAL_MAX_BYTES (8u << 20)
 #define KEEP_S (30 * 86400)
 
-void journal_label(const struct source *source, const struct audience *audience, uint8_t ret_label[DIGEST_BYTES])
+void journal_label(const struct source *source, const struct audience *audience, int64_t expires, bool may_share, uint8_t ret_label[DIGEST_BYTES])
 {
 	size_t capacity = 8192 + (size_t)audience->n_devices * 128 + (size_t)audience->n_people * 64;
 	CLEANUP_FREE uint8_t *data = xcalloc(1, capacity);
 	struct builder label = builder_from(data, capacity);
 	builder_put_sized(&label, source->manifest.name, strlen(source->manifest.name));
 	builder_put_sized(&label, source->manifest.caption, strlen(source->manifest.caption));
+	/* The end stands in the grants that were sent already. "7d" is another second at each try: what ends on another day is begun anew. */
+	builder_put_u64(&label, expires != 0 ? 1 + (uint64_t)expires / 86400 : 0);
+	builder_put_u8(&label, may_share);
 	for (unsigned i = 0; i < audience->n_people; i++) {
 		const struct person *person = &audience->people[i];
 		builder_put_sized(&label, person->user, strlen(person->user));

@@ -17,8 +17,8 @@ struct journal {                        /* wipe with journal_close */
 	char upload[512];                       /* "/v1/uploads/…", empty while unknown */
 };
 
-/* What a journal must agree with to be continued: file name as shown, caption, people, their devices and keys. */
-void journal_label(const struct source *source, const struct audience *audience, uint8_t ret_label[DIGEST_BYTES]);
+/* What a journal must agree with to be continued: file name as shown, caption, rights, the day on which they end, people, their devices and keys. */
+void journal_label(const struct source *source, const struct audience *audience, int64_t expires, bool may_share, uint8_t ret_label[DIGEST_BYTES]);
 /* NO_INPUT when there is none for this path and label that nobody else is at. Removes what is older than 30 days. */
 int journal_find(const struct profile *profile, const char *path, const uint8_t label[DIGEST_BYTES], struct journal *ret_journal);
 bool journal_fits(const struct journal *journal, const struct source *source);          /* the file looks as it did */

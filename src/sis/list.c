@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * sis list: what was shared with us and by us, each item checked before a word of it is shown. */
+#include "sis/access.h"
 #include "sis/command.h"
 #include "sis/message.h"
 #include "sis/output.h"
@@ -44,8 +45,10 @@ static void show_json(const struct item *item)
 	                      "kind", item_kind_name(statement->kind), "name", item->manifest.name, "media_type", item->manifest.media_type, "size",
 	                      (json_int_t)item->manifest.size, "width", (json_int_t)item->manifest.width, "height", (json_int_t)item->manifest.height,
 	                      "caption", item->manifest.caption, "to", audience_json(statement), "verified", 1);
-	if (json != NULL)
+	if (json != NULL) {
 		message_describe(item, json);
+		access_describe(item, json);
+	}
 	output_json(json);
 }
 
@@ -66,8 +69,14 @@ static void show_line(const struct item *item)
 	title(item, name, sizeof(name));
 	text_for_terminal(span_from_string(item->manifest.caption), caption, sizeof(caption));
 	size_format(item->manifest.size, size, sizeof(size));
-	output_line("%.8s  %-12s %s  %-7s %10s  ok  %s%s%s%s%s", item->id, item->opened.statement.owner, when, item_kind_name(item->opened.statement.kind),
-	            size, item->revoked != 0 ? "(device revoked since) " : "", *name != '\0' ? name : "-", *caption != '\0' ? "  \"" : "", caption,
+	char until[ACCESS_UNTIL_TEXT], shared[80] = "", ends[80] = "";
+	access_until(item->opened.grant.expires, until);
+	if (strcmp(item->opened.grant.granter, item->opened.statement.owner) != 0)
+		snprintf(shared, sizeof(shared), "(shared by %s) ", item->opened.grant.granter);
+	if (*until != '\0')
+		snprintf(ends, sizeof(ends), "(until %s) ", until);
+	output_line("%.8s  %-12s %s  %-7s %10s  ok  %s%s%s%s%s%s%s", item->id, item->opened.statement.owner, when, item_kind_name(item->opened.statement.kind),
+	            size, item->revoked != 0 ? "(device revoked since) " : "", shared, ends, *name != '\0' ? name : "-", *caption != '\0' ? "  \"" : "", caption,
 	            *caption != '\0' ? "\"" : "");
 }
 

@@ -1,26 +1,54 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * sis rm: removes own items from the server. */
+ * sis rm: own items are removed from the server for everybody, others' from one's own list. */
+#include "sis/access.h"
 #include "sis/command.h"
-#include "sis/item.h"
 #include "sis/output.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#define ITEM_JSON_MAX (8u << 20)
+
+/* The server's word is enough: whatever it says about whose it is, it can only delete what it can delete anyway. */
+static int find_owner(struct session *session, const char *id, bool *ret_ours, struct why *why)
+{
+	CLEANUP_JSON json_t *json = NULL;
+	char target[64];
+	snprintf(target, sizeof(target), "/v1/items/%s", id);
+	int r = session_get_json(session, target, ITEM_JSON_MAX, &json, why);
+	const char *owner = r == 0 ? json_member_string(json, "owner") : NULL;
+	if (r == 0 && owner == NULL)
+		r = why_set(why, -SIS_ERR_PROTOCOL, "the server's description of the item is malformed");
+	if (r == 0)
+		*ret_ours = strcmp(owner, session_profile(session)->user) == 0;
+	return r;
+}
+
+static int delete_item(struct session *session, const char *id, struct why *why)
+{
+	char target[64];
+	struct http_call call = { .method = "DELETE", .target = target };
+	struct http_reply reply;
+	snprintf(target, sizeof(target), "/v1/items/%s", id);
+	return session_call(session, &call, &reply, NULL, why);
+}
 
 static int remove_one(const struct sis *sis, struct session *session, const char *prefix, struct why *why)
 {
-	char id[ITEM_ID_TEXT + 1], target[64];
-	struct http_call call = { .method = "DELETE", .target = target };
-	struct http_reply reply;
+	char id[ITEM_ID_TEXT + 1];
+	bool ours = false;
 	int r = item_resolve(session, prefix, id, why);
-	if (r < 0)
-		return r;
-	snprintf(target, sizeof(target), "/v1/items/%s", id);
-	r = session_call(session, &call, &reply, NULL, why);
+	if (r == 0)
+		r = find_owner(session, id, &ours, why);
+	if (r == 0)
+		r = ours ? delete_item(session, id, why) : access_end(session, id, session_profile(session)->user, why);
 	if (r == 0 && sis->json)
-		output_json(json_pack("{s:s, s:b}", "item", id, "removed", 1));
+		output_json(json_pack("{s:s, s:b, s:s}", "item", id, "removed", 1, "for", ours ? "everybody" : "you"));
 	else if (r == 0 && !sis->quiet)
-		output_line("%s  removed", id);
+		output_line("%s  %s", id, ours ? "removed for everybody" : "removed from your list; its owner and others keep it");
+	if (r == 0 && ours)
+		access_say_what_stays(sis);
 	return r;
 }
 
@@ -52,7 +80,8 @@ static int run(const struct sis *sis, void *options, char **arguments, unsigned 
 }
 
 const struct command command_rm = {
-	"rm", "ID…", "remove items that you shared",
-	"Removes each item from the server for everybody. What others have fetched already stays with them.",
+	"rm", "ID…", "remove items: yours for everybody, others' from your list",
+	"Removes each item: one of yours from the server, for everybody; one that somebody shared with you from your own list, on all of your devices.\n"
+	"What others have fetched already stays with them.",
 	NULL, 0, 1, 100000, 0, run,
 };

@@ -302,7 +302,7 @@ static int send_attempt(struct sender *sender, const struct source *source, uint
 	struct pass pass = { 0 };
 	struct journal journal = { .dir_fd = -1, .fd = -1 };
 	uint8_t label[DIGEST_BYTES];
-	journal_label(source, sender->audience, label);
+	journal_label(source, sender->audience, sender->expires, sender->may_share, label);
 	int r = pass_begin(source, &pass);
 	if (r == 0)
 		r = begin_item(sender, &pass, label, &journal, ret_resumed, why);

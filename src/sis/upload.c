@@ -2,6 +2,7 @@
  *
  * sis upload: several files side by side, each job over its own kept connection. */
 #include "picture/clean.h"
+#include "sis/access.h"
 #include "sis/chain.h"
 #include "sis/command.h"
 #include "sis/jobs.h"
@@ -10,13 +11,15 @@
 #include "sis/progress.h"
 #include "sis/send.h"
 
+#include "base/moment.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
-struct upload_options { const char *to, *caption, *name, *convert; bool keep_metadata, no_thumbnail; unsigned jobs; };
+struct upload_options { const char *to, *caption, *name, *convert, *expire; bool keep_metadata, no_thumbnail, allow_share; unsigned jobs; };
 
 static const struct option_row rows[] = {
 	{ "to", 0, "USER,…", "who shall see it, besides your own devices", OPTION_TEXT, offsetof(struct upload_options, to) },
@@ -26,6 +29,8 @@ static const struct option_row rows[] = {
 	  offsetof(struct upload_options, keep_metadata) },
 	{ "convert", 0, "jpeg", "make new JPEGs of pictures (what cannot be cleaned otherwise)", OPTION_TEXT, offsetof(struct upload_options, convert) },
 	{ "no-thumbnail", 0, NULL, "make no thumbnails", OPTION_FLAG, offsetof(struct upload_options, no_thumbnail) },
+	{ "expire", 0, "WHEN", "when it ends: 7d, 12h, 2026-12-24, a time (default: never)", OPTION_TEXT, offsetof(struct upload_options, expire) },
+	{ "allow-share", 0, NULL, "those who see it may share it on", OPTION_FLAG, offsetof(struct upload_options, allow_share) },
 	{ "jobs", 'j', "N", "how many files at a time (default 4)", OPTION_NUMBER, offsetof(struct upload_options, jobs) },
 };
 
@@ -50,6 +55,7 @@ struct batch {
 	const struct upload_options *options;
 	const struct profile *profile;
 	struct pictures *pictures;              /* NULL: no thumbnails */
+	int64_t expires;                        /* 0: never */
 	struct audience audience;
 	char *to;                               /* as it is shown */
 	bool is_single, is_flushed;             /* is_flushed: the chain is on the disk already */
@@ -175,6 +181,8 @@ static int upload_one(struct session *session, const char *path, void *own, void
 	sender->sis = batch->sis;
 	sender->profile = batch->profile;
 	sender->audience = &batch->audience;
+	sender->expires = batch->expires;
+	sender->may_share = batch->options->allow_share;
 	sender->session = session;
 	if (early->started) {
 		early_join(early);
@@ -196,7 +204,7 @@ static void upload_end(void *own)
 	sender_wipe(own);
 }
 
-static int check_options(const struct sis *sis, const struct upload_options *options, char **paths, unsigned n)
+static int check_options(const struct sis *sis, const struct upload_options *options, char **paths, unsigned n, int64_t *ret_expires)
 {
 	unsigned n_stdin = 0;
 	for (unsigned i = 0; i < n; i++)
@@ -209,6 +217,8 @@ static int check_options(const struct sis *sis, const struct upload_options *opt
 		return output_usage(sis, "upload", "pictures can be converted to jpeg only");
 	if (options->convert != NULL && options->keep_metadata)
 		return output_usage(sis, "upload", "--convert makes pictures without metadata: it does not go with --keep-metadata");
+	if (options->expire != NULL && moment_parse(options->expire, time_now(), ret_expires) < 0)
+		return output_usage(sis, "upload", "--expire takes a time to come (7d, 12h, 2026-12-24, 2026-12-24T18:00:00Z), not \"%s\"", options->expire);
 	return 0;
 }
 
@@ -220,6 +230,8 @@ static int share(struct batch *batch, struct session *session, char **arguments,
 	progress_open(batch->sis);
 	int status = jobs_run(&jobs, session);
 	progress_close();
+	if (batch->expires != 0)
+		access_say_what_stays(batch->sis);
 	if (!batch->is_flushed)
 		chain_flush(batch->profile);
 	free(batch->to);
@@ -244,7 +256,7 @@ static int run(const struct sis *sis, void *options, char **arguments, unsigned 
 	CLEANUP_PINS struct pins *pins = NULL;
 	struct session *session = NULL;
 	struct why why = { "" };
-	if (check_options(sis, batch.options, arguments, n) != 0)
+	if (check_options(sis, batch.options, arguments, n, &batch.expires) != 0)
 		return EX_USAGE;
 	if (!batch.options->no_thumbnail)
 		pictures_start(sis, &batch.pictures);

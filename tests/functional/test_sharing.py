@@ -169,4 +169,83 @@ def expiry():
         check_equal(daemon.sisctl("check", "--full").returncode, 0, "sisctl check")
 
 
+# ------------------------------------------------------------------------------------------------ with sis
+
+def clients(daemon, *names):
+    return [daemon.client(unique(name)) for name in names]
+
+
+def listed(client, item):
+    """What `sis --json list` says of the item, or None."""
+    entries = client.json("list", "--all")
+    found = [e for e in (entries if isinstance(entries, list) else [entries]) if e["item"] == item]
+    return found[0] if found else None
+
+
+@test("sis share lets others read what was uploaded before; they may pass it on when they were let; everybody sees who granted")
+def sis_share():
+    daemon = shared_daemon()
+    alice, bob, carol = clients(daemon, "alice", "bob", "carol")
+    picture = make_picture(seed=5)
+    item = alice.upload(picture, alice)
+    check_equal([e["to"] for e in alice.json("share", item[:9], bob.user, carol.user)], [bob.user, carol.user], "what sis share told")
+    check_equal(read_file(bob.get(item)), read_file(picture), "bob's picture")
+    refused_words = bob.run("share", item, carol.user, status=77).stderr
+    check_in("ask %s to share it" % alice.user, refused_words)
+    alice.run("share", item, bob.user, "--allow-share", "--expire", "2d")
+    check_in("ends before that", bob.run("share", item, carol.user, "--expire", "3d", status=77).stderr)
+    check_in("leave --allow-share out", bob.run("share", item, carol.user, "--allow-share", status=77).stderr)
+    dave = daemon.client(unique("dave"))
+    told = bob.run("share", item, dave.user).stderr
+    check_in("cannot be recalled", told)
+    check_equal(read_file(dave.get(item)), read_file(picture), "dave's picture")
+    entry = listed(dave, item)
+    check_equal((entry["owner"], entry["granter"], entry["may_share"], entry["expires"] is not None), (alice.user, bob.user, False, True), "dave's list")
+    check_in("(shared by %s) (until " % bob.user, dave.run("list").stdout)
+    check_equal((listed(carol, item)["granter"], listed(carol, item)["expires"]), (alice.user, None), "carol's list")
+    access = {e["user"]: e for e in alice.json("share", item)}
+    check_equal(sorted(access), sorted(c.user for c in (alice, bob, carol, dave)), "who has access")
+    check_equal((access[dave.user]["granter"], access[bob.user]["may_share"], all(e["verified"] for e in access.values())), (bob.user, True, True), "access")
+    check_in("nobody is named", alice.run("share", item, "--expire", "7d", status=64).stderr)
+    check_in("is no time", alice.run("share", item, bob.user, "--expire", "tomorrow", status=64).stderr)
+    check_in("your own devices have it", alice.run("share", item, alice.user, status=64).stderr)
+
+
+@test("sis unshare ends access and shows who is left; sis rm leaves, or deletes for everybody, and says which")
+def sis_unshare():
+    daemon = shared_daemon()
+    alice, bob, carol = clients(daemon, "alice", "bob", "carol")
+    item = alice.upload(make_picture(seed=6), bob, carol)
+    check_in("who alone can take it back", bob.run("unshare", item, carol.user, status=77).stderr)
+    done = alice.run("unshare", item, bob.user)
+    check_in("cannot be recalled", done.stderr)
+    told = done.stdout
+    check_equal((told.count("\n%s " % bob.user), told.count("\n%s " % carol.user)), (0, 1), "who is left in:\n" + told)
+    check_equal((listed(bob, item), listed(carol, item) is not None), (None, True), "lists")
+    check_in("has access", alice.run("unshare", item, bob.user, status=67).stderr)
+    check_in("removed from your list", carol.run("rm", item[:10]).stdout)
+    check_equal((listed(carol, item), listed(alice, item) is not None), (None, True), "lists")
+    alice.run("share", item, carol.user)
+    check_in("removed for everybody", alice.run("rm", item).stdout)
+    check_equal([listed(c, item) for c in (alice, carol)], [None, None], "lists")
+    check_in("no such item", carol.run("get", item, "-o", temporary("got"), status=66).stderr)
+
+
+@test("sis upload --expire and --allow-share: the end is in the lists; later sharing keeps it, or moves it with the owner's own")
+def sis_expire():
+    daemon = shared_daemon()
+    alice, bob, carol = clients(daemon, "alice", "bob", "carol")
+    done = alice.run("upload", "--to", bob.user, "--expire", "7d", "--allow-share", make_picture(seed=7))
+    check_in("cannot be recalled", done.stderr)
+    item = done.stdout.split()[0]
+    end = listed(bob, item)["expires"]
+    check(end and listed(bob, item)["may_share"], "bob's rights")
+    bob.run("share", item, carol.user)
+    check_equal(listed(carol, item)["expires"], end, "carol's end")
+    check_in("--expire takes", alice.run("upload", "--expire", "0d", make_picture(), status=64).stderr)
+    alice.run("share", item, carol.user, "--expire", "never")
+    check_equal([listed(c, item)["expires"] for c in (alice, bob, carol)], [None, end, None], "ends")
+    check_equal(rows(daemon, "SELECT expires FROM items ORDER BY item_row DESC LIMIT 1"), [(None,)], "the item's end")
+
+
 run()

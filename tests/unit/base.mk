@@ -23,3 +23,6 @@ tests_unit_test_log_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_loop
 tests_unit_test_loop_SOURCES = tests/unit/test_loop.c
 tests_unit_test_loop_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test_moment
+tests_unit_test_moment_SOURCES = tests/unit/test_moment.c
+tests_unit_test_moment_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
