@@ -37,6 +37,7 @@ struct command {
 	X(send) \
 	X(contacts) \
 	X(invite) \
+	X(recovery) \
 	X(whoami) \
 	X(renew)
 #define COMMAND_DECLARE(name) extern const struct command command_##name;

@@ -6,92 +6,31 @@
 #include "crypto/hpke.h"
 #include "sis/command.h"
 #include "sis/invite.h"
+#include "sis/nursery.h"
 #include "sis/output.h"
+#include "sis/recovery.h"
 #include "sis/terminal.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-struct enroll_options { const char *device, *server, *ca_fingerprint, *user; bool passphrase; };
+struct enroll_options { const char *device, *server, *ca_fingerprint, *user, *recovery; bool passphrase; };
 
 static const struct option_row rows[] = {
 	{ "device", 0, "NAME", "this device's name (default: the host's name)", OPTION_TEXT, offsetof(struct enroll_options, device) },
 	{ "passphrase", 0, NULL, "ask for a passphrase and keep the keys under it", OPTION_FLAG, offsetof(struct enroll_options, passphrase) },
+	{ "recovery", 0, "FILE", "go on with the keys of a recovery page: as the device that it is of, or as a new one that can read the same", OPTION_TEXT,
+	  offsetof(struct enroll_options, recovery) },
 	{ "server", 0, "HOST:PORT", "without an invite, where registration is open", OPTION_TEXT, offsetof(struct enroll_options, server) },
 	{ "ca-fingerprint", 0, "HEX", "SHA-256 of the server's authority, as its administrator tells it", OPTION_TEXT,
 	  offsetof(struct enroll_options, ca_fingerprint) },
 	{ "user", 0, "NAME", "the name to register, or to enroll a further device for", OPTION_TEXT, offsetof(struct enroll_options, user) },
 };
-
-/* Where the new profile grows before it gets its name. */
-struct nursery {
-	int home_fd, lock_fd, dir_fd;
-	char *path;
-	char temporary[32];
-};
-
-static void directory_remove(int parent_fd, const char *name)
-{
-	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
-	struct dirent *entry;
-	while (directory != NULL && (entry = readdir(directory)) != NULL) {
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && unlinkat(fd, entry->d_name, 0) < 0)
-			unlinkat(fd, entry->d_name, AT_REMOVEDIR);
-	}
-	if (directory != NULL)
-		closedir(directory);
-	unlinkat(parent_fd, name, AT_REMOVEDIR);
-}
-
-static void nursery_close(struct nursery *nursery)
-{
-	if (nursery->dir_fd >= 0)
-		directory_remove(nursery->home_fd, nursery->temporary);
-	nursery->dir_fd = fd_close(nursery->dir_fd);
-	nursery->lock_fd = fd_close(nursery->lock_fd);
-	nursery->home_fd = fd_close(nursery->home_fd);
-	free(nursery->path);
-}
-
-/* One enrolment at a time per home: so whatever an earlier one left when it was killed is known to be rubbish. */
-static int nursery_open(const struct sis *sis, const char *name, struct nursery *nursery, struct why *why)
-{
-	int r = profile_open_home(sis, &nursery->home_fd, &nursery->path, why);
-	if (r < 0)
-		return r;
-	nursery->lock_fd = openat(nursery->home_fd, ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (nursery->lock_fd < 0 || flock(nursery->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return why_set(why, -SIS_ERR_BUSY, "another enrolment goes on in %s; wait until it is done", nursery->path);
-	struct stat status;
-	if (fstatat(nursery->home_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
-		return why_set(why, -SIS_ERR_EXISTS, "there is already a profile \"%s\" in %s; choose another with \"sis --profile NAME enroll …\", or move it away first",
-		               name, nursery->path);
-	snprintf(nursery->temporary, sizeof(nursery->temporary), ".enrolling");
-	directory_remove(nursery->home_fd, nursery->temporary);
-	if (mkdirat(nursery->home_fd, nursery->temporary, 0700) < 0)
-		return why_set(why, error_from_errno(errno), "%s cannot be written to: %s", nursery->path, strerror(errno));
-	nursery->dir_fd = openat(nursery->home_fd, nursery->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	return nursery->dir_fd >= 0 ? 0 : error_from_errno(errno);
-}
-
-static int nursery_publish(struct nursery *nursery, const char *name, struct why *why)
-{
-	if (renameat2(nursery->home_fd, nursery->temporary, nursery->home_fd, name, RENAME_NOREPLACE) < 0)
-		return why_set(why, error_from_errno(errno), "the profile cannot get its name in %s: %s", nursery->path, strerror(errno));
-	fsync(nursery->home_fd);
-	nursery->dir_fd = fd_close(nursery->dir_fd);
-	return 0;
-}
 
 static void device_name_default(char ret_name[NAME_MAX_TEXT + 1])
 {
@@ -157,27 +96,6 @@ static int registration_take(const struct enroll_options *options, struct invite
 	return r;
 }
 
-static int ask_new_passphrase(char **ret_passphrase, struct why *why)
-{
-	char *first = NULL, *second = NULL;
-	int r = terminal_ask_secret("New passphrase for the keys: ", &first, why);
-	if (r == 0)
-		r = terminal_ask_secret("The same again: ", &second, why);
-	if (r == 0 && strcmp(first, second) != 0)
-		r = why_set(why, -SIS_ERR_BAD_LOGIN, "the two passphrases differ");
-	if (second != NULL)
-		secret_wipe(second, strlen(second));
-	free(second);
-	if (r == 0) {
-		*ret_passphrase = first;
-		return 0;
-	}
-	if (first != NULL)
-		secret_wipe(first, strlen(first));
-	free(first);
-	return r;
-}
-
 /* The authority is checked before anything secret is sent: by the handshake, and here once more, on what the handshake found. */
 static int meet_authority(struct http_client *client, const struct invite *invite, struct profile *profile, struct why *why)
 {
@@ -234,6 +152,13 @@ static int certify(const struct invite *invite, const char *password, struct pro
 	return r;
 }
 
+/* Is there a profile of the same user, whose keys the invite is for? Looked up without asking for a passphrase. */
+static bool enroll_fits(const struct sis *sis, const struct invite *invite)
+{
+	char user[NAME_MAX_TEXT + 1];
+	return profile_peek_user(sis, user) == 0 && strcmp(user, invite->user) == 0;
+}
+
 static int publish(struct profile *profile, struct why *why)
 {
 	struct http_client *client = NULL;
@@ -250,28 +175,120 @@ static int publish(struct profile *profile, struct why *why)
 	return r;
 }
 
+/* ------------------------------------------------ with the keys of before, or with new ones ------------------------------------------------ */
+
+/* What a recovery page or a profile that is there says of us. */
+static int check_old(const struct profile *old, const struct invite *invite, struct why *why)
+{
+	uint8_t fingerprint[FINGERPRINT_BYTES];
+	certificate_fingerprint((struct span){ old->ca.data, old->ca.size }, fingerprint);
+	if (strcmp(old->user, invite->user) != 0)
+		return why_set(why, -SIS_ERR_MISMATCH, "the invite is for %s, but these keys are those of %s; ask the administrator for the right one", invite->user, old->user);
+	if (memcmp(fingerprint, invite->ca_fingerprint, sizeof(fingerprint)) != 0)
+		return why_set(why, -SIS_ERR_MISMATCH, "the invite is for another server than these keys; enroll there under another --profile");
+	return 0;
+}
+
+static int take_former(struct profile *profile, const struct profile *old)
+{
+	int r = 0;
+	for (unsigned i = 0; i < old->n_former && r == 0; i++)
+		r = profile_add_former(profile, old->former[i].device, &old->former[i].key);
+	return r;
+}
+
+static int certify_old(const struct invite *invite, struct profile *profile, const struct profile *old, struct why *why)
+{
+	char wanted[NAME_MAX_TEXT + 1];
+	memcpy(wanted, profile->device, sizeof(wanted));
+	profile->key = old->key;
+	profile->encryption_key = old->encryption_key;
+	memcpy(profile->device, old->device, sizeof(profile->device));
+	int r = certify(invite, NULL, profile, why);
+	if (r == 0 && strcmp(profile->device, old->device) != 0)
+		return why_set(why, -SIS_ERR_PROTOCOL, "the server gave a certificate for the device \"%s\" instead of \"%s\"", profile->device, old->device);
+	if (r < 0) {
+		memcpy(profile->device, wanted, sizeof(wanted));
+		blob_free(&profile->ca);
+	}
+	return r == 0 ? take_former(profile, old) : r;
+}
+
+static int certify_new(const struct invite *invite, const char *password, struct profile *profile, const struct profile *old, struct why *why)
+{
+	uint8_t public_key[HPKE_KEY_BYTES];
+	int r = signing_key_generate(KEY_ED25519, &profile->key);
+	if (r == 0)
+		r = hpke_generate_key(&profile->encryption_key, public_key);
+	/* A revoked device's name is not given again: the server chooses. */
+	if (old != NULL && strcmp(profile->device, old->device) == 0)
+		profile->device[0] = '\0';
+	if (r == 0)
+		r = certify(invite, password, profile, why);
+	if (r == 0 && old != NULL)
+		r = take_former(profile, old);
+	return r == 0 && old != NULL ? profile_add_former(profile, old->device, &old->encryption_key) : r;
+}
+
+/* By a recovery page: as the device that we were, as long as the server knows it; else (it was revoked, or the invite names another) as a new one that
+ * reads with the old one's key. The invite is still good when the server refuses the old key (ledger/enroll.c). */
+static int certify_recovered(const struct enroll_options *options, const struct invite *invite, struct profile *profile, const struct profile *old,
+                             struct why *why)
+{
+	int r = check_old(old, invite, why);
+	if (r == 0 && (options->device == NULL || strcmp(options->device, old->device) == 0)) {
+		r = certify_old(invite, profile, old, why);
+		if (r != -SIS_ERR_EXISTS && r != -SIS_ERR_CONFLICT)
+			return r;
+		why->text[0] = '\0';
+		r = 0;
+	}
+	return r == 0 ? certify_new(invite, NULL, profile, old, why) : r;
+}
+
+/* In a profile that is there already: the same device, with the same keys, gets a new certificate. */
+static int enroll_again(const struct sis *sis, const struct invite *invite, struct profile *profile, struct why *why)
+{
+	CLEANUP_PROFILE struct profile *old = NULL;
+	int r = profile_open(sis, &old, why);
+	if (r == 0)
+		r = check_old(old, invite, why);
+	if (r < 0)
+		return r;
+	r = certify_old(invite, profile, old, why);
+	if (r == -SIS_ERR_EXISTS || r == -SIS_ERR_CONFLICT)
+		return why_set(why, r, "device \"%s\" cannot be certified again: it was revoked, or the invite names another device; make a page with \"sis recovery make\" "
+		               "and say \"sis --profile NAME enroll INVITE --recovery FILE\" (the invite is still good)", old->device);
+	if (r == 0)
+		r = profile_replace_certificate(old, NULL, (struct span){ profile->certificate.data, profile->certificate.size }, why);
+	return r == 0 ? publish(profile, why) : r;
+}
+
 static int make_profile(const struct sis *sis, const struct enroll_options *options, const struct invite *invite, const char *password,
                         struct profile *profile, struct why *why)
 {
-	struct nursery nursery = { -1, -1, -1, NULL, "" };
+	struct nursery nursery = NURSERY_NONE;
+	CLEANUP_RECOVERY struct recovery recovery = { 0 };
 	const char *name;
 	int r = profile_name(sis, &name, why);
-	strcpy(profile->host, invite->host);
-	strcpy(profile->port, invite->port);
-	strcpy(profile->user, invite->user);
 	if (r == 0)
 		r = nursery_open(sis, name, &nursery, why);
+	if (r == -SIS_ERR_EXISTS && password == NULL && options->device == NULL && options->recovery == NULL && enroll_fits(sis, invite)) {
+		why->text[0] = '\0';
+		r = enroll_again(sis, invite, profile, why);
+		nursery_close(&nursery);
+		return r;
+	}
+	if (r == 0 && options->recovery != NULL)
+		r = recovery_ask(options->recovery, &recovery, why);
 	if (r == 0 && options->passphrase)
-		r = ask_new_passphrase(&profile->passphrase, why);
+		r = terminal_ask_new_secret("New passphrase for the keys: ", &profile->passphrase, why);
 	if (r == 0)
-		r = signing_key_generate(KEY_ED25519, &profile->key);
-	uint8_t public_key[HPKE_KEY_BYTES];
-	if (r == 0)
-		r = hpke_generate_key(&profile->encryption_key, public_key);
-	if (r == 0)
-		r = certify(invite, password, profile, why);
+		r = recovery.profile != NULL ? certify_recovered(options, invite, profile, recovery.profile, why) : certify_new(invite, password, profile, NULL, why);
 	if (r == 0)
 		r = profile_write(profile, nursery.dir_fd, profile->passphrase);
+	if (r == 0 && recovery.profile != NULL)
+		r = recovery_write_files(&recovery, nursery.dir_fd, strcmp(profile->device, recovery.profile->device) == 0, why);
 	if (r == 0)
 		r = publish(profile, why);
 	if (r == 0)
@@ -304,6 +321,8 @@ static int run(const struct sis *sis, void *options_, char **arguments, unsigned
 		return output_usage(sis, "enroll", "give an invite, or --server with --ca-fingerprint and --user");
 	if (options->device != NULL && !name_is_valid(span_from_string(options->device)))
 		return output_usage(sis, "enroll", "\"%s\" cannot name a device: 1 to 32 of a-z 0-9 . _ -", options->device);
+	if (options->recovery != NULL && n != 1)
+		return output_usage(sis, "enroll", "--recovery goes with an invite");
 	CLEANUP_PROFILE struct profile *profile = xcalloc(1, sizeof(*profile));
 	profile->dir_fd = -1;
 	if (options->device != NULL)
@@ -311,6 +330,9 @@ static int run(const struct sis *sis, void *options_, char **arguments, unsigned
 	else
 		device_name_default(profile->device);
 	int r = n == 1 ? invite_take(arguments[0], &invite, &why) : registration_take(options, &invite, &password, &why);
+	strcpy(profile->host, invite.host);
+	strcpy(profile->port, invite.port);
+	strcpy(profile->user, invite.user);
 	if (r == 0)
 		r = make_profile(sis, options, &invite, password, profile, &why);
 	if (r == 0)
@@ -327,6 +349,7 @@ static int run(const struct sis *sis, void *options_, char **arguments, unsigned
 const struct command command_enroll = {
 	"enroll", "INVITE|-", "become a user of a server, on this device",
 	"INVITE is the line that the administrator got from \"sisctl add\". Put it between quotes, or give \"-\" to have it read from standard input, which\n"
-	"keeps it out of the list of processes. The server is checked before the invite's code is sent; the keys are made here and stay here.",
+	"keeps it out of the list of processes. The server is checked before the invite's code is sent; the keys are made here and stay here.\n"
+	"In a profile that is there already, an invite for the same user gets a new certificate for the same keys: for when the old one has expired.",
 	rows, ARRAY_SIZE(rows), 0, 1, sizeof(struct enroll_options), run,
 };

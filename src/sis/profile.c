@@ -169,6 +169,24 @@ static int read_keys(struct profile *profile, struct why *why)
 	return 0;
 }
 
+int profile_peek_user(const struct sis *sis, char ret_user[NAME_MAX_TEXT + 1])
+{
+	struct why ignored = { "" };
+	struct profile profile = { .dir_fd = -1 };
+	const char *name;
+	int r = profile_name(sis, &name, &ignored);
+	CLEANUP_FREE char *profiles = r == 0 ? profiles_path(sis, &ignored) : NULL;
+	if (profiles == NULL)
+		return -SIS_ERR_NO_INPUT;
+	CLEANUP_FREE char *path = xasprintf("%s/%s", profiles, name);
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	profile.dir_fd = fd;
+	r = fd < 0 ? -SIS_ERR_NO_INPUT : read_facts(&profile, &ignored);
+	if (r == 0)
+		memcpy(ret_user, profile.user, sizeof(profile.user));
+	return r;
+}
+
 static int profile_read(struct profile *profile, struct why *why)
 {
 	int r = read_facts(profile, why);

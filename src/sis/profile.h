@@ -28,6 +28,8 @@ struct profile {
 
 /* Opens the profile that the options name. NO_INPUT when there is none (enroll first), BAD_LOGIN on a wrong passphrase. */
 int profile_open(const struct sis *sis, struct profile **ret_profile, struct why *why);
+/* Whose the profile is that the options name, without its keys. */
+int profile_peek_user(const struct sis *sis, char ret_user[NAME_MAX_TEXT + 1]);
 void profile_free(struct profile *profile);
 void profile_freep(struct profile **profile);
 #define CLEANUP_PROFILE __attribute__((cleanup(profile_freep)))

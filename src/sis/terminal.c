@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -56,4 +57,25 @@ int terminal_ask_secret(const char *prompt, char **ret_text, struct why *why)
 		*ret_text = xstrdup(line);
 	secret_wipe(line, sizeof(line));
 	return r == -SIS_ERR_USAGE ? why_set(why, -SIS_ERR_BAD_LOGIN, "nothing was typed") : r;
+}
+
+int terminal_ask_new_secret(const char *prompt, char **ret_passphrase, struct why *why)
+{
+	char *first = NULL, *second = NULL;
+	int r = terminal_ask_secret(prompt, &first, why);
+	if (r == 0)
+		r = terminal_ask_secret("The same again: ", &second, why);
+	if (r == 0 && strcmp(first, second) != 0)
+		r = why_set(why, -SIS_ERR_BAD_LOGIN, "the two passphrases differ");
+	if (second != NULL)
+		secret_wipe(second, strlen(second));
+	free(second);
+	if (r == 0) {
+		*ret_passphrase = first;
+		return 0;
+	}
+	if (first != NULL)
+		secret_wipe(first, strlen(first));
+	free(first);
+	return r;
 }

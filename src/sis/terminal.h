@@ -7,3 +7,5 @@
 
 /* Asks on the controlling terminal without echo. ret_text is malloc'd: wipe it. NO_INPUT without a terminal, INTERRUPTED on ^C, USAGE when empty. */
 int terminal_ask_secret(const char *prompt, char **ret_text, struct why *why);
+/* Asks twice: BAD_LOGIN when the two differ. */
+int terminal_ask_new_secret(const char *prompt, char **ret_text, struct why *why);
