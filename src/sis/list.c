@@ -75,8 +75,8 @@ static void show_line(const struct item *item)
 		snprintf(shared, sizeof(shared), "(shared by %s) ", item->opened.grant.granter);
 	if (*until != '\0')
 		snprintf(ends, sizeof(ends), "(until %s) ", until);
-	output_line("%.8s  %-12s %s  %-7s %10s  ok  %s%s%s%s%s%s%s", item->id, item->opened.statement.owner, when, item_kind_name(item->opened.statement.kind),
-	            size, item->revoked != 0 ? "(device revoked since) " : "", shared, ends, *name != '\0' ? name : "-", *caption != '\0' ? "  \"" : "", caption,
+	output_line("%s%.8s%s  %-12s %s  %-7s %10s  %s%s%s  %s%s%s%s%s%s%s", STYLED(STYLE_ID, item->id), item->opened.statement.owner, when, item_kind_name(item->opened.statement.kind),
+	            size, STYLED(STYLE_OK, "ok"), item->revoked != 0 ? "(device revoked since) " : "", shared, ends, *name != '\0' ? name : "-", *caption != '\0' ? "  \"" : "", caption,
 	            *caption != '\0' ? "\"" : "");
 }
 
@@ -92,7 +92,7 @@ static void show_bad(const struct sis *sis, const json_t *json, int error, const
 	if (sis->json)
 		output_json(json_pack("{s:s, s:s, s:b, s:s, s:s}", "item", id, "owner", owner, "verified", 0, "error", error_name(error), "detail", words));
 	else
-		output_line("%.8s  %-12s BAD: %s", id, owner, words);
+		output_line("%s%.8s%s  %-12s %s%s%s: %s", STYLED(STYLE_ID, id), owner, STYLED(STYLE_BAD, "BAD"), words);
 }
 
 struct shown { unsigned n_bad; };

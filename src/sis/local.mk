@@ -24,3 +24,4 @@ zshcompletiondir = $(datadir)/zsh/site-functions
 dist_zshcompletion_DATA = completions/zsh/_sis
 fishcompletiondir = $(datadir)/fish/vendor_completions.d
 dist_fishcompletion_DATA = completions/fish/sis.fish
+sis_SOURCES += src/sis/upload_list.c src/sis/upload_list.h

@@ -103,6 +103,19 @@ void output_error(const struct sis *sis, const char *subject, int error, const s
 	line_to(stderr, line);
 }
 
+static bool wants_colour(int fd)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	return isatty(fd) && (no_color == NULL || *no_color == '\0') && term != NULL && *term != '\0' && strcmp(term, "dumb") != 0;
+}
+
+const char *output_style(int fd, enum output_style style)
+{
+	static const char *const begin[] = { [STYLE_END] = "\033[0m", [STYLE_OK] = "\033[32m", [STYLE_BAD] = "\033[1;31m", [STYLE_WARNING] = "\033[33m",
+		[STYLE_ID] = "\033[2m" };
+	return wants_colour(fd) ? begin[style] : "";
+}
+
 void output_warning(const struct sis *sis, const char *format, ...)
 {
 	char text[640], safe[800];
@@ -118,7 +131,7 @@ void output_warning(const struct sis *sis, const char *format, ...)
 			line_to(stderr, print);
 		return;
 	}
-	CLEANUP_FREE char *line = xasprintf("sis: %s: %s", sis->command, safe);
+	CLEANUP_FREE char *line = xasprintf("%ssis: %s: %s%s", output_style(STDERR_FILENO, STYLE_WARNING), sis->command, safe, output_style(STDERR_FILENO, STYLE_END));
 	line_to(stderr, line);
 }
 

@@ -7,6 +7,8 @@
 #include "base/json.h"
 #include "sis/sis.h"
 
+#include <unistd.h>
+
 /* "sis: upload: x.jpg: why; what to do", or with --json {"error","subject","detail","hint"}. subject may be NULL. */
 void output_error(const struct sis *sis, const char *subject, int error, const struct why *why);
 void output_warning(const struct sis *sis, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -22,6 +24,13 @@ int output_status(unsigned n_failed, unsigned n_all, int error);
 /* Flushes standard output: EX_IOERR (said on standard error) when it cannot be written. */
 int output_finish(const struct sis *sis, int status);
 void output_time(int64_t seconds, char *ret_text, size_t capacity);             /* local, to the minute, for people */
+
+/* Colour, where it is wanted: what begins a style on standard output or standard error, and what ends it again (STYLE_END). "" unless that is a terminal
+ * that knows colours (TERM other than "dumb") and $NO_COLOR is empty or not set. Never for what --json prints. */
+enum output_style { STYLE_END, STYLE_OK, STYLE_BAD, STYLE_WARNING, STYLE_ID };
+const char *output_style(int fd, enum output_style style);
+/* Three arguments for "%s%s%s". */
+#define STYLED(style, text) output_style(STDOUT_FILENO, (style)), (text), output_style(STDOUT_FILENO, STYLE_END)
 
 void output_lock(void);                                 /* for progress.c, which draws between the lines */
 void output_unlock(void);

@@ -10,6 +10,7 @@
 #include "sis/pictures.h"
 #include "sis/progress.h"
 #include "sis/send.h"
+#include "sis/upload_list.h"
 
 #include "base/moment.h"
 
@@ -19,7 +20,11 @@
 #include <string.h>
 #include <sysexits.h>
 
-struct upload_options { const char *to, *caption, *name, *convert, *expire; bool keep_metadata, no_thumbnail, allow_share; unsigned jobs; };
+struct upload_options {
+	const char *to, *caption, *name, *convert, *expire, *files_from;
+	bool keep_metadata, no_thumbnail, allow_share, nul, dry_run;
+	unsigned jobs;
+};
 
 static const struct option_row rows[] = {
 	{ "to", 0, "USER,…", "who shall see it, besides your own devices", OPTION_TEXT, offsetof(struct upload_options, to) },
@@ -31,6 +36,9 @@ static const struct option_row rows[] = {
 	{ "no-thumbnail", 0, NULL, "make no thumbnails", OPTION_FLAG, offsetof(struct upload_options, no_thumbnail) },
 	{ "expire", 0, "WHEN", "when it ends: 7d, 12h, 2026-12-24, a time (default: never)", OPTION_TEXT, offsetof(struct upload_options, expire) },
 	{ "allow-share", 0, NULL, "those who see it may share it on", OPTION_FLAG, offsetof(struct upload_options, allow_share) },
+	{ "files-from", 0, "FILE", "share also what is named in FILE (or \"-\"), one name a line", OPTION_TEXT, offsetof(struct upload_options, files_from) },
+	{ "null", '0', NULL, "names in that list end with NUL", OPTION_FLAG, offsetof(struct upload_options, nul) },
+	{ "dry-run", 0, NULL, "say what would be shared with whom, after all checks, and send nothing", OPTION_FLAG, offsetof(struct upload_options, dry_run) },
 	{ "jobs", 'j', "N", "how many files at a time (default 4)", OPTION_NUMBER, offsetof(struct upload_options, jobs) },
 };
 
@@ -94,7 +102,24 @@ static void report(const struct batch *batch, const struct source *source, const
 	text_for_terminal(span_from_string(source->manifest.name), name, sizeof(name));
 	size_format(source->size, size, sizeof(size));
 	if (!batch->sis->quiet)
-		output_line("%s  %s  %s  to %s", id, *name != '\0' ? name : "-", size, batch->to);
+		output_line("%s%s%s  %s  %s  to %s%s", STYLED(STYLE_ID, id), *name != '\0' ? name : "-", size, batch->to, resumed ? " (continued)" : "");
+}
+
+/* Everything is checked by now but what only sending shows. */
+static void report_plan(const struct batch *batch, const struct source *source)
+{
+	char name[300], size[32], removed[300];
+	unsigned n_devices = batch->audience.n_devices;
+	if (batch->sis->json) {
+		output_json(json_pack("{s:b, s:s, s:I, s:s, s:s, s:I, s:o}", "dry_run", 1, "name", source->manifest.name, "size", (json_int_t)source->size, "kind",
+		                      item_kind_name(source->kind), "to", batch->to, "devices", (json_int_t)n_devices, "removed", removed_json(source->removed)));
+		return;
+	}
+	text_for_terminal(span_from_string(source->manifest.name), name, sizeof(name));
+	size_format(source->size, size, sizeof(size));
+	clean_words(source->removed, removed, sizeof(removed));
+	output_line("would share  %s  %s  to %s, %u device%s%s%s", *name != '\0' ? name : "-", size, batch->to, n_devices, n_devices == 1 ? "" : "s",
+	            source->removed != 0 ? "; would remove: " : "", source->removed != 0 ? removed : "");
 }
 
 static void on_progress(uint64_t done, uint64_t total, void *arg)
@@ -155,6 +180,10 @@ static int send_source(struct batch *batch, struct sender *sender, const struct 
 {
 	uint8_t item[ITEM_ID_BYTES];
 	bool resumed = false;
+	if (batch->options->dry_run) {
+		report_plan(batch, source);
+		return 0;
+	}
 	struct progress *bar = progress_begin(source->manifest.name, source->size);
 	int r;
 	sender->progress = on_progress;
@@ -192,7 +221,7 @@ static int upload_one(struct session *session, const char *path, void *own, void
 	int r = source_open(path, batch->options->name, batch->options->caption, &source, why);
 	if (r < 0)
 		return r;
-	r = source_prepare_picture(batch->sis, &source, batch->options->keep_metadata, batch->options->convert, batch->pictures, why);
+	r = (batch->options->dry_run ? source_clean : source_prepare_picture)(batch->sis, &source, batch->options->keep_metadata, batch->options->convert, batch->pictures, why);
 	if (r == 0)
 		r = send_source(batch, sender, &source, NULL, why);
 	source_close(&source);
@@ -206,11 +235,13 @@ static void upload_end(void *own)
 
 static int check_options(const struct sis *sis, const struct upload_options *options, char **paths, unsigned n, int64_t *ret_expires)
 {
-	unsigned n_stdin = 0;
+	unsigned n_stdin = options->files_from != NULL && strcmp(options->files_from, "-") == 0;
+	if (n == 0 && options->files_from == NULL)
+		return output_usage(sis, "upload", "FILE is missing");
+	if (options->nul && options->files_from == NULL)
+		return output_usage(sis, "upload", "-0 goes with --files-from only");
 	for (unsigned i = 0; i < n; i++)
 		n_stdin += strcmp(paths[i], "-") == 0;
-	if (options->name != NULL && n > 1)
-		return output_usage(sis, "upload", "--name goes with one file only");
 	if (n_stdin > 1)
 		return output_usage(sis, "upload", "standard input can be given once only");
 	if (options->convert != NULL && strcmp(options->convert, "jpeg") != 0)
@@ -222,11 +253,21 @@ static int check_options(const struct sis *sis, const struct upload_options *opt
 	return 0;
 }
 
-static int share(struct batch *batch, struct session *session, char **arguments, unsigned n)
+/* Who named directories or a list does not see how many files it is going to be. */
+static void say_how_many(const struct batch *batch, const struct upload_list *list)
 {
-	struct jobs jobs = { .sis = batch->sis, .profile = batch->profile, .subjects = arguments, .n_subjects = n, .wanted = batch->options->jobs,
+	if (batch->sis->quiet || (list->n_directories == 0 && batch->options->files_from == NULL))
+		return;
+	output_note(batch->sis, "%u file%s to %s%s", list->n, list->n == 1 ? "" : "s", batch->to, batch->options->dry_run ? ", nothing is sent" : "");
+}
+
+static int share(struct batch *batch, struct session *session, const struct upload_list *list)
+{
+	struct jobs jobs = { .sis = batch->sis, .profile = batch->profile, .subjects = list->path, .n_subjects = list->n,
+		.wanted = batch->options->dry_run ? 1 : batch->options->jobs,
 		.own_size = sizeof(struct sender), .work = upload_one, .end = upload_end, .arg = batch };
 	batch->to = audience_text(&batch->audience, batch->profile->user);
+	say_how_many(batch, list);
 	progress_open(batch->sis);
 	int status = jobs_run(&jobs, session);
 	progress_close();
@@ -249,21 +290,41 @@ static int find_people(struct batch *batch, struct session *session, struct pins
 	return r < 0 ? r : saved;
 }
 
+/* 0, or the exit status after the sentence. */
+static int find_files(const struct sis *sis, const struct upload_options *options, char **arguments, unsigned n, struct upload_list *ret_list)
+{
+	struct why why = { "" };
+	int r = upload_list_make(sis, arguments, n, options->files_from, options->nul, ret_list, &why);
+	if (r < 0) {
+		output_error(sis, NULL, r, &why);
+		return output_status(1, 1, r);
+	}
+	return options->name != NULL && ret_list->n > 1 ? output_usage(sis, "upload", "--name goes with one file only") : 0;
+}
+
 static int run(const struct sis *sis, void *options, char **arguments, unsigned n)
 {
-	struct batch batch = { .sis = sis, .options = options, .is_single = n == 1, .early = { .sis = sis, .options = options, .path = arguments[0] } };
+	struct batch batch = { .sis = sis, .options = options, .early = { .sis = sis, .options = options } };
+	CLEANUP_UPLOAD_LIST struct upload_list list = { 0 };
 	CLEANUP_PROFILE struct profile *profile = NULL;
 	CLEANUP_PINS struct pins *pins = NULL;
 	struct session *session = NULL;
 	struct why why = { "" };
 	if (check_options(sis, batch.options, arguments, n, &batch.expires) != 0)
 		return EX_USAGE;
+	int r = find_files(sis, batch.options, arguments, n, &list);
+	if (r != 0)
+		return r;
+	batch.is_single = list.n == 1;
+	batch.is_flushed = batch.options->dry_run;
 	if (!batch.options->no_thumbnail)
 		pictures_start(sis, &batch.pictures);
 	batch.early.pictures = batch.pictures;
-	if (n == 1 && strcmp(arguments[0], "-") != 0)
+	if (list.n == 1 && strcmp(list.path[0], "-") != 0 && !batch.options->dry_run) {
+		batch.early.path = list.path[0];
 		early_begin(&batch.early);
-	int r = profile_open(sis, &profile, &why);
+	}
+	r = profile_open(sis, &profile, &why);
 	batch.profile = profile;
 	if (r == 0)
 		r = pins_open(profile, &pins, &why);
@@ -275,15 +336,16 @@ static int run(const struct sis *sis, void *options, char **arguments, unsigned 
 		output_error(sis, NULL, r, &why);
 		session_free(session);
 	}
-	int status = r < 0 ? output_status(1, 1, r) : share(&batch, session, arguments, n);
+	int status = r < 0 ? output_status(1, 1, r) : share(&batch, session, &list);
 	early_end(&batch.early);
 	pictures_stop(batch.pictures);
-	return status;
+	return status == 0 && list.n_failed > 0 ? 1 : status;
 }
 
 const struct command command_upload = {
-	"upload", "FILE…", "share pictures and other files",
-	"Seals each FILE on this device for the people named and uploads it. \"-\" is standard input. An upload of a large file that was cut off goes on\n"
-	"where it stood when the same file is uploaded to the same people again.",
-	rows, ARRAY_SIZE(rows), 1, 100000, sizeof(struct upload_options), run,
+	"upload", "FILE|DIR…", "share pictures and other files",
+	"Seals each FILE on this device for the people named and uploads it. \"-\" is standard input. Of a DIR every file in it and below is shared, but no\n"
+	"hidden ones, and symbolic links are not followed. An upload of a large file that was cut off goes on where it stood when the same file is uploaded\n"
+	"to the same people again.",
+	rows, ARRAY_SIZE(rows), 0, 100000, sizeof(struct upload_options), run,
 };

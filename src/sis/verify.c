@@ -30,7 +30,7 @@ static void report(const struct sis *sis, const struct item *item, const char *s
 	output_time(statement->time, when, sizeof(when));
 	text_for_terminal(span_from_string(item->manifest.name), name, sizeof(name));
 	size_format(item->manifest.size, size, sizeof(size));
-	output_line("%s  ok: \"%s\", %s, made by %s on device %s at %s\n  key %s, %s%s", item->id, name, size, statement->owner, item->owner_device, when,
+	output_line("%s%s%s  %s%s%s: \"%s\", %s, made by %s on device %s at %s\n  key %s, %s%s", STYLED(STYLE_ID, item->id), STYLED(STYLE_OK, "ok"), name, size, statement->owner, item->owner_device, when,
 	            item->owner_pin, known ? "the one that is pinned" : "seen for the first time: compare it with theirs (\"sis whoami\")",
 	            item->revoked != 0 ? "; the device was revoked later" : "");
 }

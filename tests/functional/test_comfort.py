@@ -1,0 +1,120 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What makes sis pleasant: directories and lists of files, dry runs, help that agrees with itself, colours where they belong."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
+from sis_testlib import *
+
+
+def make_tree():
+    top = temporary("tree")
+    for path in ("b.txt", "a.txt", ".hidden", "sub/c.txt", "sub/deep/d.txt", ".git/config", "sub/.secret"):
+        os.makedirs(os.path.join(top, os.path.dirname(path)), exist_ok=True)
+        write_file(os.path.join(top, path), "words of " + path)
+    os.symlink("/etc/passwd", os.path.join(top, "link.txt"))
+    os.symlink("/etc", os.path.join(top, "sub/etc"))
+    os.mkfifo(os.path.join(top, "fifo"))
+    return top
+
+
+@test("a directory is shared with all that is in it: regular files in the order of their names, no hidden ones, no links followed, and it is said how many")
+def directory():
+    daemon = shared_daemon()
+    alice, bob = daemon.client(), daemon.client()
+    top = make_tree()
+    done = alice.run("upload", top, "--to", bob.user, "-j1")
+    check_in("4 files to %s\n" % bob.user, done.stderr)
+    check_equal([line.split()[1] for line in done.stdout.splitlines()], ["a.txt", "b.txt", "c.txt", "d.txt"], "names in order")
+    check_equal([i["name"] for i in bob.json("list")], ["a.txt", "b.txt", "c.txt", "d.txt"], "what bob sees")
+    named = alice.json("upload", os.path.join(top, ".hidden"), os.path.join(top, "link.txt"), os.path.join(top, ".git"), "-j1")
+    check_equal([i["name"] for i in named], [".hidden", "link.txt", "config"], "what is named by itself is taken")
+    os.symlink(os.path.join(top, "sub"), os.path.join(top, "named"))
+    check_equal([i["name"] for i in alice.json("upload", os.path.join(top, "named"), "-j1")], ["c.txt", "d.txt"], "a link that is named")
+    empty = alice.run("upload", temporary("empty"), status=66)
+    check_in("there is no file to upload; hidden files must be named", empty.stderr)
+
+
+@test("a list of names comes from a file or standard input, one a line or ended by NUL; what is not there is told, the rest is shared, and the exit status is 1")
+def lists():
+    daemon = shared_daemon()
+    alice = daemon.client()
+    top = make_tree()
+    odd = write_file(os.path.join(top, "two\nlines.txt"), "odd name")
+    names = write_file(os.path.join(top, "names"), "a.txt\n\nb.txt\nsub\n")
+    check_equal([i["name"] for i in alice.json("upload", "-j1", "--files-from", names, cwd=top)], ["a.txt", "b.txt", "c.txt", "d.txt"], "lines")
+    done = alice.run("--json", "upload", "-j1", "--files-from", "-", "-0", "link.txt", input=b"a.txt\0" + odd.encode() + b"\0", cwd=top)
+    check_equal([json.loads(line)["name"] for line in done.stdout.splitlines()], ["link.txt", "a.txt", "two\nlines.txt"], "NUL")
+    before = len(alice.items())
+    some = alice.run("upload", "--files-from", "-", input=b"a.txt\nnot-there.txt\n", cwd=top, status=1)
+    check_in("not-there.txt: ", some.stderr)
+    check_equal(len(alice.items()), before + 1, "items")
+    check_in("need -0", alice.run("upload", "--files-from", "-", input=b"a.txt\0b.txt\0", cwd=top, status=65).stderr)
+    for wrong in (["--files-from", "-", "-"], ["-0", "a.txt"], [], ["--name", "x", top], ["--files-from", names, "--name", "x"]):
+        check_equal(alice.run("upload", *wrong, cwd=top, status=64).returncode, 64, "%r" % wrong)
+    check_in("cannot be read", alice.run("upload", "--files-from", "nowhere", cwd=top, status=66).stderr)
+
+
+@test("--dry-run checks people, keys and files, says what would be shared with how many devices and what would be removed, and sends nothing")
+def dry_run():
+    daemon = shared_daemon()
+    alice, bob = daemon.client(), daemon.client()
+    picture = make_picture()
+    done = alice.run("upload", "--dry-run", picture, "--to", bob.user)
+    check_in("would share  holiday.jpg  ", done.stdout)
+    check_in("to %s, 2 devices; would remove: " % bob.user, done.stdout)
+    plan = alice.json("upload", "--dry-run", picture, make_tree(), "--to", bob.user)
+    check_equal([p["name"] for p in plan], ["holiday.jpg", "a.txt", "b.txt", "c.txt", "d.txt"], "plan")
+    check(all(p["dry_run"] is True and p["to"] == bob.user and p["devices"] == 2 for p in plan), "plan %r" % plan)
+    check("GPS position" in plan[0]["removed"], "removed: %r" % plan[0])
+    check_equal((alice.items(), bob.items()), ([], []), "items")
+    check_equal(alice.run("upload", "--dry-run", picture, "--to", "nobody-at-all", status=67).stdout, "", "without the person")
+    check_equal(alice.run("upload", "--dry-run", picture, "/nowhere", "--to", bob.user, status=1).returncode, 1, "without a file")
+
+
+def on_terminal(client, *arguments, **environment):
+    """What the command writes when standard output and standard error are a terminal."""
+    import pty
+    near, far = pty.openpty()
+    base = {name: value for name, value in program_environment().items() if name not in ("NO_COLOR", "TERM")}
+    process = subprocess.Popen(client.command(*arguments), stdin=subprocess.DEVNULL, stdout=far, stderr=far, env={**base, **environment})
+    os.close(far)
+    data = b""
+    with contextlib.suppress(OSError):
+        while piece := os.read(near, 65536):
+            data += piece
+    os.close(near)
+    process.wait()
+    return data.decode()
+
+
+@test("colours: on a terminal only, never with NO_COLOR or TERM=dumb, never in JSON")
+def colours():
+    daemon = shared_daemon()
+    alice = daemon.client()
+    alice.upload(write_file(os.path.join(temporary("file"), "x.txt"), "words"))
+    check_in("\033[32mok\033[0m", on_terminal(alice, "list", TERM="xterm"))
+    check_in("\033[2m", on_terminal(alice, "list", TERM="xterm", NO_COLOR=""))
+    for environment in ({"TERM": "xterm", "NO_COLOR": "1"}, {"TERM": "dumb"}, {}):
+        plain = on_terminal(alice, "list", **environment)
+        check("x.txt" in plain and "\033" not in plain, "with %r: %r" % (environment, plain))
+    check_not_in("\033", on_terminal(alice, "--json", "list", TERM="xterm"))
+    check_not_in("\033", alice.run("list").stdout)
+
+
+@test("sis help COMMAND and sis COMMAND --help say the same, for every command, and without a profile")
+def help_agrees():
+    rows = run_program([SIS, "help", "--table"]).stdout.splitlines()
+    check(len(rows) > 8, "commands: %d" % len(rows))
+    for row in rows:
+        name, summary, options = row.split("\t")
+        texts = [run_program([SIS, "--home", "/nowhere"] + words).stdout for words in (["help", name], [name, "--help"], [name, "-h"])]
+        check(texts[0] == texts[1] == texts[2] and summary in texts[0], "help about %s" % name)
+        for option in options.split():
+            if option.startswith("--"):
+                check_in(option.rstrip("="), texts[0])
+
+
+run()
