@@ -36,6 +36,7 @@ struct command {
 	X(rm) \
 	X(send) \
 	X(contacts) \
+	X(devices) \
 	X(invite) \
 	X(recovery) \
 	X(whoami) \

@@ -13,6 +13,7 @@
 struct crew {
 	const struct jobs *jobs;
 	atomic_uint next, n_failed;
+	atomic_bool interrupted;                /* said once, not for each of the thousands that are left */
 	atomic_int last_error;
 };
 
@@ -43,7 +44,8 @@ static void *job_run(void *arg)
 		int r = job_do(job, jobs->subjects[i], own, &why);
 		if (r == 0)
 			continue;
-		output_error(jobs->sis, jobs->subjects[i], r, &why);
+		if (r != -SIS_ERR_INTERRUPTED || !atomic_exchange(&crew->interrupted, true))
+			output_error(jobs->sis, jobs->subjects[i], r, &why);
 		atomic_store(&crew->last_error, r);
 		atomic_fetch_add(&crew->n_failed, 1);
 	}

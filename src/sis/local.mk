@@ -11,7 +11,7 @@ libsis_a_SOURCES = src/sis/sis.h src/sis/why.c src/sis/command.c src/sis/command
 	src/sis/progress.c src/sis/progress.h src/sis/bundle_file.c src/sis/bundle_file.h \
 	src/sis/signers.c src/sis/signers.h src/sis/jobs.c src/sis/jobs.h src/sis/verified.c src/sis/verified.h src/sis/visit.c src/sis/visit.h \
 	src/sis/access.c src/sis/access.h src/sis/horizon.c src/sis/horizon.h src/sis/endorse.c src/sis/endorse.h
-sis_SOURCES = src/sis/main.c src/sis/enroll.c src/sis/upload.c src/sis/list.c src/sis/get.c src/sis/verify.c src/sis/rm.c src/sis/share.c src/sis/whoami.c \
+sis_SOURCES = src/sis/main.c src/sis/enroll.c src/sis/upload.c src/sis/list.c src/sis/get.c src/sis/verify.c src/sis/rm.c src/sis/share.c src/sis/devices.c src/sis/devices.h src/sis/devices_approve.c src/sis/whoami.c \
 	src/sis/contacts.c src/sis/invite_command.c src/sis/renew.c
 libsis_a_SOURCES += src/sis/conversation.c src/sis/conversation_state.c src/sis/conversation.h src/sis/message.c src/sis/message.h
 libsis_a_SOURCES += src/sis/pictures.c src/sis/pictures.h src/sis/picture_job.h src/sis/prepare.c src/sis/thumbnail.c

@@ -19,6 +19,7 @@ struct progress {
 	struct progress *next;
 	char name[120];
 	uint64_t done, total, since_ns;
+	bool counts;                            /* items, not bytes */
 };
 
 static struct progress *rows;
@@ -42,13 +43,19 @@ static void rows_hide(void)
 
 static void row_draw(const struct progress *row, unsigned columns)
 {
-	char done[24], rate[24], bar[64], right[160];
+	char done[32], rate[24], bar[64], right[160];
 	uint64_t elapsed_ms = (time_monotonic_ns() - row->since_ns) / 1000000 + 1;
 	unsigned percent = row->total > 0 ? (unsigned)(row->done / (row->total / 100 + 1)) : 100, width = columns > 100 ? 30 : columns > 60 ? 16 : 0;
 	if (row->done >= row->total || percent > 100)
 		percent = 100;
-	size_format(row->done, done, sizeof(done));
-	size_format(row->done * 1000 / elapsed_ms, rate, sizeof(rate));
+	if (row->counts) {
+		percent = row->total > 0 ? (unsigned)(row->done * 100 / row->total) : 100;
+		snprintf(done, sizeof(done), "%llu of %llu", (unsigned long long)row->done, (unsigned long long)row->total);
+		snprintf(rate, sizeof(rate), "%llu", (unsigned long long)(row->done * 1000 / elapsed_ms));
+	} else {
+		size_format(row->done, done, sizeof(done));
+		size_format(row->done * 1000 / elapsed_ms, rate, sizeof(rate));
+	}
 	memset(bar, ' ', width);
 	memset(bar, '#', (size_t)width * percent / 100);
 	bar[width] = '\0';
@@ -103,6 +110,14 @@ struct progress *progress_begin(const char *name, uint64_t total)
 	row->next = rows;
 	rows = row;
 	output_unlock();
+	return row;
+}
+
+struct progress *progress_begin_count(const char *name, uint64_t total)
+{
+	struct progress *row = progress_begin(name, total);
+	if (row != NULL)
+		row->counts = true;
 	return row;
 }
 

@@ -248,4 +248,39 @@ def sis_expire():
     check_equal(rows(daemon, "SELECT expires FROM items ORDER BY item_row DESC LIMIT 1"), [(None,)], "the item's end")
 
 
+@test("sis devices approve gives a new device all that this one reads, with ends and rights as they are; cut off, it goes on where it stood")
+def approve():
+    daemon = shared_daemon()
+    alice, bob = clients(daemon, "alice", "bob")
+    files, n = temporary("files"), 250
+    paths = [write_file(os.path.join(files, "%03d.txt" % i), b"note %d" % i) for i in range(n)]
+    items = {e["item"] for e in alice.json("upload", "--to", bob.user, "-j", "4", *paths)}
+    limited = alice.json("upload", "--to", bob.user, "--expire", "7d", "--allow-share", paths[0])["item"]
+    tablet = daemon.client(bob.user, "tablet")
+    check_in("sis devices approve", tablet.run("get", limited, "-o", temporary("got"), status=65).stderr)
+    pin = tablet.json("whoami")["key"]
+    check_in("compare its key, %s" % pin, bob.run("devices", "approve", "tablet", status=64).stderr)
+    check_in("no live device of yours", bob.run("devices", "approve", "phone", "--yes", status=67).stderr)
+
+    def n_granted():
+        return rows(daemon, "SELECT count(*) FROM grants g JOIN users u USING(user_id) WHERE u.name=? AND g.device='tablet'", bob.user)[0][0]
+    check_equal(n_granted(), 0, "grants before it was confirmed")
+    process = bob.popen("devices", "approve", "tablet", "--yes", "-j", "1")
+    wait_for(lambda: n_granted() > 10, "some grants")
+    process.send_signal(2)
+    check_equal((process.wait(), process.stderr.read().count(b"\n") <= 2), (130, True), "the end by ^C")
+    before = n_granted()
+    check(10 < before <= n, "%d grants after the interruption" % before)
+    rest = bob.json("devices", "approve", "tablet", "--yes")
+    check_equal((rest["had"], rest["granted"], rest["left"]), (before, n + 1 - before, 0), "the rest")
+    again = bob.json("devices", "approve", "tablet", "--yes")
+    check_equal((again["had"], again["granted"]), (n + 1, 0), "nothing left")
+    seen = {e["item"]: e for e in tablet.json("list", "--all")}
+    check_equal((set(seen), all(e["verified"] for e in seen.values())), (items | {limited}, True), "what the tablet lists")
+    mine = listed(bob, limited)
+    check_equal([seen[limited][k] for k in ("granter", "expires", "may_share")], [bob.user, mine["expires"], True], "the item with an end")
+    check_equal(read_file(tablet.get(sorted(items)[0]))[:5], b"note ", "content on the tablet")
+    check_equal(len(daemon.request("GET", "/v1/users/" + bob.user, who=alice).json()["devices"][1]["endorsements"]), 1, "endorsements")
+
+
 run()

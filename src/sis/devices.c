@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * sis devices: one's own devices. */
+#include "sis/devices.h"
+
+#include "sis/command.h"
+#include "sis/output.h"
+
+#include <string.h>
+
+static const struct option_row rows[] = {
+	{ "yes", 'y', NULL, "approve: do not ask (you have compared its key)", OPTION_FLAG, offsetof(struct devices_options, yes) },
+	{ "jobs", 'j', "N", "approve: how many items at a time (default 4)", OPTION_NUMBER, offsetof(struct devices_options, jobs) },
+};
+
+static int run_approve(const struct sis *sis, const struct devices_options *options, char **arguments)
+{
+	return devices_approve(sis, options, arguments[0]);
+}
+
+static const struct subcommand {
+	const char *name;
+	unsigned n_arguments;
+	const char *argument;                   /* what is missing when it is */
+	int (*run)(const struct sis *sis, const struct devices_options *options, char **arguments);
+} subcommands[] = {
+	{ "approve", 1, "DEVICE", run_approve },
+};
+
+static int run(const struct sis *sis, void *options, char **arguments, unsigned n)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(subcommands); i++) {
+		const struct subcommand *subcommand = &subcommands[i];
+		if (strcmp(arguments[0], subcommand->name) != 0)
+			continue;
+		if (n != 1 + subcommand->n_arguments)
+			return n <= subcommand->n_arguments ? output_usage(sis, "devices", "%s is missing", subcommand->argument)
+			                                    : output_usage(sis, "devices", "\"%s\" is one argument too many", arguments[1 + subcommand->n_arguments]);
+		return subcommand->run(sis, options, arguments + 1);
+	}
+	return output_usage(sis, "devices", "there is no \"%s\"", arguments[0]);
+}
+
+const struct command command_devices = {
+	"devices", "approve DEVICE", "let a further device of yours read what this one can",
+	"\"approve DEVICE\" gives a further device of yours everything that this one can read, and vouches for it to your contacts. It shows the device's key first:\n"
+	"compare it with what \"sis whoami\" shows there. Cut off, it goes on where it stood.",
+	rows, ARRAY_SIZE(rows), 1, 2, sizeof(struct devices_options), run,
+};
