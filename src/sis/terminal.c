@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -78,4 +79,19 @@ int terminal_ask_new_secret(const char *prompt, char **ret_passphrase, struct wh
 		secret_wipe(first, strlen(first));
 	free(first);
 	return r;
+}
+
+int terminal_ask_yes(const char *question, bool *ret_yes, struct why *why)
+{
+	CLEANUP_FD int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	char line[64] = "";
+	if (fd < 0)
+		return why_set(why, -SIS_ERR_NO_INPUT, "a question must be asked, but there is no terminal; run the command from one");
+	int r = fd_write_all(fd, question, strlen(question));
+	if (r == 0)
+		r = read_line(fd, line, sizeof(line));
+	if (r < 0 && r != -SIS_ERR_USAGE && r != -SIS_ERR_TOO_LARGE)
+		return r;
+	*ret_yes = r == 0 && (strcasecmp(line, "y") == 0 || strcasecmp(line, "yes") == 0);
+	return 0;
 }

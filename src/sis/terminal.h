@@ -9,3 +9,5 @@
 int terminal_ask_secret(const char *prompt, char **ret_text, struct why *why);
 /* Asks twice: BAD_LOGIN when the two differ. */
 int terminal_ask_new_secret(const char *prompt, char **ret_text, struct why *why);
+/* Asks on the terminal; anything but "y" or "yes" is no. NO_INPUT when there is none. */
+int terminal_ask_yes(const char *question, bool *ret_yes, struct why *why);
