@@ -8,3 +8,7 @@ pkglibexec_PROGRAMS += sis-picture
 sis_picture_SOURCES = src/picture/main.c src/picture/child.c src/picture/child.h src/picture/job.h src/picture/render.c src/picture/inspect.c
 sis_picture_CPPFLAGS = $(AM_CPPFLAGS) $(VIPS_CFLAGS) $(GEXIV2_CFLAGS)
 sis_picture_LDADD = $(SANDBOX_LIBS) $(IPC_LIBS) $(VIPS_LIBS) $(GEXIV2_LIBS) $(BASE_LIBS) -ldl
+pkglibexec_PROGRAMS += sis-draw
+sis_draw_SOURCES = src/picture/draw.c src/picture/job.h
+sis_draw_CPPFLAGS = $(AM_CPPFLAGS) $(CHAFA_CFLAGS)
+sis_draw_LDADD = $(SANDBOX_LIBS) $(IPC_LIBS) $(CHAFA_LIBS) $(BASE_LIBS)
