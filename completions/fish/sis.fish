@@ -36,6 +36,6 @@ complete -c sis -n "__fish_seen_subcommand_from $commands; and string match -q -
 complete -c sis -n '__fish_seen_subcommand_from upload' -F
 complete -c sis -n '__fish_seen_subcommand_from upload' -l to -x -a '(__sis_contacts)' -d 'who shall see it'
 complete -c sis -n '__fish_seen_subcommand_from get' -s o -l output -r -F -d 'where to'
-complete -c sis -n '__fish_seen_subcommand_from get rm verify share unshare' -a '(__sis_items)'
+complete -c sis -n '__fish_seen_subcommand_from get show rm verify share unshare' -a '(__sis_items)'
 complete -c sis -n '__fish_seen_subcommand_from verify' -F
 complete -c sis -n '__fish_seen_subcommand_from contacts' -a accept -d 'accept a changed key'

@@ -30,6 +30,12 @@ struct drawing {
 	ChafaCanvasMode colours;
 };
 
+static bool colours_are_wanted(void)
+{
+	const char *no_color = getenv("NO_COLOR");
+	return no_color == NULL || *no_color == '\0';
+}
+
 static void choose_colours(struct drawing *drawing)
 {
 	static const struct { ChafaTermSeq needs; ChafaCanvasMode mode; } modes[] = {
@@ -37,9 +43,8 @@ static void choose_colours(struct drawing *drawing)
 		{ CHAFA_TERM_SEQ_SET_COLOR_FGBG_256, CHAFA_CANVAS_MODE_INDEXED_240 },
 		{ CHAFA_TERM_SEQ_SET_COLOR_FGBG_16, CHAFA_CANVAS_MODE_INDEXED_16 },
 	};
-	const char *no_color = getenv("NO_COLOR");
 	drawing->colours = CHAFA_CANVAS_MODE_FGBG;
-	for (size_t i = 0; i < ARRAY_SIZE(modes) && (no_color == NULL || *no_color == '\0'); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(modes) && colours_are_wanted(); i++) {
 		if (chafa_term_info_have_seq(drawing->terminal, modes[i].needs)) {
 			drawing->colours = modes[i].mode;
 			return;
@@ -52,6 +57,8 @@ static void choose_mode(struct drawing *drawing)
 	drawing->terminal = chafa_term_db_detect(chafa_term_db_get_default(), environ);
 	drawing->pixel_mode = CHAFA_PIXEL_MODE_SYMBOLS;
 	choose_colours(drawing);
+	if (!colours_are_wanted())
+		return;
 	if (chafa_term_info_have_seq(drawing->terminal, CHAFA_TERM_SEQ_BEGIN_KITTY_IMMEDIATE_IMAGE_V1))
 		drawing->pixel_mode = CHAFA_PIXEL_MODE_KITTY;
 	else if (chafa_term_info_have_seq(drawing->terminal, CHAFA_TERM_SEQ_BEGIN_SIXELS))

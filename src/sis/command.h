@@ -29,6 +29,7 @@ struct command {
 	X(enroll) \
 	X(upload) \
 	X(list) \
+	X(show) \
 	X(get) \
 	X(verify) \
 	X(share) \

@@ -3,6 +3,8 @@
  * sis list: what was shared with us and by us, each item checked before a word of it is shown. */
 #include "sis/access.h"
 #include "sis/command.h"
+#include "sis/describe.h"
+#include "sis/draw.h"
 #include "sis/message.h"
 #include "sis/output.h"
 #include "sis/visit.h"
@@ -16,41 +18,20 @@
 #define LIMIT_MAX 100000u               /* they are kept in memory until the oldest is there */
 #define PAGE_MAX_BYTES (64u << 20)
 
-struct list_options { bool all, newest, accept_restored; unsigned limit; };
+#define PREVIEW_COLUMNS 32u
+#define PREVIEW_ROWS 8u
+
+struct list_options { bool all, newest, accept_restored, preview; unsigned limit; const char *size; };
 
 static const struct option_row rows[] = {
 	{ "all", 'a', NULL, "everything, not only the latest 50", OPTION_FLAG, offsetof(struct list_options, all) },
 	{ "newest", 'n', NULL, "newest first", OPTION_FLAG, offsetof(struct list_options, newest) },
 	{ "limit", 'l', "N", "the latest N instead of 50", OPTION_NUMBER, offsetof(struct list_options, limit) },
+	{ "preview", 'p', NULL, "draw each thumbnail below its line, on a terminal", OPTION_FLAG, offsetof(struct list_options, preview) },
+	{ "size", 0, "COLSxROWS", "how large (default 32x8)", OPTION_TEXT, offsetof(struct list_options, size) },
 	{ "accept-restored", 0, NULL, "take the server's state as the newest: only after its administrator restored a backup", OPTION_FLAG,
 	  offsetof(struct list_options, accept_restored) },
 };
-
-static json_t *audience_json(const struct statement *statement)
-{
-	json_t *array = json_array();
-	for (unsigned i = 0; i < statement->n_audience; i++)
-		json_array_append_new(array, json_string(statement->audience[i]));
-	return array;
-}
-
-static void show_json(const struct item *item)
-{
-	char made[TIME_TEXT + 1] = "", received[TIME_TEXT + 1] = "";
-	const struct statement *statement = &item->opened.statement;
-	time_encode(statement->time, made);
-	time_encode(item->received, received);
-	json_t *json = json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:o, s:b}", "item", item->id, "sequence",
-	                      (json_int_t)item->sequence, "owner", statement->owner, "device", item->owner_device, "time", made, "received", received,
-	                      "kind", item_kind_name(statement->kind), "name", item->manifest.name, "media_type", item->manifest.media_type, "size",
-	                      (json_int_t)item->manifest.size, "width", (json_int_t)item->manifest.width, "height", (json_int_t)item->manifest.height,
-	                      "caption", item->manifest.caption, "to", audience_json(statement), "verified", 1);
-	if (json != NULL) {
-		message_describe(item, json);
-		access_describe(item, json);
-	}
-	output_json(json);
-}
 
 /* A message has words where others have a name: the first line of them. */
 static void title(const struct item *item, char *ret_title, size_t capacity)
@@ -95,7 +76,21 @@ static void show_bad(const struct sis *sis, const json_t *json, int error, const
 		output_line("%s%.8s%s  %-12s %s%s%s: %s", STYLED(STYLE_ID, id), owner, STYLED(STYLE_BAD, "BAD"), words);
 }
 
-struct shown { unsigned n_bad; };
+struct shown {
+	unsigned n_bad;
+	struct session *session;
+	struct pictures *pictures;              /* NULL: no thumbnails */
+	struct draw_size size;
+};
+
+/* One that cannot be drawn is told of, and the list goes on. */
+static void preview(const struct acceptor *acceptor, const struct item *item, const struct shown *shown)
+{
+	struct why why = { "" };
+	int r = shown->pictures != NULL ? draw_thumbnail(shown->session, item, shown->pictures, shown->size, &why) : 0;
+	if (r < 0 && r != -SIS_ERR_NO_INPUT)
+		output_warning(acceptor->sis, "%.8s: %s", item->id, why_text(&why, r));
+}
 
 static void show(const struct acceptor *acceptor, const json_t *json, struct shown *shown)
 {
@@ -111,9 +106,10 @@ static void show(const struct acceptor *acceptor, const json_t *json, struct sho
 	if (message_is_presence(&item))
 		;
 	else if (acceptor->sis->json)
-		show_json(&item);
+		output_json(item_describe(&item));
 	else
 		show_line(&item);
+	preview(acceptor, &item, shown);
 	item_wipe(&item);
 }
 
@@ -198,12 +194,20 @@ static int run(const struct sis *sis, void *options, char **arguments, unsigned 
 {
 	CLEANUP_VISIT struct visit visit = { 0 };
 	struct why why = { "" };
-	struct shown shown = { 0 };
+	const struct list_options *wanted = options;
+	struct shown shown = { .size = { PREVIEW_COLUMNS, PREVIEW_ROWS } };
 	(void)arguments;
 	(void)n;
+	if (!draw_size_parse(wanted->size, &shown.size))
+		return output_usage(sis, "list", "--size takes columns and rows, as in 32x8");
+	if (wanted->preview && draw_is_possible(sis))
+		pictures_start(sis, &shown.pictures);
+	draw_size_limit(&shown.size);
 	int r = visit_begin(sis, &visit, &why);
+	shown.session = visit.session;
 	if (r == 0)
 		r = list(&visit, options, &shown, &why);
+	pictures_stop(shown.pictures);
 	r = visit_end(sis, &visit, r, &why);
 	/* An item that does not hold is a failure even when it is the only one. */
 	return r < 0 ? output_status(1, 1, r) : shown.n_bad > 0;

@@ -14,7 +14,9 @@ libsis_a_SOURCES = src/sis/sis.h src/sis/why.c src/sis/command.c src/sis/command
 sis_SOURCES = src/sis/main.c src/sis/enroll.c src/sis/upload.c src/sis/list.c src/sis/get.c src/sis/verify.c src/sis/rm.c src/sis/share.c src/sis/devices.c src/sis/devices.h src/sis/devices_approve.c src/sis/whoami.c \
 	src/sis/contacts.c src/sis/invite_command.c src/sis/renew.c
 libsis_a_SOURCES += src/sis/conversation.c src/sis/conversation_state.c src/sis/conversation.h src/sis/message.c src/sis/message.h
-libsis_a_SOURCES += src/sis/pictures.c src/sis/pictures.h src/sis/picture_job.h src/sis/prepare.c src/sis/thumbnail.c src/sis/draw.c src/sis/draw.h
+libsis_a_SOURCES += src/sis/pictures.c src/sis/pictures.h src/sis/picture_job.h src/sis/prepare.c src/sis/thumbnail.c src/sis/draw.c src/sis/draw.h \
+	src/sis/describe.c src/sis/describe.h
+sis_SOURCES += src/sis/show.c
 sis_SOURCES += src/sis/send_command.c
 sis_SOURCES += src/sis/recovery_command.c
 sis_LDADD = libsis.a libpicture.a $(FORMAT_LIBS) $(HTTP_CLIENT_LIBS) $(TLS_LIBS) $(BASE_LIBS) $(CRYPT_LIBS) -lpthread

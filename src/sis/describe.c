@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Items in JSON. */
+#include "sis/describe.h"
+
+#include "sis/access.h"
+#include "sis/message.h"
+
+#include <stdio.h>
+
+static json_t *audience_json(const struct statement *statement)
+{
+	json_t *array = json_array();
+	for (unsigned i = 0; i < statement->n_audience; i++)
+		json_array_append_new(array, json_string(statement->audience[i]));
+	return array;
+}
+
+json_t *item_describe(const struct item *item)
+{
+	char made[TIME_TEXT + 1] = "", received[TIME_TEXT + 1] = "";
+	const struct statement *statement = &item->opened.statement;
+	time_encode(statement->time, made);
+	time_encode(item->received, received);
+	json_t *json = json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:o, s:b}", "item", item->id, "sequence",
+	                      (json_int_t)item->sequence, "owner", statement->owner, "device", item->owner_device, "time", made, "received", received,
+	                      "kind", item_kind_name(statement->kind), "name", item->manifest.name, "media_type", item->manifest.media_type, "size",
+	                      (json_int_t)item->manifest.size, "width", (json_int_t)item->manifest.width, "height", (json_int_t)item->manifest.height,
+	                      "caption", item->manifest.caption, "to", audience_json(statement), "verified", 1);
+	if (json != NULL) {
+		message_describe(item, json);
+		access_describe(item, json);
+	}
+	return json;
+}
+
+void item_dimensions(const struct item *item, char *ret_text, size_t capacity)
+{
+	ret_text[0] = '\0';
+	if (item->manifest.width > 0 && item->manifest.height > 0)
+		snprintf(ret_text, capacity, "%u×%u", item->manifest.width, item->manifest.height);
+}

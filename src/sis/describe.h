@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * An accepted item in JSON: what list, show and others print. */
+#pragma once
+
+#include "sis/item.h"
+
+json_t *item_describe(const struct item *item);
+/* For people: "4032×3024", or empty. */
+void item_dimensions(const struct item *item, char *ret_text, size_t capacity);
