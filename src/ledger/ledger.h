@@ -85,6 +85,7 @@ void peers_answer_done(struct request request, int error, const char *detail);
 
 /* ---- publish.c: telling the workers who has something new; loop thread, after the commit ---- */
 void publish(uint64_t sequence, const struct store_told *told);
+void publish_tick(void);                                        /* forgets events that are too old */
 
 /* ---- device_news.c: telling people of devices ---- */
 enum device_what { DEVICE_ENROLLED, DEVICE_RENEWED, DEVICE_KEY, DEVICE_ENDORSED, DEVICE_REVOKED };

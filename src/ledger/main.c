@@ -68,6 +68,7 @@ static void ledger_tick(void *arg)
 	control_tick();
 	if (++n_ticks % TICKS_SLOW == 0 && !ledger.stopping) {
 		people_tick();
+		publish_tick();
 		crl_tick();
 		(void)malloc_trim(0);
 	}

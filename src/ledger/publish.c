@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Telling the workers that something became visible, and whose. What a whole batch of commits made visible is told in one message. */
+ * Telling the workers that something became visible, and whose. What a whole batch of commits made visible is told in one message. And forgetting what
+ * was told long ago. */
 #include "ledger/ledger.h"
+
+#include "base/util.h"
+
+#include <stdlib.h>
 
 static struct {
 	uint64_t sequence;                      /* the newest */
@@ -35,4 +40,28 @@ void publish(uint64_t sequence, const struct store_told *told)
 	news.waits = loop_add_after(ledger.role.loop, publish_now, NULL) == 0;
 	if (!news.waits)
 		publish_now(NULL);
+}
+
+/* ------------------------------------------------ retention ------------------------------------------------ */
+
+static int publish_run_forget(struct store_writer *writer, struct change *change)
+{
+	return store_expire_events(writer, time_now() - STORE_EVENTS_KEPT_S);
+}
+
+static void publish_done_forget(struct completion *completion)
+{
+	free(completion);
+}
+
+void publish_tick(void)
+{
+	if (!store_has_old_events(ledger.view, time_now() - STORE_EVENTS_KEPT_S))
+		return;
+	struct change *change = calloc(1, sizeof(*change));
+	if (change == NULL)
+		return;
+	change->run = publish_run_forget;
+	change->completion.done = publish_done_forget;
+	transact_submit(change);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What users are told besides new items. */
+ * What users are told: new items, whose rows are in the inbox, and the rest, whose rows are here. */
 #include "store/db.h"
 #include "store/writer.h"
+
+#include "base/error.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -52,4 +54,106 @@ int store_add_removal(struct store_writer *writer, int64_t item_row, const uint8
 	if (r == 0)
 		*ret_sequence = event.sequence;
 	return r;
+}
+
+/* ------------------------------------------------ reading ------------------------------------------------ */
+
+struct events_listing {
+	struct store_event event;
+	unsigned n;
+	int (*fn)(const struct store_event *event, const struct store_item *item, void *arg);
+	void *arg;
+};
+
+static int events_read(sqlite3_stmt *row, int64_t user_id, struct store_event *ret_event)
+{
+	struct store_event event = {
+		.user_id = user_id,
+		.sequence = (uint64_t)sqlite3_column_int64(row, 0),
+		.kind = (enum store_event_kind)sqlite3_column_int(row, 1),
+		.time = sqlite3_column_int64(row, 2),
+		.has_item = sqlite3_column_bytes(row, 3) > 0,
+	};
+	struct span what = db_column_span(row, 6);
+	int r = event.has_item ? db_column_fixed(row, 3, event.item, sizeof(event.item)) : 0;
+	db_column_name(row, 4, event.user);
+	db_column_name(row, 5, event.device);
+	if (r == 0 && !span_to_string(what, event.what, sizeof(event.what)))
+		r = -SIS_ERR_INTERNAL;
+	if (r == 0)
+		*ret_event = event;
+	return r;
+}
+
+static int events_give_item(const struct store_item *item, void *arg)
+{
+	struct events_listing *listing = arg;
+	/* Shared anew since: it comes with its later number. */
+	if (item->sequence != listing->event.sequence)
+		return 0;
+	listing->n++;
+	return listing->fn(&listing->event, item, listing->arg);
+}
+
+static int events_give(struct store_reader *reader, struct events_listing *listing)
+{
+	if (listing->event.kind == STORE_EVENT_ITEM) {
+		int r = store_get_item(reader, listing->event.user_id, listing->event.item, events_give_item, listing);
+		return r == -SIS_ERR_NO_ITEM ? 0 : r;
+	}
+	listing->n++;
+	return listing->fn(&listing->event, NULL, listing->arg);
+}
+
+int store_list_events(struct store_reader *reader, int64_t user_id, uint64_t after, unsigned limit,
+                      int (*fn)(const struct store_event *event, const struct store_item *item, void *arg), void *arg)
+{
+	/* Both halves come sorted by their keys, and are merged as they are read. What is looked up meanwhile is of the same moment. */
+	static const char sql[] =
+		"SELECT b.sequence AS sequence, 0, i.received, i.id, '', '', '' FROM inbox b JOIN items i USING(item_row) WHERE b.user_id=?1 AND b.sequence>?2"
+		" UNION ALL SELECT sequence, kind, time, item, user, device, what FROM events WHERE user_id=?1 AND sequence>?2 ORDER BY sequence";
+	struct events_listing listing = { .fn = fn, .arg = arg };
+	DB_STATEMENT sqlite3_stmt *row = NULL;
+	int r = db_bind(reader, &row, sql, "ii", user_id, after > INT64_MAX ? INT64_MAX : (int64_t)after);
+	while (r == 0 && listing.n < limit && (r = db_step(row)) > 0) {
+		r = events_read(row, user_id, &listing.event);
+		if (r == 0)
+			r = events_give(reader, &listing);
+	}
+	return r;
+}
+
+int store_last_sequence(struct store_reader *reader, uint64_t *ret_sequence)
+{
+	static const char sql[] = "SELECT value FROM meta WHERE name='sequence'";
+	DB_STATEMENT sqlite3_stmt *row = NULL;
+	int r = db_bind(reader, &row, sql, "");
+	if (r == 0)
+		r = db_step(row);
+	if (r < 0)
+		return r;
+	*ret_sequence = r > 0 ? (uint64_t)sqlite3_column_int64(row, 0) : 0;
+	return 0;
+}
+
+/* ------------------------------------------------ retention ------------------------------------------------ */
+
+bool store_has_old_events(struct store_reader *reader, int64_t before)
+{
+	static const char sql[] = "SELECT 1 FROM events WHERE time<? AND kind<>4 LIMIT 1";
+	DB_STATEMENT sqlite3_stmt *row = NULL;
+	return db_bind(reader, &row, sql, "i", before) == 0 && db_step(row) > 0;
+}
+
+/* Of each user's old events the last stays, as the mark that something was here: whoever reads past it knows that he may have missed a removal, and
+ * hears so once, in its place among the numbers. */
+int store_expire_events(struct store_writer *writer, int64_t before)
+{
+	static const char thin[] =
+		"WITH last AS MATERIALIZED (SELECT user_id, max(sequence) AS sequence FROM events WHERE time<?1 GROUP BY user_id)"
+		" DELETE FROM events WHERE time<?1 AND (user_id, sequence) NOT IN (SELECT user_id, sequence FROM last)";
+	static const char mark[] = "UPDATE events SET kind=4, item=NULL, user='', device='', what='' WHERE time<? AND kind<>4";
+	_Static_assert(STORE_EVENT_RESET == 4, "as in the statements above");
+	int r = db_run(&writer->reader, thin, "i", before);
+	return r < 0 ? r : db_run(&writer->reader, mark, "i", before);
 }

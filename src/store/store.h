@@ -45,8 +45,9 @@ struct store_item {                     /* spans are borrowed for the call */
 };
 
 /* What a user is told (GET /v1/events), in the order of the sequence numbers. ITEM is not stored: it is the item's row in the inbox. */
-enum store_event_kind { STORE_EVENT_ITEM, STORE_EVENT_GRANT, STORE_EVENT_REMOVED, STORE_EVENT_DEVICE };
+enum store_event_kind { STORE_EVENT_ITEM, STORE_EVENT_GRANT, STORE_EVENT_REMOVED, STORE_EVENT_DEVICE, STORE_EVENT_RESET };
 #define STORE_EVENT_WHAT 16
+#define STORE_EVENTS_KEPT_S (90 * 86400)        /* older ones become one RESET for each user: who was away for so long lists anew */
 struct store_event {
 	int64_t user_id;                        /* who is told */
 	uint64_t sequence;
@@ -54,7 +55,8 @@ struct store_event {
 	int64_t time;
 	bool has_item;
 	uint8_t item[ITEM_ID_BYTES];
-	char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1];        /* whom it is about; may be empty. GRANT: the recipient, and (in device) the user who granted; REMOVED: by whom */
+	/* Whom it is about; may be empty. GRANT: user is the recipient, device the user who granted. REMOVED: user is who did it. */
+	char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1];
 	char what[STORE_EVENT_WHAT];            /* REMOVED: deleted, unshared, expired; DEVICE: enrolled, renewed, key, endorsed, revoked; GRANT: empty */
 };
 
@@ -70,6 +72,12 @@ int store_list_items(struct store_reader *reader, int64_t user_id, uint64_t afte
 /* -NO_ITEM also when it exists but the user may not see it. fn is called once. */
 int store_get_item(struct store_reader *reader, int64_t user_id, const uint8_t id[ITEM_ID_BYTES],
                    int (*fn)(const struct store_item *item, void *arg), void *arg);
+/* News of the user with sequence > after, in strictly growing order, at most limit; item is NULL but for ITEM, and items that the user may no longer
+ * see are left out. fn non-zero ends. */
+int store_list_events(struct store_reader *reader, int64_t user_id, uint64_t after, unsigned limit,
+                      int (*fn)(const struct store_event *event, const struct store_item *item, void *arg), void *arg);
+/* The newest sequence number that was given out, to whomever. */
+int store_last_sequence(struct store_reader *reader, uint64_t *ret_sequence);
 /* The texts of the grants of this item for this user's devices (all of them when the user is the owner and all is true). */
 int store_list_grants(struct store_reader *reader, int64_t item_row, int64_t user_id, bool all, int (*fn)(struct span text, void *arg), void *arg);
 /* The certificate with this fingerprint, live or not, ours or anybody's of this server. revoked is 0 when not; reason as in RFC 5280. */

@@ -216,6 +216,9 @@ int store_count_device_events(struct store_reader *reader, int64_t user_id, cons
 /* STORE_EVENT_REMOVED of this item to everybody who has it, one sequence number for all; before the item goes. */
 int store_add_removal(struct store_writer *writer, int64_t item_row, const uint8_t id[ITEM_ID_BYTES], const char *what, const char *by, int64_t now,
                       uint64_t *ret_sequence, struct store_told *told);
+/* True when there are events older than before that store_expire_events would remove. */
+bool store_has_old_events(struct store_reader *reader, int64_t before);
+int store_expire_events(struct store_writer *writer, int64_t before);
 
 /* -------------------------------------------------------------- audit.c ---------------------------------------------------------------- */
 struct store_audit {
