@@ -45,6 +45,12 @@ bool connection_wants_input(const struct http_connection *connection)
 	}
 }
 
+/* How long a peer may take nothing: of a stream it may be long, since it is no transfer that has to come to an end. */
+static unsigned turn_ms(const struct http_connection *connection)
+{
+	return stream_is_open(connection->request) ? connection->server->limits.idle_timeout_ms : rate_window_ms(connection);
+}
+
 /* While the handler thinks, the peer is not slow. Each turn of the peer begins with a fresh window. */
 static void update_turn(struct http_connection *connection)
 {
@@ -53,7 +59,7 @@ static void update_turn(struct http_connection *connection)
 	bool peers_turn = connection_wants_output(connection) || connection_wants_input(connection);
 	if (peers_turn && !connection->peers_turn) {
 		connection->moved = 0;
-		set_deadline(connection, rate_window_ms(connection));
+		set_deadline(connection, turn_ms(connection));
 	} else if (!peers_turn) {
 		set_deadline(connection, NEVER);
 	}
@@ -84,7 +90,7 @@ static void too_slow(struct http_connection *connection)
 
 static void deadline_passed(struct http_connection *connection)
 {
-	uint64_t window_ms = rate_window_ms(connection);
+	uint64_t window_ms = turn_ms(connection), least = connection->server->limits.min_rate_bytes_s * window_ms / 1000;
 	switch (connection->state) {
 	case CONNECTION_HANDSHAKE:
 		connection_refuse(connection, "no TLS handshake in time");
@@ -94,7 +100,7 @@ static void deadline_passed(struct http_connection *connection)
 		request_fault(connection->request, (struct http_fault){ 408, "the head of the request did not come in time" });
 		break;
 	case CONNECTION_REQUEST:
-		if (connection->moved == 0 || connection->moved < connection->server->limits.min_rate_bytes_s * window_ms / 1000)
+		if (connection->moved == 0 || (connection->moved < least && !stream_is_open(connection->request)))
 			too_slow(connection);
 		connection->moved = 0;
 		set_deadline(connection, window_ms);
@@ -131,11 +137,15 @@ void connection_refuse(struct http_connection *connection, const char *reason)
 
 static void leave_ready_list(struct http_connection *connection)
 {
-	struct http_connection **at = &connection->server->ready;
+	struct http_server *server = connection->server;
+	struct http_connection **at = &server->ready;
 	while (*at != NULL && *at != connection)
 		at = &(*at)->next_ready;
-	if (*at != NULL)
-		*at = connection->next_ready;
+	if (*at == NULL)
+		return;
+	*at = connection->next_ready;
+	if (*at == NULL)
+		server->ready_end = at;
 }
 
 static void close_socket(struct http_connection *connection)
@@ -180,10 +190,8 @@ void connection_make_ready(struct http_connection *connection)
 	struct http_server *server = connection->server;
 	if (connection->is_ready)
 		return;
-	struct http_connection **at = &server->ready;
-	while (*at != NULL)
-		at = &(*at)->next_ready;
-	*at = connection;
+	*server->ready_end = connection;
+	server->ready_end = &connection->next_ready;
 	connection->is_ready = true;
 	loop_timer_set(server->ready_timer, 0);
 }
@@ -195,6 +203,10 @@ static void update_interest(struct http_connection *connection)
 		interest = connection->server->transport->wants_write(connection->session) ? EPOLLOUT : EPOLLIN;
 	} else if (connection->state == CONNECTION_LINGER) {
 		interest = EPOLLIN;
+	} else if (stream_is_open(connection->request)) {
+		if (stream_is_hungry(connection->request) && !connection_wants_output(connection))
+			connection_make_ready(connection);         /* its share of this round was used up */
+		interest = EPOLLRDHUP | (connection_wants_output(connection) ? EPOLLOUT : 0u);
 	} else {
 		bool input = connection_wants_input(connection);
 		if (input && (connection->pending_size > 0 || connection->server->transport->pending(connection->session) > 0))
@@ -233,8 +245,8 @@ void connection_run(struct http_connection *connection)
 void connection_event(uint32_t events, void *arg)
 {
 	struct http_connection *connection = arg;
-	/* Nobody reads or writes right now, so nobody else would notice that the peer has gone. */
-	if (connection->interest == 0 && (events & (EPOLLERR | EPOLLHUP)) != 0)
+	/* Nobody reads right now, so nobody else would notice that the peer has gone. */
+	if ((connection->interest == 0 || stream_is_open(connection->request)) && (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0)
 		connection_close(connection, false);
 	connection_run(connection);
 }

@@ -42,6 +42,7 @@ struct http_request {
 	uint64_t body_received, body_sent;
 	int file;                       /* of the answer, -1: none */
 	uint64_t file_offset, file_left;
+	bool is_stream, stream_hungry, stream_ended;    /* hungry: on_stream is to be called */
 };
 
 struct out_buffer { uint8_t *data; size_t size, capacity, sent; };
@@ -81,7 +82,7 @@ struct http_server {
 	const struct http_transport *transport;         /* NULL: none yet, nobody is served */
 	struct tls_identity *identity;  /* of TLS */
 	struct listener *listeners;
-	struct http_connection *connections, *ready;
+	struct http_connection *connections, *ready, **ready_end;
 	struct loop_source *accept_timer, *ready_timer;
 	unsigned n_connections;
 	struct source_count *sources[SOURCE_BUCKETS];
@@ -130,7 +131,15 @@ bool request_wants_body(const struct http_request *request);
 /* Tells the handler when the body has ended; true when it did. */
 bool request_advance(struct http_request *request);
 
+/* stream.c */
+bool stream_is_open(const struct http_request *request);        /* request may be NULL */
+bool stream_is_hungry(const struct http_request *request);
+bool stream_advance(struct http_request *request);              /* asks the handler for more; true when it was asked */
+
 /* response.c */
+#define LENGTH_UNKNOWN UINT64_MAX       /* chunked */
+bool response_put_head(struct http_request *request, unsigned status, const struct http_header *headers, size_t n_headers, uint64_t size);
+bool response_sends_body(const struct http_request *request, unsigned status);
 bool out_append(struct out_buffer *out, const void *data, size_t size);
 void out_free(struct out_buffer *out);
 void response_fault(struct http_request *request, struct http_fault fault);

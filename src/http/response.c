@@ -117,7 +117,12 @@ static const char *date_text(void)
 	return text;
 }
 
-static bool put_head(struct http_request *request, unsigned status, const struct http_header *headers, size_t n_headers, uint64_t size)
+static bool put_length(struct out_buffer *out, uint64_t size)
+{
+	return size == LENGTH_UNKNOWN ? put(out, "Transfer-Encoding: chunked\r\n") : put(out, "Content-Length: %llu\r\n", (unsigned long long)size);
+}
+
+bool response_put_head(struct http_request *request, unsigned status, const struct http_header *headers, size_t n_headers, uint64_t size)
 {
 	struct http_connection *connection = request->connection;
 	struct out_buffer *out = &connection->out;
@@ -125,11 +130,11 @@ static bool put_head(struct http_request *request, unsigned status, const struct
 		connection->close_after = true;
 	bool has_length = status != 204 && status != 304;
 	return put(out, "HTTP/1.1 %u %s\r\nDate: %s\r\n", status, status_words(status), date_text()) && put_headers(out, headers, n_headers) &&
-	       (!has_length || put(out, "Content-Length: %llu\r\n", (unsigned long long)size)) &&
+	       (!has_length || put_length(out, size)) &&
 	       (!connection->close_after || put(out, "Connection: close\r\n")) && out_append(out, "\r\n", 2);
 }
 
-static bool sends_body(const struct http_request *request, unsigned status)
+bool response_sends_body(const struct http_request *request, unsigned status)
 {
 	return status != 204 && status != 304 && (request->message.method == NULL || strcmp(request->message.method, "HEAD") != 0);
 }
@@ -161,8 +166,8 @@ void http_respond(struct http_request *request, unsigned status, const struct ht
 	if (request->answered)
 		return;
 	request->answered = true;
-	bool with_body = sends_body(request, status);
-	if (!put_head(request, status, headers, n_headers, size) || (with_body && !out_append(&request->connection->out, body, size))) {
+	bool with_body = response_sends_body(request, status);
+	if (!response_put_head(request, status, headers, n_headers, size) || (with_body && !out_append(&request->connection->out, body, size))) {
 		give_up(request);
 		return;
 	}
@@ -179,12 +184,12 @@ void http_respond_file(struct http_request *request, unsigned status, const stru
 	}
 	request->answered = true;
 	request->file = fd;
-	if (!put_head(request, status, headers, n_headers, length)) {
+	if (!response_put_head(request, status, headers, n_headers, length)) {
 		give_up(request);
 		return;
 	}
 	request->file_offset = offset;
-	request->file_left = sends_body(request, status) ? length : 0;
+	request->file_left = response_sends_body(request, status) ? length : 0;
 	connection_run(request->connection);
 }
 

@@ -18,6 +18,8 @@ static void server_run_ready(void *arg)
 	while (n-- > 0 && server->ready != NULL) {
 		struct http_connection *connection = server->ready;
 		server->ready = connection->next_ready;
+		if (server->ready == NULL)
+			server->ready_end = &server->ready;
 		connection->is_ready = false;
 		connection->next_ready = NULL;
 		connection_run(connection);
@@ -31,7 +33,7 @@ int http_server_new(struct loop *loop, const struct http_handler *handler, void 
 	struct http_server *server = calloc(1, sizeof(*server));
 	if (server == NULL)
 		return -SIS_ERR_NO_MEMORY;
-	*server = (struct http_server){ .loop = loop, .handler = handler, .arg = arg };
+	*server = (struct http_server){ .loop = loop, .handler = handler, .arg = arg, .ready_end = &server->ready };
 	server->limits = (struct http_limits){ .max_connections = 1024, .max_connections_per_source = 256, .header_timeout_ms = 15000,
 		.idle_timeout_ms = 300000, .min_rate_bytes_s = 1024, .max_body_bytes = 65536, .max_head_bytes = 16384 };
 	server->read_scratch = malloc(SCRATCH_BYTES);
@@ -97,6 +99,8 @@ void http_server_drain(struct http_server *server, void (*fn)(void *arg), void *
 		if (connection->state == CONNECTION_IDLE || connection->state == CONNECTION_HANDSHAKE) {
 			connection_close(connection, false);
 			connection_run(connection);
+		} else if (stream_is_open(connection->request)) {
+			connection_make_ready(connection);
 		}
 	}
 	connection_check_drained(server);

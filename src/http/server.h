@@ -31,6 +31,8 @@ struct http_handler {
 	void (*on_body_end)(struct http_request *request, void *arg);           /* collected or streamed body is complete */
 	/* The connection was lost, or the peer revoked, before the answer was given: free what request_data holds. Not called after an answer. */
 	void (*on_gone)(struct http_request *request, void *arg);
+	/* The socket has taken all of the answer that http_respond_stream began, and the handler had asked for this call: give more. Not for long. */
+	void (*on_stream)(struct http_request *request, void *arg);
 	/* The answer was sent to its end (complete) or cut off. For the log of what was fetched. bytes: of the body. */
 	void (*on_sent)(struct http_request *request, bool complete, uint64_t bytes, void *arg);
 	/* A connection ended without a request being at fault: garbage, limits, time. reason is one sentence; for the two limits on connections it is
@@ -84,6 +86,13 @@ void http_respond(struct http_request *request, unsigned status, const struct ht
 /* Takes fd; sends length bytes from offset. */
 void http_respond_file(struct http_request *request, unsigned status, const struct http_header *headers, size_t n_headers, int fd, uint64_t offset,
                        uint64_t length);
+/* An answer of unknown length, given in pieces (chunked) for as long as the handler likes. There is no limit of time while nothing is to be sent; a peer that
+ * takes nothing of what is there for the idle timeout is cut off, and a draining server ends the answer in order. The pieces are asked for: on_stream is
+ * called soon, and after each http_stream_wake when all before is on its way. */
+void http_respond_stream(struct http_request *request, unsigned status, const struct http_header *headers, size_t n_headers);
+void http_stream_wake(struct http_request *request);
+void http_stream_send(struct http_request *request, const void *data, size_t size);    /* copies; from on_stream only */
+void http_stream_end(struct http_request *request);                             /* whole, after what was given; on_sent follows soon */
 /* RFC 9457 problem document from an error of the table; detail is one sentence or NULL. */
 void http_respond_problem(struct http_request *request, int error, const char *detail);
 /* The same with what the table does not give. Every member may be 0 or NULL: the error's own then. */

@@ -85,7 +85,7 @@ static bool step_write(struct http_connection *connection, size_t *budget)
 static bool step_finish(struct http_connection *connection)
 {
 	struct http_request *request = connection->request;
-	if (connection->state != CONNECTION_REQUEST || !request->answered || connection_wants_output(connection))
+	if (connection->state != CONNECTION_REQUEST || !request->answered || connection_wants_output(connection) || stream_is_open(request))
 		return false;
 	struct http_server *server = connection->server;
 	bool keep = request->message.keep_alive && request->message.body_complete && !connection->close_after && !server->draining;
@@ -202,6 +202,11 @@ static bool step_read(struct http_connection *connection, size_t *budget)
 	return size > 0;
 }
 
+static bool step_stream(struct http_connection *connection, size_t budget)
+{
+	return budget > 0 && stream_advance(connection->request);
+}
+
 bool connection_step(struct http_connection *connection, size_t *budget)
 {
 	switch (connection->state) {
@@ -213,6 +218,6 @@ bool connection_step(struct http_connection *connection, size_t *budget)
 		return false;
 	default:
 		return step_write(connection, budget) || step_finish(connection) || step_read(connection, budget) ||
-		       (connection->state == CONNECTION_REQUEST && request_advance(connection->request));
+		       (connection->state == CONNECTION_REQUEST && (request_advance(connection->request) || step_stream(connection, *budget)));
 	}
 }

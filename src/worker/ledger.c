@@ -76,6 +76,7 @@ void ledger_on_packet(struct channel *channel, struct channel_packet *packet, vo
 		uploads_release(worker, packet);
 		break;
 	case MESSAGE_PUBLISHED:
+		events_published(worker, packet);
 		break;
 	default:
 		on_answer(worker, packet);

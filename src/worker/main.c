@@ -79,6 +79,7 @@ static void on_config(struct channel_packet *packet)
 	log_set_level((int)message.log_level);
 	worker.max_item_bytes = message.max_item_bytes;
 	http_server_set_limits(worker.server, &limits);
+	events_configure(&worker, message.idle_timeout_ms);
 }
 
 void worker_become_ready(struct worker *self)

@@ -32,6 +32,7 @@ static const struct route routes[] = {
 	{ "GET",     "/v1/items/*/manifest",            items_get_manifest,  ACCESS_DEVICE, BODY_NONE,   0, NULL, "sealed manifest" },
 	{ "GET",     "/v1/items/*/thumbnail",           items_get_thumbnail, ACCESS_DEVICE, BODY_NONE,   0, NULL, "sealed thumbnail" },
 	{ "GET",     "/v1/items/*/object",              items_get_object,    ACCESS_DEVICE, BODY_NONE,   0, NULL, "sealed object" },
+	{ "GET",     "/v1/events",                      events_watch,        ACCESS_DEVICE, BODY_NONE,   0, NULL, "what is new, as it happens" },
 	{ "HEAD",    "/v1/uploads/*",                   uploads_query,       ACCESS_DEVICE, BODY_NONE,   0, NULL, "where an upload stands" },
 	{ "PATCH",   "/v1/uploads/*",                   uploads_append,      ACCESS_DEVICE, BODY_STREAM, 0, "application/partial-upload", "go on with an upload" },
 	{ "DELETE",  "/v1/uploads/*",                   uploads_cancel,      ACCESS_DEVICE, BODY_NONE,   0, NULL, "give an upload up" },
@@ -221,6 +222,7 @@ static void exchange_free(struct exchange *exchange)
 	ledger_forget(exchange);
 	uploads_gone(exchange);
 	items_gone(exchange);
+	events_gone(exchange);
 	free(exchange);
 }
 
@@ -258,6 +260,11 @@ static void on_body_end(struct http_request *request, void *arg)
 		exchange->route->handle(exchange);
 }
 
+static void on_stream(struct http_request *request, void *arg)
+{
+	events_stream(http_request_data(request));
+}
+
 static void on_gone(struct http_request *request, void *arg)
 {
 	struct exchange *exchange = http_request_data(request);
@@ -289,5 +296,6 @@ static void on_refused(const char *peer, const char *reason, void *arg)
 }
 
 const struct http_handler worker_http_handler = {
-	.on_connected = caller_connected, .on_request = on_request, .on_body = on_body, .on_body_end = on_body_end, .on_gone = on_gone, .on_sent = on_sent, .on_refused = on_refused,
+	.on_connected = caller_connected, .on_request = on_request, .on_body = on_body, .on_body_end = on_body_end, .on_gone = on_gone, .on_stream = on_stream,
+	.on_sent = on_sent, .on_refused = on_refused,
 };

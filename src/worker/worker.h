@@ -16,6 +16,8 @@
 
 #define EXCHANGE_BUCKETS 1024
 #define UPLOAD_ID_MAX 64
+#define WATCH_BUCKET_BITS 8
+#define WATCH_BUCKETS (1u << WATCH_BUCKET_BITS)
 
 /* At most some lines at once and then a few each second; what was left out is counted. */
 struct log_limiter { double tokens; uint64_t at_ns; int64_t n_dropped; };
@@ -37,6 +39,9 @@ struct worker {
 	struct exchange *waiting[EXCHANGE_BUCKETS];     /* by the id of the question to the ledger */
 	struct exchange *uploading;                     /* those that hold an upload open */
 	struct exchange *listing;                       /* those whose list is being sent */
+	struct watch *watches[WATCH_BUCKETS];           /* event streams, by the user's id */
+	unsigned n_watches, beat_slice, heartbeat_ms;
+	struct loop_source *beat_timer;
 	struct log_limiter refused, limited, logins;
 	uint64_t served_at_ns;
 	unsigned n_connections_told;
@@ -88,6 +93,7 @@ struct exchange {
 	struct exchange *next_uploading, **previous_uploading;
 	size_t listed_bytes;            /* of a list that is being sent */
 	struct exchange *next_listing, **previous_listing;
+	struct watch *watch;            /* of an event stream */
 	char fetched[ITEM_ID_TEXT + 1]; /* not empty: the answer reaches the end of this item's object */
 };
 
@@ -144,6 +150,13 @@ void items_get_object(struct exchange *exchange);
 void items_delete(struct exchange *exchange);
 void items_gone(struct exchange *exchange);
 void items_sent(struct exchange *exchange, bool complete, uint64_t bytes);
+
+/* events.c */
+void events_configure(struct worker *worker, unsigned idle_timeout_ms);
+void events_watch(struct exchange *exchange);
+void events_stream(struct exchange *exchange);          /* its socket takes more */
+void events_published(struct worker *worker, struct channel_packet *packet);
+void events_gone(struct exchange *exchange);
 
 /* uploads.c */
 void uploads_create(struct exchange *exchange);
