@@ -16,6 +16,7 @@ class Event:
 
 class Stream:
     """GET /v1/events as `who`: .hello, then .next() and .take(n)."""
+    opened = []
 
     def __init__(self, daemon, who, after=None, last=None, include=None, receive_buffer=None):
         self.heartbeats, self.retry, self.ended = 0, None, False
@@ -25,6 +26,7 @@ class Stream:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket = daemon.tls_context(who).wrap_socket(raw, server_hostname="localhost", suppress_ragged_eofs=False)
         self.file = self.socket.makefile("rb")
+        Stream.opened.append(self)
         lines = ["GET /v1/events%s HTTP/1.1" % ("?" + query if query else ""), "Host: localhost"] + ([] if last is None else ["Last-Event-ID: %s" % last])
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         status, self.text = int(self.file.readline().split()[1]), b""
@@ -70,9 +72,22 @@ class Stream:
                 check(name in ("event", "id", "data") and name not in fields and value.startswith(" "), "a line of no event: %r" % line)
                 fields[name] = value[1:]
 
-    def take(self, n):
-        return [self.next() for _ in range(n)]
+    def take(self, n, kind="item"):
+        """The next n events of this kind; others are passed over."""
+        found = []
+        while len(found) < n:
+            event = self.next()
+            check(event is not None, "the stream ended after %d of %d" % (len(found), n))
+            if event.kind == kind:
+                found.append(event)
+        return found
 
     def close(self):
         self.file.close()
         self.socket.close()
+
+    @staticmethod
+    def close_all():
+        """A draining server waits for those who do not hang up."""
+        while Stream.opened:
+            Stream.opened.pop().close()

@@ -98,12 +98,19 @@ static void others_are_not_told_and_what_is_gone_is_left_out(void **state)
 	tell(fixture, &bob, STORE_EVENT_DEVICE, "key", 100);
 	assert_int_equal(list(fixture, &carol, 0, 10).n, 0);
 	assert_int_equal(list(fixture, &bob, 0, 10).n, 2);
+	uint64_t removed = 0;
+	struct store_told told = { 0 };
 	OK(store_begin(fixture->writer));
-	OK(store_delete_item(fixture->writer, sample->item.id, alice.user_id));
+	OK(store_delete_item(fixture->writer, sample->item.id, alice.user_id, &removed, &told));
 	OK(store_commit(fixture->writer));
 	struct heard heard = list(fixture, &bob, 0, 1);
 	assert_int_equal(heard.n, 1);
 	assert_int_equal(heard.event[0].kind, STORE_EVENT_DEVICE);
+	heard = list(fixture, &bob, heard.event[0].sequence, 10);
+	assert_true(heard.n == 1 && heard.event[0].kind == STORE_EVENT_REMOVED && heard.event[0].sequence == removed);
+	assert_memory_equal(heard.event[0].item, sample->item.id, ITEM_ID_BYTES);
+	assert_string_equal(heard.event[0].user, "alice");
+	assert_int_equal(list(fixture, &carol, 0, 10).n, 0);
 	fixture_free_sample(sample);
 }
 
