@@ -19,6 +19,7 @@ libsis_a_SOURCES += src/sis/pictures.c src/sis/pictures.h src/sis/picture_job.h 
 sis_SOURCES += src/sis/show.c
 sis_SOURCES += src/sis/send_command.c
 sis_SOURCES += src/sis/recovery_command.c
+libsis_a_SOURCES += src/sis/renewal.c src/sis/renewal.h
 sis_LDADD = libsis.a libpicture.a $(FORMAT_LIBS) $(HTTP_CLIENT_LIBS) $(TLS_LIBS) $(BASE_LIBS) $(CRYPT_LIBS) -lpthread
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = completions/bash/sis

@@ -3,6 +3,7 @@
  * sis: people's client. The options before the command, the table of commands, help. */
 #include "sis/command.h"
 #include "sis/output.h"
+#include "sis/renewal.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -85,6 +86,7 @@ static int run_command(struct sis *sis, int argc, char **argv)
 	}
 	sis->command = command->name;
 	catch_signals();
+	renewal_allow(sis);
 	status = command->run(sis, options, arguments, n_arguments);
 	return atomic_load(&sis_cancelled) && status != 0 ? 130 : status;
 }

@@ -135,6 +135,12 @@ static int read_certificate(const struct profile *profile, const char *name, str
 	return r < 0 ? why_set(why, r, "%s of the profile cannot be read: %s", name, error_text(r)) : 0;
 }
 
+int profile_load_certificate(const struct profile *profile, struct blob *ret_der)
+{
+	struct why ignored = { "" };
+	return read_certificate(profile, "device.pem", ret_der, &ignored);
+}
+
 static bool key_fits(const struct profile *profile)
 {
 	return memcmp(&profile->key.public_key, &profile->facts.public_key, sizeof(profile->key.public_key)) == 0;
@@ -293,14 +299,20 @@ int profile_replace_certificate(const struct profile *profile, const struct sign
 	return r < 0 ? why_set(why, r, "the new certificate could not be written to the profile: %s", error_text(r)) : 0;
 }
 
+/* The file is the fingerprint of the certificate as which the ticket resumes, then the ticket: one that another process leaves there after a renewal
+ * would outlive the old certificate. */
 struct secret *profile_load_ticket(const struct profile *profile, int64_t *ret_age_s)
 {
 	CLEANUP_FD int fd = openat(profile->dir_fd, "ticket", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	struct stat status;
+	uint8_t fingerprint[FINGERPRINT_BYTES];
 	SECRET_HEAP struct secret *ticket = NULL;
-	if (fd < 0 || fstat(fd, &status) < 0 || status.st_size <= 0 || status.st_size > (off_t)TICKET_MAX)
+	if (fd < 0 || fstat(fd, &status) < 0 || status.st_size <= FINGERPRINT_BYTES || status.st_size > (off_t)TICKET_MAX)
 		return NULL;
-	if (secret_new((size_t)status.st_size, &ticket) < 0 || fd_read_all(fd, secret_data(ticket), (size_t)status.st_size) < 0)
+	if (fd_read_all(fd, fingerprint, sizeof(fingerprint)) < 0 || memcmp(fingerprint, profile->facts.fingerprint, sizeof(fingerprint)) != 0)
+		return NULL;
+	size_t size = (size_t)status.st_size - sizeof(fingerprint);
+	if (secret_new(size, &ticket) < 0 || fd_read_all(fd, secret_data(ticket), size) < 0)
 		return NULL;
 	*ret_age_s = time_now() - status.st_mtime;
 	struct secret *taken = ticket;
@@ -324,8 +336,12 @@ void profile_write_quick(const struct profile *profile, const char *name, struct
  * another one. */
 void profile_save_ticket(const struct profile *profile, const struct secret *ticket)
 {
-	if (profile->passphrase == NULL)
-		profile_write_quick(profile, "ticket", (struct span){ secret_peek(ticket), secret_size(ticket) });
+	SECRET_HEAP struct secret *tagged = NULL;
+	if (profile->passphrase != NULL || secret_new(FINGERPRINT_BYTES + secret_size(ticket), &tagged) < 0)
+		return;
+	memcpy(secret_data(tagged), profile->facts.fingerprint, FINGERPRINT_BYTES);
+	memcpy(secret_data(tagged) + FINGERPRINT_BYTES, secret_peek(ticket), secret_size(ticket));
+	profile_write_quick(profile, "ticket", (struct span){ secret_peek(tagged), secret_size(tagged) });
 }
 
 int profile_lock(const struct profile *profile, const char *name, int *ret_fd)

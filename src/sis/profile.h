@@ -44,6 +44,9 @@ int profile_write(const struct profile *profile, int dir_fd, const char *passphr
 /* Replaces the certificate, and the key when it is not NULL: a crash in between is mended at the next profile_open. */
 int profile_replace_certificate(const struct profile *profile, const struct signing_key *key, struct span certificate, struct why *why);
 
+/* device.pem as it is now: another process may have renewed it. */
+int profile_load_certificate(const struct profile *profile, struct blob *ret_der);
+
 /* The TLS ticket: empty when there is none. Losing or failing to write it costs one full handshake, so errors are not told. */
 struct secret *profile_load_ticket(const struct profile *profile, int64_t *ret_age_s);
 void profile_save_ticket(const struct profile *profile, const struct secret *ticket);

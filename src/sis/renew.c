@@ -2,58 +2,14 @@
  *
  * sis renew: a new certificate before the old one ends, and the encryption key published again under it. */
 #include "sis/command.h"
-#include "sis/enroll.h"
 #include "sis/output.h"
-
-#include <string.h>
+#include "sis/renewal.h"
 
 struct renew_options { bool new_key; };
 
 static const struct option_row rows[] = {
 	{ "new-key", 0, NULL, "with a new signing key: your contacts will have to accept it", OPTION_FLAG, offsetof(struct renew_options, new_key) },
 };
-
-static int renew(struct profile *profile, bool new_key, struct why *why)
-{
-	struct signing_key key = profile->key;
-	char proof[REKEY_PROOF_TEXT + 1];
-	const struct http_client_header header = { "Sis-Rekey-Proof", proof };
-	struct http_client *client = NULL;
-	CLEANUP_BLOB struct blob certificate = { 0 };
-	int r = new_key ? signing_key_generate(KEY_ED25519, &key) : 0;
-	if (r == 0 && new_key)
-		r = rekey_proof_make(&profile->key, profile->facts.fingerprint, &key.public_key, proof);
-	if (r == 0)
-		r = enroll_client(profile, NULL, true, &client);
-	if (r == 0)
-		r = enroll_request(client, "/.well-known/est/simplereenroll", new_key ? &header : NULL, profile, &key, &certificate, why);
-	http_client_free(client);
-	if (r == 0)
-		r = profile_replace_certificate(profile, new_key ? &key : NULL, (struct span){ certificate.data, certificate.size }, why);
-	if (r == 0) {
-		signing_key_wipe(&profile->key);
-		profile->key = key;
-		blob_free(&profile->certificate);
-		profile->certificate = certificate;
-		certificate = (struct blob){ 0 };
-		r = certificate_parse((struct span){ profile->certificate.data, profile->certificate.size }, &profile->facts);
-	}
-	signing_key_wipe(&key);
-	return r;
-}
-
-/* The old key statement names the old certificate: until the new one is published, nobody can share with this device. */
-static int publish(const struct profile *profile, struct why *why)
-{
-	struct http_client *client = NULL;
-	struct why inner = { "" };
-	int r = enroll_client(profile, NULL, true, &client);
-	if (r == 0)
-		r = enroll_publish_key(client, profile, &inner);
-	http_client_free(client);
-	return r < 0 ? why_set(why, r, "the certificate is renewed, but the encryption key is not published yet (%.300s); run \"sis renew\" again",
-	                       why_text(&inner, r)) : 0;
-}
 
 static int run(const struct sis *sis, void *options_, char **arguments, unsigned n)
 {
@@ -65,9 +21,9 @@ static int run(const struct sis *sis, void *options_, char **arguments, unsigned
 	(void)n;
 	int r = profile_open(sis, &profile, &why);
 	if (r == 0)
-		r = renew(profile, options->new_key, &why);
+		r = renewal_renew(profile, options->new_key, &why);
 	if (r == 0)
-		r = publish(profile, &why);
+		r = renewal_publish(profile, &why);
 	if (r < 0) {
 		output_error(sis, NULL, r, &why);
 		return output_status(1, 1, r);
@@ -83,6 +39,7 @@ static int run(const struct sis *sis, void *options_, char **arguments, unsigned
 
 const struct command command_renew = {
 	"renew", "", "renew this device's certificate",
-	"Gets a new certificate from the server with the one that is still valid, for the same key or a new one, and publishes the encryption key again.",
+	"Gets a new certificate from the server with the one that is still valid, for the same key or a new one, and publishes the encryption key again.\n"
+	"Other commands do so by themselves when two thirds of the certificate's time are over. What was shared before stays readable.",
 	rows, ARRAY_SIZE(rows), 0, 0, sizeof(struct renew_options), run,
 };

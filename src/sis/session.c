@@ -3,6 +3,8 @@
  * One connection of a profile. */
 #include "sis/session.h"
 
+#include "sis/renewal.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,12 +22,15 @@ struct session {
 	struct http_client *client;
 	struct secret *ticket;
 	int64_t ticket_age_s;
+	uint8_t fingerprint[FINGERPRINT_BYTES]; /* of the certificate that it began with */
+	bool worked;                            /* the server has answered */
 };
 
 int session_open(const struct profile *profile, struct session **ret_session)
 {
 	CLEANUP_SESSION struct session *session = xcalloc(1, sizeof(*session));
 	session->profile = profile;
+	memcpy(session->fingerprint, profile->facts.fingerprint, sizeof(session->fingerprint));
 	session->ticket = profile_load_ticket(profile, &session->ticket_age_s);
 	struct http_client_config config = {
 		.host = profile->host, .port = profile->port,
@@ -55,6 +60,8 @@ static void session_save_ticket(struct session *session)
 {
 	struct tls_session *tls = session->client != NULL ? http_client_tls(session->client) : NULL;
 	SECRET_HEAP struct secret *ticket = NULL;
+	if (memcmp(session->fingerprint, session->profile->facts.fingerprint, sizeof(session->fingerprint)) != 0)
+		return;
 	if (tls == NULL || (tls_is_resumed(tls) && session->ticket_age_s < TICKET_REFRESH_S))
 		return;
 	if (tls_session_save(tls, &ticket) == 0)
@@ -67,6 +74,8 @@ void session_free(struct session *session)
 		return;
 	session_save_ticket(session);
 	http_client_free(session->client);
+	if (session->worked)
+		renewal_after_session(session->profile);
 	secret_free(session->ticket);
 	free(session);
 }
@@ -197,6 +206,8 @@ int session_call(struct session *session, const struct http_call *call, struct h
 	int r = http_client_call(session->client, &inner, ret_reply, &body);
 	if (r < 0 && why != NULL && why->text[0] == '\0')
 		session_transport_error(session->client, r, why);
+	if (r == 0)
+		session->worked = true;
 	if (r == 0)
 		r = session_reply_error(ret_reply, call->data_fn != NULL ? (struct span){ split.problem.data, split.problem.size }
 		                                                         : (struct span){ body.data, body.size }, why);

@@ -132,4 +132,63 @@ def device_news():
     check_equal(device_events(daemon, bob.user)[-1], (a, "laptop", "revoked"), "bob's last event")
 
 
+def hour_passes(client):
+    path = os.path.join(client.directory, "renewal")
+    os.utime(path, (1, 1))
+
+
+@test("at two thirds of its life any command renews the certificate: in one line, once an hour, and what was shared stays readable")
+def renewal_by_itself():
+    # The least lifetime: by the five minutes that certificates are dated back, two thirds are over at once.
+    with Daemon(workers=1, certificate_lifetime="1m") as daemon:
+        alice, bob = daemon.client("alice", "laptop"), daemon.client("bob", "phone")
+        first = read_file(alice.certificate_path)
+        item = alice.json("upload", "--to", "bob", make_picture())["item"]
+        second = read_file(alice.certificate_path)
+        check(first != second, "not renewed")
+        check_in("the certificate was renewed", bob.run("get", item, "-o", temporary("got")).stderr)
+        check_equal(bob.run("list").stderr, "", "within the hour")
+        check_equal(read_file(alice.certificate_path), second, "within the hour")
+        # The key is published under the new certificate: one can share with both.
+        again = bob.upload(make_picture(seed=2), alice)
+        hour_passes(alice)
+        done = alice.run("--quiet", "get", again, item, "-o", temporary("got"))
+        check_equal(done.stderr, "", "with --quiet")
+        check(read_file(alice.certificate_path) != second, "not renewed after the hour")
+        third = read_file(alice.certificate_path)
+        # One that cannot be had costs a warning, not the command.
+        device = Device(daemon, "alice", "laptop")
+        write_file(device.certificate_path, third)
+        write_file(device.key_path, read_file(alice.key_path))
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+        csr = make_csr(load_pem_private_key(read_file(alice.key_path), None), "alice")
+        wait_for(lambda: est_enroll(daemon, None, None, csr, "simplereenroll", who=device).status == 429, "too many certificates")
+        hour_passes(alice)
+        check_in("could not be renewed", alice.run("list").stderr)
+        check_equal(alice.run("list").stderr, "", "after the failed try")
+        check_equal(read_file(alice.certificate_path), third, "after the failed try")
+
+
+@test("an encryption key that could not be published under a new certificate is published by the next command")
+def publish_later():
+    daemon = shared_daemon()
+    alice, bob = daemon.client(unique("later"), "laptop"), daemon.client(unique("later"), "laptop")
+    item = bob.upload(make_picture(), alice)
+    # What a process that was killed between the two leaves: the certificate renewed by others, the key statement for the one before.
+    device = Device(daemon, alice.user, "laptop")
+    write_file(device.certificate_path, read_file(alice.certificate_path))
+    write_file(device.key_path, read_file(alice.key_path))
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    device.take(est_enroll(daemon, None, None, make_csr(load_pem_private_key(read_file(alice.key_path), None), alice.user), "simplereenroll", who=device).body)
+    write_file(alice.certificate_path, read_file(device.certificate_path))
+    write_file(os.path.join(alice.directory, "unpublished"), "")
+    check_in("no device that can receive", bob.run("upload", "--to", alice.user, make_picture(), status=67).stderr)
+    alice.run("list")
+    check(not os.path.exists(os.path.join(alice.directory, "unpublished")), "still unpublished")
+    alice.get(bob.upload(make_picture(), alice))
+    alice.get(item)
+    alice.run("renew")
+    alice.get(item)
+
+
 run()

@@ -4,6 +4,7 @@
 #include "test_sis.h"
 
 #include "sis/profile_keys.h"
+#include "sis/renewal.h"
 
 static void a_profile_comes_back_as_it_was_written(void **state)
 {
@@ -139,6 +140,29 @@ static void former_keys_come_back(void **state)
 	profile_free(profile);
 }
 
+static void renewal_is_due_at_two_thirds(void **state)
+{
+	const struct certificate facts = { .not_before = 1000, .not_after = 1300 };
+	assert_false(renewal_is_due(&facts, 0));
+	assert_false(renewal_is_due(&facts, 1199));
+	assert_true(renewal_is_due(&facts, 1200));
+	assert_true(renewal_is_due(&facts, 5000));
+}
+
+/* What another process has renewed is taken over; without leave (main.c gives it) nothing is renewed. */
+static void a_renewal_by_others_is_taken_over(void **state)
+{
+	struct profile *profile = test_profile_open();
+	uint8_t fingerprint[FINGERPRINT_BYTES];
+	memcpy(fingerprint, profile->facts.fingerprint, sizeof(fingerprint));
+	profile->facts.not_before = profile->facts.not_after = 5;
+	memset(profile->facts.fingerprint, 0, sizeof(fingerprint));
+	assert_true(renewal_check(profile));
+	assert_memory_equal(profile->facts.fingerprint, fingerprint, sizeof(fingerprint));
+	assert_false(renewal_check(profile));
+	profile_free(profile);
+}
+
 static void addresses(void **state)
 {
 	static const char *const bad[] = { "", ":1", "host", "host:", "host:0", "host:65536", "host:1x", "ho st:1", "a:b:1", "[::1:1", "[]:1", "h\r\n:1", "host:01" };
@@ -167,6 +191,10 @@ static void tickets_are_kept_and_private(void **state)
 	assert_int_equal(fstatat(profile->dir_fd, "ticket", &status, 0), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);
 	secret_free(loaded);
+	/* One of another certificate is nobody's. */
+	profile->facts.fingerprint[0] ^= 1;
+	assert_null(profile_load_ticket(profile, &age));
+	profile->facts.fingerprint[0] ^= 1;
 	/* Under a passphrase nothing is kept that speaks for the device without it. */
 	assert_int_equal(unlinkat(profile->dir_fd, "ticket", 0), 0);
 	profile->passphrase = xstrdup("secret");
@@ -182,7 +210,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_HOME(a_profile_comes_back_as_it_was_written), IN_HOME(private_files_are_their_owners_alone), IN_HOME(no_profile_is_told_with_what_to_do),
 		IN_HOME(a_profile_name_cannot_leave_the_home), IN_HOME(another_devices_key_is_refused), IN_HOME(a_renewal_that_was_cut_off_is_finished),
-		IN_HOME(keys_under_a_passphrase_need_it), IN_HOME(former_keys_come_back), cmocka_unit_test(addresses), IN_HOME(tickets_are_kept_and_private),
+		IN_HOME(keys_under_a_passphrase_need_it), IN_HOME(former_keys_come_back), IN_HOME(a_renewal_by_others_is_taken_over), cmocka_unit_test(renewal_is_due_at_two_thirds),
+		cmocka_unit_test(addresses), IN_HOME(tickets_are_kept_and_private),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Renewing a certificate. */
+#include "sis/renewal.h"
+
+#include "sis/enroll.h"
+#include "sis/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Its time is that of the last try; it is locked during one. */
+#define TRIED_FILE "renewal"
+/* There while the encryption key is not published under the newest certificate. */
+#define UNPUBLISHED_FILE "unpublished"
+#define TRY_EVERY_S 3600
+
+static const struct sis *allowed;
+static atomic_bool tried;
+
+int renewal_renew(struct profile *profile, bool new_key, struct why *why)
+{
+	struct signing_key key = profile->key;
+	char proof[REKEY_PROOF_TEXT + 1];
+	const struct http_client_header header = { "Sis-Rekey-Proof", proof };
+	struct http_client *client = NULL;
+	CLEANUP_BLOB struct blob certificate = { 0 };
+	int r = new_key ? signing_key_generate(KEY_ED25519, &key) : 0;
+	if (r == 0 && new_key)
+		r = rekey_proof_make(&profile->key, profile->facts.fingerprint, &key.public_key, proof);
+	if (r == 0)
+		r = enroll_client(profile, NULL, true, &client);
+	if (r == 0)
+		r = enroll_request(client, "/.well-known/est/simplereenroll", new_key ? &header : NULL, profile, &key, &certificate, why);
+	http_client_free(client);
+	/* Before the certificate is in force: whatever ends this process now, the key gets published by a later one. */
+	if (r == 0)
+		r = file_write_atomic(profile->dir_fd, UNPUBLISHED_FILE, "", 0, 0600);
+	if (r == 0)
+		r = profile_replace_certificate(profile, new_key ? &key : NULL, (struct span){ certificate.data, certificate.size }, why);
+	if (r == 0) {
+		signing_key_wipe(&profile->key);
+		profile->key = key;
+		blob_free(&profile->certificate);
+		profile->certificate = certificate;
+		certificate = (struct blob){ 0 };
+		r = certificate_parse((struct span){ profile->certificate.data, profile->certificate.size }, &profile->facts);
+	}
+	signing_key_wipe(&key);
+	return r;
+}
+
+int renewal_publish(const struct profile *profile, struct why *why)
+{
+	struct http_client *client = NULL;
+	struct why inner = { "" };
+	int r = enroll_client(profile, NULL, true, &client);
+	if (r == 0)
+		r = enroll_publish_key(client, profile, &inner);
+	http_client_free(client);
+	if (r < 0)
+		return why_set(why, r, "the certificate is renewed, but the encryption key is not published yet (%.300s); run \"sis renew\" again",
+		               why_text(&inner, r));
+	unlinkat(profile->dir_fd, UNPUBLISHED_FILE, 0);
+	return 0;
+}
+
+bool renewal_is_due(const struct certificate *facts, int64_t now)
+{
+	return now >= facts->not_before + (facts->not_after - facts->not_before) / 3 * 2;
+}
+
+void renewal_allow(const struct sis *sis)
+{
+	allowed = sis;
+}
+
+/* The lock of this hour's try; -1 when somebody had or has it. */
+static int claim(const struct profile *profile)
+{
+	CLEANUP_FD int fd = openat(profile->dir_fd, TRIED_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	struct stat status;
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &status) < 0)
+		return -1;
+	int64_t age_s = time_now() - status.st_mtime;
+	if (status.st_size > 0 && age_s >= 0 && age_s < TRY_EVERY_S)
+		return -1;
+	return fd_pwrite_all(fd, "\n", 1, 0) == 0 && futimens(fd, NULL) == 0 ? fd_take(&fd) : -1;
+}
+
+/* What is there is our own key's newest certificate, perhaps another process's work: then it is taken. */
+static bool take_newer(struct profile *profile)
+{
+	struct certificate facts;
+	struct blob der = { 0 };
+	if (profile_load_certificate(profile, &der) < 0)
+		return false;
+	if (certificate_parse((struct span){ der.data, der.size }, &facts) < 0 || facts.not_after <= profile->facts.not_after ||
+	    memcmp(&facts.public_key, &profile->key.public_key, sizeof(facts.public_key)) != 0) {
+		blob_free(&der);
+		return false;
+	}
+	blob_free(&profile->certificate);
+	profile->certificate = der;
+	profile->facts = facts;
+	return true;
+}
+
+static void tell(const struct profile *profile, int error, const struct why *why)
+{
+	char until[32];
+	output_time(profile->facts.not_after, until, sizeof(until));
+	if (error < 0)
+		output_warning(allowed, "the certificate, which holds until %s, could not be renewed: %s; see \"sis doctor\"", until, why_text(why, error));
+	else if (!allowed->quiet)
+		output_warning(allowed, "the certificate was renewed, and holds until %s", until);
+}
+
+static void renew_claimed(struct profile *profile)
+{
+	struct why why = { "" };
+	int r = 0;
+	if (!take_newer(profile) && renewal_is_due(&profile->facts, time_now()))
+		r = renewal_renew(profile, false, &why);
+	if (r == 0 && faccessat(profile->dir_fd, UNPUBLISHED_FILE, F_OK, 0) == 0) {
+		r = renewal_publish(profile, &why);
+		tell(profile, r, &why);
+	} else if (r < 0 && r != -SIS_ERR_INTERRUPTED) {
+		tell(profile, r, &why);
+	}
+}
+
+static bool has_work(const struct profile *profile)
+{
+	return renewal_is_due(&profile->facts, time_now()) || faccessat(profile->dir_fd, UNPUBLISHED_FILE, F_OK, 0) == 0;
+}
+
+void renewal_after_session(const struct profile *profile)
+{
+	if (allowed == NULL || profile->dir_fd < 0 || atomic_load(&sis_cancelled) || !has_work(profile) || atomic_exchange(&tried, true))
+		return;
+	CLEANUP_FD int lock = claim(profile);
+	if (lock < 0)
+		return;
+	/* Other threads go on with the profile as it was, which the server takes until it ends. */
+	struct profile copy = *profile;
+	copy.certificate = (struct blob){ xcalloc(1, profile->certificate.size), profile->certificate.size };
+	memcpy(copy.certificate.data, profile->certificate.data, profile->certificate.size);
+	renew_claimed(&copy);
+	blob_free(&copy.certificate);
+	signing_key_wipe(&copy.key);
+	secret32_wipe(&copy.encryption_key);
+}
+
+bool renewal_check(struct profile *profile)
+{
+	uint8_t before[FINGERPRINT_BYTES];
+	memcpy(before, profile->facts.fingerprint, sizeof(before));
+	if (!has_work(profile))
+		return false;
+	if (!take_newer(profile)) {
+		CLEANUP_FD int lock = claim(profile);
+		if (lock >= 0 && allowed != NULL)
+			renew_claimed(profile);
+	}
+	return memcmp(before, profile->facts.fingerprint, sizeof(before)) != 0;
+}
