@@ -45,7 +45,7 @@
 #include <unistd.h>
 
 #define ANSWER_MS 5000
-#define KNOWN_MAX 8192
+#define KNOWN_MAX 32768
 
 static char known_text[KNOWN_MAX];              /* hostile.txt, NUL instead of each end of line */
 static size_t known_size;
@@ -437,6 +437,64 @@ static bool delete_item(void)
 	return question_is_refused(MESSAGE_ITEM_DELETE, &payload, MESSAGE_DONE);
 }
 
+/* caller, item and user are names of what is known; the text is a grant. */
+static bool share_is_refused(const char *caller, const char *item, const char *user, struct span grant)
+{
+	struct builder payload = channel_builder();
+	struct message_grants_put message = { .item = span_from_string(known(item)), .user = span_from_string(known(user)), .grants = grant,
+		.peer = span_from_string("?") };
+	fingerprint_of(caller, message.caller);
+	message_grants_put_encode(&message, &payload);
+	return question_is_refused(MESSAGE_GRANTS_PUT, &payload, MESSAGE_DONE);
+}
+
+/* A grant that a device has really signed, and that passed through here once. */
+static bool share_known_is_refused(const char *caller, const char *item, const char *user, const char *grant)
+{
+	uint8_t text[GRANT_MAX_BYTES];
+	size_t size = strlen(known(grant)) / 2;
+	if (size == 0 || size > sizeof(text) || hex_decode(span_from_string(known(grant)), text, size) < 0)
+		return snprintf(result, sizeof(result), "there is no grant, so nothing was tried") < 0;
+	return share_is_refused(caller, item, user, (struct span){ text, size });
+}
+
+/* Everything in it is as it should be, but that the owner's device did not sign it; granter is whom it says that it is by. */
+static bool share_forged(const char *granter, const char *granter_user)
+{
+	struct grant grant = { .key = { 9 }, .time = time_now() };
+	struct signing_key key;
+	struct secret32 file_key = { { 7 } };
+	char text[GRANT_MAX_BYTES + 1];
+	size_t size;
+	if (item_id_decode(span_from_string(known("shared")), grant.item) < 0 || hex_decode(span_from_string(known("shared_statement")), grant.statement, DIGEST_BYTES) < 0)
+		return snprintf(result, sizeof(result), "there is no item, so nothing was tried") < 0;
+	snprintf(grant.recipient, sizeof(grant.recipient), "%s", known("third_user"));
+	snprintf(grant.device, sizeof(grant.device), "test");
+	snprintf(grant.granter, sizeof(grant.granter), "%s", known(granter_user));
+	fingerprint_of(granter, grant.granter_device);
+	if (signing_key_generate(KEY_ED25519, &key) < 0 || grant_wrap(&grant, &file_key) < 0 || grant_write(&grant, &key, text, &size) < 0)
+		return snprintf(result, sizeof(result), "there is no grant, so nothing was tried") < 0;
+	return share_is_refused("sealer", "shared", "third_user", (struct span){ (const uint8_t *)text, size });
+}
+
+static bool share_with_forged_grant(void) { return share_forged("sealer", "sealer_user"); }
+static bool share_by_wrong_granter(void) { return share_forged("third", "third_user"); }
+static bool share_with_grant_of_other_item(void) { return share_known_is_refused("sealer", "shared", "third_user", "other_grant"); }
+static bool share_with_grant_of_past(void) { return share_known_is_refused("sealer", "shared", "third_user", "old_grant"); }
+static bool share_with_anothers_grant(void) { return share_known_is_refused("third", "shared", "third_user", "other_grant"); }
+static bool share_grant_with_other_user(void) { return share_known_is_refused("sealer", "other", "sealer_user", "other_grant"); }
+static bool share_garbage(void) { return share_is_refused("sealer", "shared", "third_user", span_from_string("sis-grant/1\nitem \n")); }
+
+static bool drop_grants_of_others(void)
+{
+	struct builder payload = channel_builder();
+	struct message_grants_drop message = { .item = span_from_string(known("shared")), .user = span_from_string(known("sealer_user")),
+		.peer = span_from_string("?") };
+	fingerprint_of("third", message.caller);
+	message_grants_drop_encode(&message, &payload);
+	return question_is_refused(MESSAGE_GRANTS_DROP, &payload, MESSAGE_DONE);
+}
+
 static bool escape_by_upload_name(void)
 {
 	struct builder payload = channel_builder();
@@ -551,7 +609,10 @@ static const struct attempt { const char *name; bool (*fn)(void); bool ends; } a
 	ATTEMPT(write_through_descriptor), ATTEMPT(kill_signer), ATTEMPT(kill_ledger), ATTEMPT(open_pidfd), ATTEMPT(become_root), ATTEMPT(set_limits),
 	ATTEMPT(be_dumpable), ATTEMPT(open_signer_memory), ATTEMPT(map_code), ATTEMPT(connect_network), ATTEMPT(connect_control), ATTEMPT(bind_port),
 	ATTEMPT(sign_words), ATTEMPT(sign_client_handshake), ATTEMPT(sign_after_handshake), ATTEMPT(sign_digest), ATTEMPT(resume_upload),
-	ATTEMPT(commit_upload), ATTEMPT(commit_and_keep_writing), ATTEMPT(cancel_upload), ATTEMPT(smuggle_metadata), ATTEMPT(delete_item), ATTEMPT(escape_by_upload_name), ATTEMPT(publish_forged_key),
+	ATTEMPT(commit_upload), ATTEMPT(commit_and_keep_writing), ATTEMPT(cancel_upload), ATTEMPT(smuggle_metadata), ATTEMPT(delete_item), ATTEMPT(share_with_forged_grant),
+	ATTEMPT(share_by_wrong_granter), ATTEMPT(share_with_grant_of_other_item), ATTEMPT(share_with_grant_of_past), ATTEMPT(share_with_anothers_grant),
+	ATTEMPT(share_grant_with_other_user), ATTEMPT(share_garbage), ATTEMPT(drop_grants_of_others),
+	ATTEMPT(escape_by_upload_name), ATTEMPT(publish_forged_key),
 	ATTEMPT(renew_unknown), ATTEMPT(renew_to_own_key_without_proof), ATTEMPT(renew_to_own_key_with_own_proof),
 	ATTEMPT(enroll_without_invite), LAST(ptrace_signer), LAST(seize_master), LAST(read_signer_memory), LAST(run_shell),
 	LAST(fork_process), LAST(enter_namespace), LAST(mount_something), LAST(load_bpf), LAST(mint_certificate), LAST(sign_empty_crl),

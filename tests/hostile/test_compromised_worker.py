@@ -12,6 +12,7 @@ import re
 import shutil
 import signal
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
 from sis_sealing import SealingDevice
@@ -37,10 +38,23 @@ class Scene:
         self.item = self.alice.upload(write_file(os.path.join(temporary("files"), "picture.jpg"), os.urandom(200000)))
         self.upload = self.begin_upload(self.alice, os.urandom(100000), 100000)
         self.sealer = SealingDevice(self.daemon)
+        self.share()
         self.whole = self.begin_upload(self.sealer, self.sealer.seal(os.urandom(50000)), 0)
         self.before = self.fingerprints()
         self.roles = self.daemon.roles()
         self.log = ""
+
+    def share(self):
+        """Two items of the sealer's, and grants of his for somebody who has neither: one of the other item, one that is too old."""
+        self.third, known = SealingDevice(self.daemon), {}
+        for name in ("other", "shared"):
+            check_equal(self.sealer.upload(self.sealer.seal(os.urandom(1000))).status, 201, "status of an upload")
+            known[name] = self.sealer.item
+            if name == "other":
+                known["other_grant"] = self.sealer.grant(self.third).hex()
+        known["shared_statement"] = self.sealer.sealed[1].hex()
+        known["old_grant"] = self.sealer.grant(self.third, time=int(time.time()) - 7200).hex()
+        self.grants = {**known, "sealer_user": self.sealer.user, "third_user": self.third.user, "third": self.third.fingerprint.hex()}
 
     def begin_upload(self, who, data, n_missing):
         reply = self.daemon.request("POST", "/v1/items", who, data,
@@ -67,7 +81,7 @@ class Scene:
         known = {"item": self.item, "upload": self.upload, "whole": self.whole, "sealer": self.sealer.fingerprint.hex(), "alice": fingerprint(self.alice), "device": client_json(self.alice)["device"],
                  "mallory": fingerprint(self.mallory), "nobody": "77" * 32,
                  "signer": self.roles["signer"][0], "ledger": self.roles["ledger"][0], "master": self.daemon.pid, "port": self.daemon.port,
-                 "control": self.daemon.control, "workers": WORKERS}
+                 "control": self.daemon.control, "workers": WORKERS, **self.grants}
         log = write_file(os.path.join(self.programs, "hostile.log"), "")
         knowledge = write_file(os.path.join(self.programs, "hostile.txt"), "".join("%s %s\n" % pair for pair in known.items()))
         self.replace_workers()
@@ -103,6 +117,10 @@ def everything_refused():
     check_equal(re.findall(r"^ALLOWED.*$", log, re.MULTILINE), [], "attempts that succeeded")
     for proof in ("without_proof", "with_own_proof"):
         check_in("refused renew_to_own_key_%s: RENEW: not allowed\n" % proof, log, "the attempts' log")
+    for attempt, words in (("forged_grant", "the signature does not hold"), ("grant_of_past", "the grant does not belong to this item or device"),
+                           ("grant_of_other_item", "the grant does not belong to this item or device"), ("anothers_grant", "no such item")):
+        check_in("refused share_with_%s: GRANTS_PUT: %s\n" % (attempt, words), log, "the attempts' log")
+    check_in("refused drop_grants_of_others: GRANTS_DROP: no such item\n", log, "the attempts' log")
     check_in("refused publish_forged_key: PUBLISH_KEY: the signature does not hold\n", log, "the attempts' log")
     ended = set(begun) - refused
     check(ended <= DEADLY, "attempts without an answer that should have had one: %r\n%s" % (ended - DEADLY, log))
@@ -144,6 +162,7 @@ def served_again():
     reply = here.daemon.request("HEAD", "/v1/uploads/" + here.upload, here.alice)
     check_equal((reply.status, reply.headers["Upload-Offset"]), (204, "100000"), "the unfinished upload")
     check_equal(here.daemon.request("GET", "/v1/items/" + here.item, here.mallory).status, 404, "mallory's view of it")
+    check_equal([here.daemon.request("GET", "/v1/items", who).json()["items"] for who in (here.third,)], [[]], "what somebody got by others' grants")
     size = int(here.daemon.request("HEAD", "/v1/uploads/" + here.whole, here.sealer).headers["Upload-Offset"])
     reply = here.daemon.request("PATCH", "/v1/uploads/" + here.whole, here.sealer, b"",
                                 {"Content-Type": "application/partial-upload", "Upload-Offset": str(size), "Upload-Complete": "?1"})
