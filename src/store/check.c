@@ -180,11 +180,40 @@ static int check_database(struct check *check)
 	return r;
 }
 
+/* Rows that speak of what is not there; items and inboxes that do not fit the grants; quotas that do not fit the items. Each is one statement, so it sees
+ * one state of the database although the ledger goes on. */
+static int check_rows(struct check *check)
+{
+	static const struct { const char *sql, *problem; } facts[] = {
+		{ "SELECT count(*) FROM pragma_foreign_key_check", "of the database's rows speak of users, devices or items that are not there" },
+		{ "SELECT count(*) FROM items i WHERE i.expires<(SELECT max(coalesce(g.expires, " DB_NEVER ")) FROM grants g WHERE g.item_row=i.item_row)",
+		  "items end before the last of their grants" },
+		{ "SELECT count(*) FROM (SELECT DISTINCT item_row, user_id FROM grants g WHERE NOT EXISTS"
+		  " (SELECT 1 FROM inbox b WHERE b.item_row=g.item_row AND b.user_id=g.user_id))", "readers have grants of items that are not in their lists" },
+		{ "SELECT count(*) FROM users u WHERE u.used<>(SELECT coalesce(sum(bytes), 0) FROM items i WHERE i.user_id=u.user_id)",
+		  "users' quotas do not count the bytes of their items" },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++) {
+		DB_STATEMENT sqlite3_stmt *row = NULL;
+		int r = db_bind(check->reader, &row, facts[i].sql, "");
+		if (r == 0)
+			r = db_step(row);
+		if (r < 0)
+			return r;
+		int64_t n = sqlite3_column_int64(row, 0);
+		if (n > 0)
+			check_tell(check, "%lld %s", (long long)n, facts[i].problem);
+	}
+	return 0;
+}
+
 int store_check(struct store_reader *reader, bool full, void (*problem)(const char *sentence, void *arg), void *arg,
                 struct store_check_result *ret_result)
 {
 	struct check check = { .reader = reader, .full = full, .problem = problem, .arg = arg };
 	int r = check_database(&check);
+	if (r == 0)
+		r = check_rows(&check);
 	if (r == 0)
 		r = check_items(&check);
 	if (r == 0)

@@ -2,7 +2,7 @@
  *
  * `sisctl check` finds planted damage, and says nothing of a store that is whole. */
 #include "store_fixture.h"
-
+#include "store/db.h"
 
 struct found { unsigned n; char last[256]; };
 
@@ -87,12 +87,40 @@ static void a_stranger_among_the_objects_is_found(void **state)
 	fixture_free_sample(sample);
 }
 
+static void rows_that_do_not_fit_are_found(void **state)
+{
+	static const struct { const char *damage, *repair, *words; } cases[] = {
+		{ "INSERT INTO grants VALUES(1, 1, 'laptop', 'x', NULL, 0); UPDATE items SET expires=5", "UPDATE items SET expires=NULL", "end before the last" },
+		{ "DELETE FROM inbox", "INSERT INTO inbox VALUES(1, 1, 1)", "not in their lists" },
+		{ "UPDATE users SET used=used+1", "UPDATE users SET used=used-1", "quotas" },
+		{ "PRAGMA foreign_keys=OFF; INSERT INTO grants VALUES(7, 1, 'laptop', 'x', NULL, 0); INSERT INTO inbox VALUES(1, 9, 7)",
+		  "DELETE FROM grants WHERE item_row=7; DELETE FROM inbox WHERE item_row=7", "not there" },
+	};
+	struct fixture *fixture = *state;
+	char path[256];
+	struct sample *sample = publish(fixture, path);
+	sqlite3 *db;
+	fixture_path(fixture, "db/sis.db", path);
+	OK(sqlite3_open(path, &db));
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		OK(sqlite3_exec(db, cases[i].damage, NULL, NULL, NULL));
+		struct found found = run_check(fixture, false);
+		if (found.n != 1 || strstr(found.last, cases[i].words) == NULL)
+			fail_msg("%s: %u problems, the last one \"%s\"", cases[i].damage, found.n, found.last);
+		OK(sqlite3_exec(db, cases[i].repair, NULL, NULL, NULL));
+		assert_int_equal(run_check(fixture, false).n, 0);
+	}
+	sqlite3_close(db);
+	fixture_free_sample(sample);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_whole_store_has_no_problems), TEST(a_missing_object_is_found), TEST(a_shortened_object_is_found),
 		TEST(an_altered_byte_is_found_by_the_full_check_alone), TEST(a_stranger_among_the_objects_is_found),
+		TEST(rows_that_do_not_fit_are_found),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
