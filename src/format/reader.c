@@ -56,7 +56,7 @@ static int check_grant(const struct item_check *check, struct item_opened *opene
 	if (strcmp(grant->recipient, check->user) || strcmp(grant->device, check->device))
 		return refuse(-SIS_ERR_BAD_GRANT, ret_why, "the grant is for another user or device");
 	if (grant->expires && check->now >= grant->expires)
-		return refuse(-SIS_ERR_EXPIRED, ret_why, "the grant has expired");
+		return refuse(-SIS_ERR_EXPIRED, ret_why, "the time for which it was shared is over: ask whoever shared it to share it again");
 	return 0;
 }
 
