@@ -5,7 +5,9 @@
 
 #include "sis/sis.h"
 
-struct devices_options { bool yes; unsigned jobs; };
+struct devices_options { bool yes, verify; unsigned jobs; };
 
+/* Shows them all. Exit status. */
+int devices_list(const struct sis *sis, const struct devices_options *options);
 /* Gives another own device everything that this one can read. Exit status. */
 int devices_approve(const struct sis *sis, const struct devices_options *options, const char *device);

@@ -137,6 +137,34 @@ def hour_passes(client):
     os.utime(path, (1, 1))
 
 
+@test("sis devices shows one's own devices and, with --verify, how much each can read; approve makes that all; a recovered device can approve itself")
+def own_devices():
+    daemon = shared_daemon()
+    alice, bob = daemon.client(unique("own"), "laptop"), daemon.client(unique("own"), "phone")
+    items = [bob.upload(make_picture(seed=n), alice) for n in range(3)]
+    tablet = Client(daemon, alice.user)
+    tablet.run("enroll", daemon.invite(alice.user, "tablet"))
+    found = {d["device"]: d for d in alice.json("devices", "--verify")}
+    check_equal({name: (d["this"], d["state"], d["items"], d["readable"]) for name, d in found.items()},
+                {"laptop": (True, "ok", 3, 3), "tablet": (False, "ok", 3, 0)}, "devices")
+    check_equal(found["tablet"]["key"], tablet.json("whoami")["key"], "key")
+    check_not_in("readable", json.dumps(alice.json("devices")))
+    done = tablet.run("devices", "--verify")
+    check_in("tablet  (this device)", done.stdout)
+    check_in('can read     0 of 3 items; for the others say "sis devices approve tablet" on a device that can', done.stdout)
+    check_in("all 3 items", done.stdout)
+    check_not_in("\x1b", done.stdout)
+    alice.run("devices", "approve", "--yes", "tablet")
+    check_equal({d["device"]: d["readable"] for d in alice.json("devices", "--verify")}, {"laptop": 3, "tablet": 3}, "readable")
+    tablet.get(items[0])
+    # A device whose certificate no longer goes with its published key, and one that has expired, are told as such.
+    with contextlib.closing(sqlite3.connect(daemon.state_dir + "/db/sis.db")) as db:
+        db.execute("UPDATE devices SET key_statement=NULL WHERE name='tablet' AND user_id=(SELECT user_id FROM users WHERE name=?)", (alice.user,))
+        db.commit()
+    check_equal({d["device"]: d["state"] for d in alice.json("devices")}, {"laptop": "ok", "tablet": "no key"}, "states")
+    check_in("nobody can share with it", alice.run("devices").stdout)
+
+
 @test("at two thirds of its life any command renews the certificate: in one line, once an hour, and what was shared stays readable")
 def renewal_by_itself():
     # The least lifetime: by the five minutes that certificates are dated back, two thirds are over at once.

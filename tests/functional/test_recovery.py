@@ -57,6 +57,12 @@ def new_home(client):
     return Client(client.daemon, client.user)
 
 
+def readable(client):
+    """(items, those that are granted to this very device)"""
+    devices = client.json("devices", "--verify")
+    return [(d["items"], d["readable"]) for d in (devices if isinstance(devices, list) else [devices]) if d["this"]][0]
+
+
 def people(daemon, *names):
     return [daemon.client(unique(name), "laptop") for name in names]
 
@@ -159,6 +165,12 @@ def stolen():
         third = new_home(alice)
         typed(third, ["recovery", "restore", own_path], [own_passphrase])
         third.get(item)
+        # What it reads with the old key becomes its own.
+        check_equal(readable(again), (2, 1), "items, and those granted to the new device")
+        again.run("devices", "approve", device)
+        check_equal(readable(again), (2, 2), "after it approved itself")
+        shutil.rmtree(os.path.join(again.directory, "former"))
+        again.get(item)
         bob.run("rm", later)
 
 
