@@ -24,11 +24,10 @@ static int access_verify(const struct acceptor *acceptor, const json_t *certific
                          struct why *why)
 {
 	struct certificate granter;
-	enum pin_state pin;
 	int64_t revoked = 0;
 	if (grant_belongs(grant, &item->opened.statement, item->opened.statement_hash) < 0)
 		return why_set(why, -SIS_ERR_BAD_GRANT, "a grant for %s belongs to another item, or gives what its granter cannot", grant->recipient);
-	int r = item_check_signer(acceptor, certificates, grant->granter_device, grant->granter, grant->time, grant->time, &granter, &pin, &revoked, why);
+	int r = item_check_granter(acceptor, certificates, grant->granter_device, grant->granter, grant->time, &granter, &revoked, why);
 	if (r == 0 && (r = grant_verify(text, grant, &granter.public_key)) < 0)
 		why_set(why, r, "the grant for %s is not by %s, who it says made it", grant->recipient, grant->granter);
 	return r;

@@ -174,16 +174,6 @@ static int approve_grant(struct approval *approval, struct visit *visit, unsigne
 
 /* ------------------------------------------------ which device ------------------------------------------------ */
 
-static const struct person_device *approve_choose(const struct person *self, const char *name, struct why *why)
-{
-	for (unsigned i = 0; i < self->n_devices; i++) {
-		if (strcmp(self->devices[i].name, name) == 0)
-			return &self->devices[i];
-	}
-	why_set(why, -SIS_ERR_NO_KEY, "no live device of yours is called \"%s\", or it has published no key yet; enroll it first, and see \"sis contacts\"", name);
-	return NULL;
-}
-
 /* Whoever controls the server's authority can certify a device in our name: only the person can tell. */
 static int approve_confirm(const struct sis *sis, const struct devices_options *options, const struct profile *profile, const struct person_device *device,
                            struct why *why)
@@ -207,27 +197,29 @@ static int approve_vouch(struct approval *approval, struct visit *visit, const s
 	if (strcmp(approval->device->name, approval->profile->device) == 0)
 		return 0;
 	int r = approve_confirm(approval->sis, options, approval->profile, approval->device, why);
-	return r < 0 ? r : endorse_device(approval->profile, visit->session, approval->device, why);
+	if (r < 0)
+		return r;
+	pins_accept_device(visit->pins, approval->profile->user, approval->device->name, &approval->device->signing_key);
+	return endorse_device(approval->profile, visit->session, approval->device, why);
 }
 
 int devices_approve(const struct sis *sis, const struct devices_options *options, const char *name)
 {
 	CLEANUP_VISIT struct visit visit = { 0 };
 	struct why why = { "" };
-	struct person self = { 0 };
-	struct approval approval = { .sis = sis, .acceptor = &visit.acceptor };
+	struct person_device device;
+	struct approval approval = { .sis = sis, .acceptor = &visit.acceptor, .device = &device };
 	int status = 0, r = visit_begin(sis, &visit, &why);
 	approval.profile = visit.profile;
 	if (r == 0)
-		r = people_fetch(sis, visit.session, visit.pins, visit.profile->user, &self, &why);
+		r = people_fetch_own_device(sis, visit.session, visit.pins, name, &device, &why);
 	if (r == 0)
-		r = (approval.device = approve_choose(&self, name, &why)) == NULL ? -SIS_ERR_NO_KEY : approve_vouch(&approval, &visit, options, &why);
+		r = approve_vouch(&approval, &visit, options, &why);
 	if (r == 0)
 		r = approve_grant(&approval, &visit, options->jobs, &status, &why);
 	for (unsigned i = 0; i < approval.n_ids; i++)
 		free(approval.ids[i]);
 	free(approval.ids);
 	r = visit_end(sis, &visit, r, &why);
-	person_free(&self);
 	return r < 0 ? output_status(1, 1, r) : status;
 }

@@ -3,6 +3,7 @@
  * Accepting an item. */
 #include "sis/item.h"
 
+#include "sis/introductions.h"
 #include "sis/output.h"
 #include "sis/people.h"
 #include "sis/signers.h"
@@ -29,6 +30,7 @@ int acceptor_open(const struct sis *sis, struct session *session, struct pins *p
 	if (r < 0)
 		return r;
 	acceptor.signers = signers_new();
+	acceptor.introductions = introductions_new(sis, acceptor.profile, pins);
 	*ret_acceptor = acceptor;
 	return 0;
 }
@@ -37,6 +39,8 @@ void acceptor_close(struct acceptor *acceptor)
 {
 	signers_free(acceptor->signers);
 	acceptor->signers = NULL;
+	introductions_free(acceptor->introductions);
+	acceptor->introductions = NULL;
 	blob_free(&acceptor->crl);
 }
 
@@ -144,8 +148,20 @@ static int check_revocation(const json_t *entry, const struct signer *signer, in
 	return signer->revoked ? judge_revocation(user, signer->revoked_at, signer->reason, made, received, ret_revoked, why) : 0;
 }
 
-int item_check_signer(const struct acceptor *acceptor, const json_t *certificates, const uint8_t fingerprint[DIGEST_BYTES], const char *user, int64_t time,
-                      int64_t received, struct certificate *ret_facts, enum pin_state *ret_pin_state, int64_t *ret_revoked, struct why *why)
+static int check_pin(const struct acceptor *acceptor, const char *user, const struct certificate *facts, enum pin_state *ret_state, struct why *why)
+{
+	struct pins *pins = acceptor->pins;
+	if (pins_is_strict(pins, user) && !pins_has_device(pins, user, facts->device))
+		introductions_ask(acceptor->introductions, user);
+	int r = pins_check(pins, user, facts->device, &facts->public_key, NULL, ret_state, why);
+	if (r == 0 && *ret_state == PIN_NEW_DEVICE)
+		people_tell_new_device(acceptor->sis, user, facts->device, &facts->public_key);
+	return r;
+}
+
+/* Everything but the pin. */
+static int check_signer(const struct acceptor *acceptor, const json_t *certificates, const uint8_t fingerprint[DIGEST_BYTES], const char *user, int64_t time,
+                        int64_t received, struct certificate *ret_facts, int64_t *ret_revoked, struct why *why)
 {
 	const json_t *entry = NULL;
 	struct signer signer;
@@ -162,12 +178,32 @@ int item_check_signer(const struct acceptor *acceptor, const json_t *certificate
 		return why_set(why, -SIS_ERR_EXPIRED, "the certificate of %s that signed it was not valid at that time", user);
 	r = check_revocation(entry, &signer, time, received, ret_revoked, why);
 	if (r == 0)
-		r = pins_check(acceptor->pins, user, facts->device, &facts->public_key, ret_pin_state, why);
-	if (r == 0 && *ret_pin_state == PIN_NEW_DEVICE)
-		people_tell_new_device(acceptor->sis, acceptor->profile, user, facts->device, &facts->public_key);
-	if (r == 0)
 		*ret_facts = *facts;
 	return r;
+}
+
+int item_check_signer(const struct acceptor *acceptor, const json_t *certificates, const uint8_t fingerprint[DIGEST_BYTES], const char *user, int64_t time,
+                      int64_t received, struct certificate *ret_facts, enum pin_state *ret_pin_state, int64_t *ret_revoked, struct why *why)
+{
+	int r = check_signer(acceptor, certificates, fingerprint, user, time, received, ret_facts, ret_revoked, why);
+	return r == 0 ? check_pin(acceptor, user, ret_facts, ret_pin_state, why) : r;
+}
+
+int item_check_granter(const struct acceptor *acceptor, const json_t *certificates, const uint8_t fingerprint[DIGEST_BYTES], const char *user, int64_t time,
+                       struct certificate *ret_facts, int64_t *ret_revoked, struct why *why)
+{
+	enum pin_state state;
+	struct why pin_why = { "" };
+	/* A grant may be younger than the item: when it was received is not told, so its own time stands for that. */
+	int r = check_signer(acceptor, certificates, fingerprint, user, time, time, ret_facts, ret_revoked, why);
+	if (r == 0)
+		r = check_pin(acceptor, user, ret_facts, &state, &pin_why);
+	/* That a further device of our own, which is not approved here, has handed the key on does no harm: what is read is what its owner signed, and the
+	 * signed commitment says that this is the key. */
+	if (r == -SIS_ERR_PIN_CHANGED && strcmp(user, acceptor->profile->user) == 0 && strcmp(ret_facts->device, acceptor->profile->device) != 0 &&
+	    !pins_has_device(acceptor->pins, user, ret_facts->device))
+		return 0;
+	return r < 0 && pin_why.text[0] != '\0' ? why_set(why, r, "%s", pin_why.text) : r;
 }
 
 static struct item_signer signer_from(const struct certificate *facts)
@@ -238,7 +274,6 @@ static int check_item(const struct acceptor *acceptor, const json_t *json, struc
 	const json_t *certificates = json_object_get(json, "certificates");
 	struct certificate owner, granter;
 	struct grant grant;
-	enum pin_state granter_pin;
 	int64_t granter_revoked = 0;
 	const char *words = NULL;
 	int r = statement_parse(item->statement_text, statement, &words);
@@ -248,10 +283,8 @@ static int check_item(const struct acceptor *acceptor, const json_t *json, struc
 		return why_set(why, r, "%s", words != NULL ? words : error_text(r));
 	r = item_check_signer(acceptor, certificates, statement->device, statement->owner, statement->time, item->received, &owner, &item->pin_state,
 	                      &item->revoked, why);
-	/* A grant may be younger than the item: when it was received is not told, so its own time stands for that. */
 	if (r == 0)
-		r = item_check_signer(acceptor, certificates, grant.granter_device, grant.granter, grant.time, grant.time, &granter, &granter_pin,
-		                      &granter_revoked, why);
+		r = item_check_granter(acceptor, certificates, grant.granter_device, grant.granter, grant.time, &granter, &granter_revoked, why);
 	if (r < 0)
 		return r;
 	struct item_signer owner_signer = signer_from(&owner), granter_signer = signer_from(&granter);

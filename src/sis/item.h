@@ -15,6 +15,7 @@ struct acceptor {                       /* borrowed but for the list */
 	struct blob crl;                        /* empty: not to be had */
 	int64_t now;
 	struct signers *signers;                /* certificates that were checked before: NULL remembers none */
+	struct introductions *introductions;    /* NULL: nobody is asked who vouches for a new device */
 };
 /* Fetches the revocation list. */
 int acceptor_open(const struct sis *sis, struct session *session, struct pins *pins, struct acceptor *ret_acceptor, struct why *why);
@@ -53,3 +54,6 @@ int item_resolve(struct session *session, const char *prefix, char ret_id[ITEM_I
 /* A certificate that signed something at a time: all that can be checked of it. certificates is the JSON array of an ITEM. */
 int item_check_signer(const struct acceptor *acceptor, const json_t *certificates, const uint8_t fingerprint[DIGEST_BYTES], const char *user, int64_t time,
                       int64_t received, struct certificate *ret_facts, enum pin_state *ret_pin_state, int64_t *ret_revoked, struct why *why);
+/* The same for who made a grant: a further device of our own may, before it is approved here. */
+int item_check_granter(const struct acceptor *acceptor, const json_t *certificates, const uint8_t fingerprint[DIGEST_BYTES], const char *user, int64_t time,
+                       struct certificate *ret_facts, int64_t *ret_revoked, struct why *why);

@@ -12,7 +12,9 @@ libsis_a_SOURCES = src/sis/sis.h src/sis/why.c src/sis/command.c src/sis/command
 	src/sis/signers.c src/sis/signers.h src/sis/jobs.c src/sis/jobs.h src/sis/verified.c src/sis/verified.h src/sis/visit.c src/sis/visit.h \
 	src/sis/access.c src/sis/access.h src/sis/horizon.c src/sis/horizon.h src/sis/endorse.c src/sis/endorse.h
 sis_SOURCES = src/sis/main.c src/sis/enroll.c src/sis/upload.c src/sis/list.c src/sis/get.c src/sis/verify.c src/sis/rm.c src/sis/share.c src/sis/devices.c src/sis/devices.h src/sis/devices_approve.c src/sis/whoami.c \
-	src/sis/contacts.c src/sis/invite_command.c src/sis/renew.c
+	src/sis/contacts.c src/sis/contacts_verify.c src/sis/contacts.h src/sis/invite_command.c src/sis/renew.c
+libsis_a_SOURCES += src/sis/contacts_file.c src/sis/contacts_file.h src/sis/revocations.c src/sis/revocations.h src/sis/people_vouched.c src/sis/people_reading.h \
+	src/sis/introductions.c src/sis/introductions.h src/sis/words.c src/sis/words_list.c src/sis/words.h src/sis/qr.c src/sis/qr.h
 libsis_a_SOURCES += src/sis/conversation.c src/sis/conversation_state.c src/sis/conversation.h src/sis/message.c src/sis/message.h
 libsis_a_SOURCES += src/sis/pictures.c src/sis/pictures.h src/sis/picture_job.h src/sis/prepare.c src/sis/thumbnail.c src/sis/draw.c src/sis/draw.h \
 	src/sis/describe.c src/sis/describe.h
@@ -20,7 +22,7 @@ sis_SOURCES += src/sis/show.c
 sis_SOURCES += src/sis/send_command.c
 sis_SOURCES += src/sis/recovery_command.c src/sis/devices_list.c
 libsis_a_SOURCES += src/sis/renewal.c src/sis/renewal.h
-sis_LDADD = libsis.a libpicture.a $(FORMAT_LIBS) $(HTTP_CLIENT_LIBS) $(TLS_LIBS) $(BASE_LIBS) $(CRYPT_LIBS) -lpthread
+sis_LDADD = libsis.a libpicture.a $(QRENCODE_LIBS) $(FORMAT_LIBS) $(HTTP_CLIENT_LIBS) $(TLS_LIBS) $(BASE_LIBS) $(CRYPT_LIBS) -lpthread
 bashcompletiondir = $(datadir)/bash-completion/completions
 dist_bashcompletion_DATA = completions/bash/sis
 zshcompletiondir = $(datadir)/zsh/site-functions

@@ -4,24 +4,23 @@
 #include "sis/pins.h"
 
 #include "crypto/digest.h"
+#include "sis/contacts_file.h"
+#include "sis/revocations.h"
 #include "sis/verified.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PINS_FILE "contacts.json"
-#define PINS_MAX_BYTES (8u << 20)
-
 struct pins {
 	const struct profile *profile;
 	struct verified *verified;
+	struct revocations *revocations;
 	pthread_mutex_t mutex;
 	json_t *contacts;
 	json_t *met;                            /* {user: true}: who was known before this command */
-	json_t *changes;                        /* [[user, device, key, "pin"|"refuse"|"accept"], …], not yet written */
+	json_t *changes;                        /* [[change, user, device, key], …], not yet written */
 };
 
 void pin_format(const struct public_key *key, char ret_text[PIN_TEXT])
@@ -33,55 +32,11 @@ void pin_format(const struct public_key *key, char ret_text[PIN_TEXT])
 	snprintf(ret_text, PIN_TEXT, "%s:%s", key_algorithm_name(key->algorithm), hex);
 }
 
-/* Our own file, but a person may have edited it: only the shape that we write is taken. */
-static bool contacts_are_sound(const json_t *contacts)
-{
-	const char *user, *device;
-	json_t *devices, *entry, *key;
-	size_t i;
-	if (!json_is_object(contacts))
-		return false;
-	json_object_foreach((json_t *)(uintptr_t)contacts, user, devices) {
-		if (!name_is_valid(span_from_string(user)) || !json_is_object(devices))
-			return false;
-		json_object_foreach(devices, device, entry) {
-			if (!name_is_valid(span_from_string(device)) || !json_is_array(json_object_get(entry, "keys")))
-				return false;
-			json_array_foreach(json_object_get(entry, "keys"), i, key) {
-				if (!json_is_string(key))
-					return false;
-			}
-		}
-	}
-	return true;
-}
-
-static int contacts_read(const struct profile *profile, json_t **ret_contacts, struct why *why)
-{
-	CLEANUP_FREE char *text = NULL;
-	CLEANUP_JSON json_t *contacts = NULL;
-	size_t size;
-	int r = file_read(profile->dir_fd, PINS_FILE, PINS_MAX_BYTES, &text, &size);
-	if (r == -SIS_ERR_NO_INPUT) {
-		contacts = json_object();
-		r = contacts != NULL ? 0 : -SIS_ERR_NO_MEMORY;
-	} else if (r == 0) {
-		r = json_parse((struct span){ (uint8_t *)text, size }, PINS_MAX_BYTES, &contacts);
-	}
-	if (r == 0 && !contacts_are_sound(contacts))
-		r = -SIS_ERR_BAD_FORMAT;
-	if (r < 0)
-		return why_set(why, r, "contacts.json of the profile cannot be read (%s); restore it from a backup", error_text(r));
-	*ret_contacts = contacts;
-	contacts = NULL;
-	return 0;
-}
-
 static json_t *contacts_users(const json_t *contacts)
 {
-	json_t *users = json_object(), *devices;
+	json_t *users = json_object(), *contact;
 	const char *user;
-	json_object_foreach((json_t *)(uintptr_t)contacts, user, devices)
+	json_object_foreach((json_t *)(uintptr_t)contacts, user, contact)
 		json_object_set_new(users, user, json_true());
 	return users;
 }
@@ -93,6 +48,7 @@ int pins_open(const struct profile *profile, struct pins **ret_pins, struct why 
 	pins->profile = profile;
 	pins->changes = json_array();
 	pins->verified = verified_open(profile);
+	pins->revocations = revocations_new(profile, pins->verified);
 	int r = contacts_read(profile, &pins->contacts, why);
 	if (r < 0)
 		return r;
@@ -109,6 +65,7 @@ void pins_free(struct pins *pins)
 	json_decref(pins->contacts);
 	json_decref(pins->met);
 	json_decref(pins->changes);
+	revocations_free(pins->revocations);
 	verified_free(pins->verified);
 	pthread_mutex_destroy(&pins->mutex);
 	free(pins);
@@ -124,109 +81,242 @@ struct verified *pins_verified(struct pins *pins)
 	return pins->verified;
 }
 
+int pins_check_revocation(struct pins *pins, struct session *session, const struct certificate *facts, struct why *why)
+{
+	return revocations_check(pins->revocations, session, facts, why);
+}
+
 const json_t *pins_json(const struct pins *pins)
 {
 	return pins->contacts;
 }
 
-static bool keys_hold(const json_t *keys, const char *pin)
-{
-	size_t i;
-	json_t *key;
-	json_array_foreach(keys, i, key) {
-		const char *text = json_string_value(key);
-		if (text != NULL && strcmp(text, pin) == 0)
-			return true;
-	}
-	return false;
-}
+/* ------------------------------------------------ looking ------------------------------------------------ */
 
-static void contacts_pin(json_t *contacts, const char *user, const char *device, const char *pin)
-{
-	json_t *devices = json_object_get(contacts, user);
-	if (devices == NULL) {
-		json_object_set_new(contacts, user, json_object());
-		devices = json_object_get(contacts, user);
-	}
-	json_t *entry = json_object_get(devices, device);
-	if (entry == NULL) {
-		char now[TIME_TEXT + 1] = "";
-		time_encode(time_now(), now);
-		json_object_set_new(devices, device, json_pack("{s:[], s:s}", "keys", "first_seen", now));
-		entry = json_object_get(devices, device);
-	}
-	json_t *keys = json_object_get(entry, "keys");
-	if (!keys_hold(keys, pin))
-		json_array_append_new(keys, json_string(pin));
-}
-
-static void contacts_apply(json_t *contacts, const char *user, const char *device, const char *pin, const char *change)
-{
-	json_t *entry = json_object_get(json_object_get(contacts, user), device);
-	if (strcmp(change, "refuse") == 0) {
-		if (entry != NULL)
-			json_object_set_new(entry, "refused", json_string(pin));
-		return;
-	}
-	/* Another process may have pinned this device since: then the keys that differ are for a person to judge. */
-	if (strcmp(change, "pin") == 0 && entry != NULL && !keys_hold(json_object_get(entry, "keys"), pin)) {
-		json_object_set_new(entry, "refused", json_string(pin));
-		return;
-	}
-	contacts_pin(contacts, user, device, pin);
-	if (strcmp(change, "accept") == 0)
-		json_object_del(json_object_get(json_object_get(contacts, user), device), "refused");
-}
-
-static void pins_change(struct pins *pins, const char *user, const char *device, const char *pin, const char *change)
-{
-	contacts_apply(pins->contacts, user, device, pin, change);
-	json_array_append_new(pins->changes, json_pack("[ssss]", user, device, pin, change));
-}
-
-int pins_check(struct pins *pins, const char *user, const char *device, const struct public_key *key, enum pin_state *ret_state, struct why *why)
+bool pins_knows(struct pins *pins, const char *user, const char *device, const struct public_key *key)
 {
 	char pin[PIN_TEXT];
+	pin_format(key, pin);
+	pthread_mutex_lock(&pins->mutex);
+	bool known = contacts_has_key(pins->contacts, user, device, pin);
+	pthread_mutex_unlock(&pins->mutex);
+	return known;
+}
+
+bool pins_has_device(struct pins *pins, const char *user, const char *device)
+{
+	pthread_mutex_lock(&pins->mutex);
+	bool has = contacts_has_keys(pins->contacts, user, device);
+	pthread_mutex_unlock(&pins->mutex);
+	return has;
+}
+
+bool pins_is_strict(struct pins *pins, const char *user)
+{
+	pthread_mutex_lock(&pins->mutex);
+	bool strict = contacts_is_strict(pins->profile, pins->contacts, user);
+	pthread_mutex_unlock(&pins->mutex);
+	return strict;
+}
+
+const char *pins_contact(struct pins *pins, const char *user)
+{
+	if (pins_is_strict(pins, user))
+		return "verified";
+	return json_object_get(pins->met, user) != NULL ? "known" : "new";
+}
+
+/* ------------------------------------------------ checking ------------------------------------------------ */
+
+/* With the lock held. */
+static void pins_change(struct pins *pins, enum contacts_change change, const char *user, const char *device, const char *key)
+{
+	contacts_apply(pins->profile, pins->contacts, change, user, device, key);
+	json_array_append_new(pins->changes, json_pack("[isss]", (int)change, user, device, key));
+}
+
+static bool is_this_device(const struct profile *profile, const char *user, const char *device)
+{
+	return strcmp(user, profile->user) == 0 && strcmp(device, profile->device) == 0;
+}
+
+static bool is_this_key(const struct profile *profile, const struct public_key *key)
+{
+	const struct public_key *own = &profile->facts.public_key;
+	return key->algorithm == own->algorithm && memcmp(key->bytes, own->bytes, public_key_size(own->algorithm)) == 0;
+}
+
+static int say_changed(struct why *why, const char *user, const char *device, const char *pin)
+{
+	return why_set(why, -SIS_ERR_PIN_CHANGED, "THE KEY OF %s/%s HAS CHANGED since it was first seen: somebody may be posing as %s; ask %s for the "
+	               "fingerprint by another way (theirs is in \"sis whoami\"), compare it with %s, and only then run: sis contacts accept %s",
+	               user, device, user, user, pin, user);
+}
+
+static int say_further(const struct profile *profile, struct why *why, const char *user, const char *device, const char *pin)
+{
+	if (strcmp(user, profile->user) == 0)
+		return why_set(why, -SIS_ERR_PIN_CHANGED, "your device \"%s\" (key %s) is NOT APPROVED here: if it is yours, compare that key with what \"sis whoami\" "
+		               "says there, and only then run: sis devices approve %s (or: sis contacts accept %s); if it is not, tell the administrator to revoke it",
+		               device, pin, device, user);
+	return why_set(why, -SIS_ERR_PIN_CHANGED, "%s, whom you have verified, has A FURTHER DEVICE \"%s\" that none of theirs vouches for: somebody may be posing "
+	               "as %s; ask %s by another way, compare the key that \"sis whoami\" says there with %s, and only then run: sis contacts accept %s",
+	               user, device, user, user, pin, user);
+}
+
+/* What is to be done about a key that is not pinned. With the lock held. */
+static int judge(struct pins *pins, const char *user, const char *device, const struct public_key *key, const char *pin, const char *voucher,
+                 enum pin_state *ret_state, struct why *why)
+{
+	const struct profile *profile = pins->profile;
+	bool is_this = is_this_device(profile, user, device);
+	if (is_this && is_this_key(profile, key)) {
+		pins_change(pins, CONTACTS_ACCEPT, user, device, pin);
+		*ret_state = PIN_KNOWN;
+		return 0;
+	}
+	if (is_this || contacts_has_keys(pins->contacts, user, device)) {
+		pins_change(pins, CONTACTS_REFUSE, user, device, pin);
+		return say_changed(why, user, device, pin);
+	}
+	if (voucher == NULL && contacts_is_strict(profile, pins->contacts, user)) {
+		pins_change(pins, CONTACTS_REFUSE, user, device, pin);
+		return say_further(profile, why, user, device, pin);
+	}
+	*ret_state = voucher != NULL ? PIN_VOUCHED : json_object_get(pins->met, user) != NULL ? PIN_NEW_DEVICE : PIN_NEW_CONTACT;
+	pins_change(pins, voucher != NULL ? CONTACTS_ACCEPT : CONTACTS_PIN, user, device, pin);
+	return 0;
+}
+
+int pins_check(struct pins *pins, const char *user, const char *device, const struct public_key *key, const char *voucher, enum pin_state *ret_state,
+               struct why *why)
+{
+	char pin[PIN_TEXT];
+	enum pin_state state = PIN_KNOWN;
 	int r = 0;
 	pin_format(key, pin);
 	pthread_mutex_lock(&pins->mutex);
-	const json_t *devices = json_object_get(pins->contacts, user), *entry = json_object_get(devices, device);
-	bool met = json_object_get(pins->met, user) != NULL;
-	enum pin_state state = entry != NULL ? PIN_KNOWN : met ? PIN_NEW_DEVICE : PIN_NEW_CONTACT;
-	if (state != PIN_KNOWN) {
-		pins_change(pins, user, device, pin, "pin");
-	} else if (!keys_hold(json_object_get(entry, "keys"), pin)) {
-		pins_change(pins, user, device, pin, "refuse");
-		r = why_set(why, -SIS_ERR_PIN_CHANGED, "THE KEY OF %s/%s HAS CHANGED since it was first seen: somebody may be posing as %s; ask %s for the "
-		            "fingerprint by another way (theirs is in \"sis whoami\"), compare it with %s, and only then run: sis contacts accept %s",
-		            user, device, user, user, pin, user);
-	}
+	if (!contacts_has_key(pins->contacts, user, device, pin))
+		r = judge(pins, user, device, key, pin, voucher, &state, why);
 	pthread_mutex_unlock(&pins->mutex);
 	if (r == 0)
 		*ret_state = state;
 	return r;
 }
 
-int pins_accept(struct pins *pins, const char *user, unsigned *ret_n)
+/* ------------------------------------------------ deciding ------------------------------------------------ */
+
+int pins_accept(struct pins *pins, const char *user, void (*fn)(const char *device, const char *key, void *arg), void *arg, unsigned *ret_n)
 {
+	json_t *devices = json_object_get(json_object_get(pins->contacts, user), "devices"), *entry;
 	const char *device;
-	json_t *entry;
 	void *next;
-	*ret_n = 0;
-	json_t *devices = json_object_get(pins->contacts, user);
+	unsigned n = 0;
 	if (devices == NULL)
 		return -SIS_ERR_NO_USER;
+	pthread_mutex_lock(&pins->mutex);
 	json_object_foreach_safe(devices, next, device, entry) {
-		CLEANUP_FREE char *pin = NULL;
 		const char *refused = json_member_string(entry, "refused");
-		if (refused == NULL)
+		CLEANUP_FREE char *pin = refused != NULL ? xstrdup(refused) : NULL;
+		if (pin == NULL)
 			continue;
-		pin = xstrdup(refused);
-		pins_change(pins, user, device, pin, "accept");
-		++*ret_n;
+		pins_change(pins, CONTACTS_ACCEPT, user, device, pin);
+		if (fn != NULL)
+			fn(device, pin, arg);
+		n++;
 	}
+	pthread_mutex_unlock(&pins->mutex);
+	*ret_n = n;
 	return 0;
 }
+
+void pins_accept_device(struct pins *pins, const char *user, const char *device, const struct public_key *key)
+{
+	char pin[PIN_TEXT];
+	pin_format(key, pin);
+	pthread_mutex_lock(&pins->mutex);
+	pins_change(pins, CONTACTS_ACCEPT, user, device, pin);
+	pthread_mutex_unlock(&pins->mutex);
+}
+
+int pins_set_verified(struct pins *pins, const char *user, bool verified)
+{
+	char now[TIME_TEXT + 1] = "";
+	int r = json_object_get(pins->contacts, user) == NULL ? -SIS_ERR_NO_USER : verified ? time_encode(time_now(), now) : 0;
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&pins->mutex);
+	pins_change(pins, CONTACTS_VERIFY, user, "", now);
+	pthread_mutex_unlock(&pins->mutex);
+	return 0;
+}
+
+int pins_forget(struct pins *pins, const char *user)
+{
+	if (json_object_get(pins->contacts, user) == NULL)
+		return -SIS_ERR_NO_USER;
+	pthread_mutex_lock(&pins->mutex);
+	pins_change(pins, CONTACTS_FORGET, user, "", "");
+	pthread_mutex_unlock(&pins->mutex);
+	return 0;
+}
+
+/* ------------------------------------------------ another one's file ------------------------------------------------ */
+
+/* 1: new; 0: known; CONFLICT: we have other keys for this device. */
+static int import_device(struct pins *pins, const char *user, const char *device, const json_t *keys)
+{
+	bool knows_some = contacts_has_keys(pins->contacts, user, device), agrees = false;
+	int n = 0;
+	size_t i;
+	json_t *key;
+	json_array_foreach((json_t *)(uintptr_t)keys, i, key)
+		agrees |= contacts_has_key(pins->contacts, user, device, json_string_value(key));
+	if (knows_some && !agrees && json_array_size(keys) > 0)
+		return -SIS_ERR_CONFLICT;
+	json_array_foreach((json_t *)(uintptr_t)keys, i, key) {
+		if (contacts_has_key(pins->contacts, user, device, json_string_value(key)))
+			continue;
+		pins_change(pins, CONTACTS_ACCEPT, user, device, json_string_value(key));
+		n = 1;
+	}
+	return n;
+}
+
+static unsigned import_contact(struct pins *pins, const char *user, const json_t *contact, void (*fn)(const char *user, const char *device, void *arg),
+                               void *arg, unsigned *n_conflicts)
+{
+	const json_t *devices = json_object_get(contact, "devices");
+	const char *device, *verified = json_member_string(contact, "verified");
+	unsigned n_new = 0, n_bad = 0;
+	json_t *entry;
+	json_object_foreach((json_t *)(uintptr_t)devices, device, entry) {
+		int r = import_device(pins, user, device, json_object_get(entry, "keys"));
+		if (r < 0 && fn != NULL)
+			fn(user, device, arg);
+		n_bad += r < 0;
+		n_new += r > 0;
+	}
+	if (verified != NULL && n_bad == 0 && !contacts_is_strict(pins->profile, pins->contacts, user))
+		pins_change(pins, CONTACTS_VERIFY, user, "", verified);
+	*n_conflicts += n_bad;
+	return n_new;
+}
+
+int pins_import(struct pins *pins, const json_t *contacts, void (*fn)(const char *user, const char *device, void *arg), void *arg, unsigned *ret_n)
+{
+	unsigned n = 0, n_conflicts = 0;
+	const char *user;
+	json_t *contact;
+	pthread_mutex_lock(&pins->mutex);
+	json_object_foreach((json_t *)(uintptr_t)contacts, user, contact)
+		n += import_contact(pins, user, contact, fn, arg, &n_conflicts);
+	pthread_mutex_unlock(&pins->mutex);
+	*ret_n = n;
+	return n_conflicts > 0 ? -SIS_ERR_CONFLICT : 0;
+}
+
+/* ------------------------------------------------ writing ------------------------------------------------ */
 
 int pins_save(struct pins *pins, struct why *why)
 {
@@ -243,13 +333,12 @@ int pins_save(struct pins *pins, struct why *why)
 	if (r < 0)
 		return r;
 	json_array_foreach(pins->changes, i, change) {
-		contacts_apply(contacts, json_string_value(json_array_get(change, 0)), json_string_value(json_array_get(change, 1)),
-		               json_string_value(json_array_get(change, 2)), json_string_value(json_array_get(change, 3)));
+		contacts_apply(pins->profile, contacts, (enum contacts_change)json_integer_value(json_array_get(change, 0)),
+		               json_string_value(json_array_get(change, 1)), json_string_value(json_array_get(change, 2)),
+		               json_string_value(json_array_get(change, 3)));
 	}
-	CLEANUP_FREE char *text = json_print(contacts);
-	r = text != NULL ? file_write_atomic(pins->profile->dir_fd, PINS_FILE, text, strlen(text), 0600) : -SIS_ERR_NO_MEMORY;
-	if (r < 0)
-		return why_set(why, r, "contacts.json of the profile cannot be written: %s", error_text(r));
-	json_array_clear(pins->changes);
-	return 0;
+	r = contacts_write(pins->profile, contacts, why);
+	if (r == 0)
+		json_array_clear(pins->changes);
+	return r;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Asking a person for a secret on the terminal, which stays in order whatever happens. */
+ * Asking a person on the terminal, which stays in order whatever happens. */
 #include "sis/terminal.h"
 
 #include "base/secret.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Asking a person for a secret. */
+ * Asking a person for a secret, or a question. */
 #pragma once
 
 #include "sis/sis.h"

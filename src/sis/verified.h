@@ -10,6 +10,8 @@ enum verified_kind {
 	VERIFIED_CERTIFICATE_NOW = 1,           /* a certificate under the profile's authority, at that time */
 	VERIFIED_CERTIFICATE_THEN,              /* the same, at its beginning */
 	VERIFIED_KEY,                           /* a key statement under a certificate */
+	VERIFIED_LIST,                          /* a certificate is not on this revocation list, which the authority signed */
+	VERIFIED_ENDORSEMENT,                   /* an endorsement; of: SHA-256 of the endorser's key */
 };
 
 struct verified;

@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (item_accept(&acceptor, json, NULL, &item, &why) == 0 || why.text[0] == '\0')
 		abort();
 	why.text[0] = '\0';
-	if (people_read(&sis, &profile, pins, "bob", json, &person, &why) == 0 || why.text[0] == '\0')
+	if (people_read(&sis, NULL, &profile, pins, "bob", json, &person, &why) == 0 || why.text[0] == '\0')
 		abort();
 	return 0;
 }

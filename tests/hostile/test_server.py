@@ -164,6 +164,8 @@ class PrettyServer(FakeServer):
         method, path = head.split()[:2]
         if path == b"/v1/users/alice":
             connection.sendall(reply(200, self.user().encode()))
+        elif path == b"/crl":
+            connection.sendall(reply(200, revocation_list(self.authority)))
         elif method in (b"POST", b"PATCH"):
             self.on_upload(head, connection)
         else:
@@ -227,61 +229,87 @@ def foreign_key():
     check(not any(r.startswith(b"POST") for r in tampered.requests), "something was sent")
 
 
-@test("a key that changed since it was first seen is refused loudly, and accepted only when told")
+def telling(authority, devices):
+    """Of any user: these devices, {name: key}, none of which has published an encryption key: it ends before anything is sealed."""
+    def answer(head, connection):
+        if head.startswith(b"GET /crl"):
+            connection.sendall(reply(200, revocation_list(authority)))
+            return
+        user = head.split(b" ")[1].rsplit(b"/", 1)[1].split(b"?")[0].decode()
+        connection.sendall(reply(200, json.dumps({"user": user, "devices": [
+            {"device": name, "certificate": authority.device(user, name, key).public_bytes(Encoding.PEM).decode(), "key": None}
+            for name, key in devices.items()]}).encode()))
+    return answer
+
+
+@test("a key that changed since it was first seen is refused loudly, and accepted only when told; another key for this very device at once")
 def changed_key():
     authority = Authority()
-    server = FakeServer(saying(reply(404)), authority)
-    def devices(key):
-        certificate = authority.device("alice", "laptop", key).public_bytes(Encoding.PEM).decode()
-        return json.dumps({"user": "alice", "devices": [{"device": "laptop", "certificate": certificate, "key": None}]}).encode()
+    server = FakeServer(telling(authority, {"laptop": make_key()}), authority)
     client = server.client()
     path = write_file(os.path.join(temporary(), "x"), b"x")
-    server.answer = saying(reply(200, devices(make_key())))
-    client.run("upload", path, status=67)
-    swapped = make_key()
-    server.answer = saying(reply(200, devices(swapped)))
-    done = client.run("upload", path, status=77)
+    upload = lambda to, status: client.run("upload", path, "--to", to, status=status)
+    upload("bob", 67)
+    server.answer = telling(authority, {"laptop": make_key()})
+    done = upload("bob", 77)
     check_sentence(done, (77,))
     check_in("CHANGED", done.stderr)
-    check_in("sis contacts accept alice", done.stderr)
+    check_in("sis contacts accept bob", done.stderr)
     check_in("REFUSED", client.run("contacts").stdout)
-    client.run("contacts", "accept", "alice")
-    client.run("upload", path, status=67)
+    client.run("contacts", "accept", "bob")
+    upload("bob", 67)
     check_not_in("REFUSED", client.run("contacts").stdout, "contacts")
-    server.answer = saying(reply(200, devices(make_key())))
-    client.run("upload", path, status=77)
+    server.answer = telling(authority, {"laptop": make_key()})
+    upload("bob", 77)
+    check_in("THE KEY OF alice/laptop HAS CHANGED", upload("alice", 77).stderr)
 
 
-@test("a further device of somebody known, or of oneself, is told at once; those that came with the first contact are not")
+@test("a further device of somebody known is told at once, one of our own each time until it is approved; those that came with the first contact are not")
 def further_device():
     authority = Authority()
-    server = FakeServer(saying(reply(404)), authority)
     keys = {name: make_key() for name in ("laptop", "phone", "false")}
-    def give(*names):
-        def answer(head, connection):
-            user = head.split(b" ")[1].rsplit(b"/", 1)[1].split(b"?")[0].decode()
-            connection.sendall(reply(200, json.dumps({"user": user, "devices": [
-                {"device": name, "certificate": authority.device(user, name, keys[name]).public_bytes(Encoding.PEM).decode(), "key": None}
-                for name in names]}).encode()))
-        return answer
+    few = {name: keys[name] for name in ("laptop", "phone")}
+    server = FakeServer(telling(authority, few), authority)
     path = write_file(os.path.join(temporary(), "x"), b"x")
-    client = server.client()
-    def told():
-        return client.run("upload", "--to", to, path, status=67).stderr
-    for to, words in ("aaron", "aaron has a new device \"false\""), ("alice", "you have a new device \"false\""):
-        server.answer = give("laptop", "phone")
-        # Nobody of them has an encryption key: it ends before anything is sealed, and what was seen is kept.
-        for _ in range(2):
-            check_not_in("new device", told())
-        server.answer = give("laptop", "phone", "false")
-        check_in(words, told())
-        check_not_in("new device", told())
-        client = server.client()
+    client = server.client(key=keys["laptop"])
+    told = lambda to: client.run("upload", "--to", to, path, status=67).stderr
+    for _ in range(2):
+        check_not_in("new device", told("aaron"))
+    server.answer = telling(authority, keys)
+    check_in("aaron has a new device \"false\"", told("aaron"))
+    check_not_in("new device", told("aaron"))
+    for _ in range(2):
+        words = told("alice")
+        for name in ("phone", "false"):
+            check_in("your device \"%s\"" % name, words)
+        check_in("sis contacts accept alice", words)
+        check_in("until then it gets nothing", words)
+    client.run("contacts", "accept", "alice")
+    check_not_in("your device", told("alice"))
 
 
-def revocation_list(authority):
+@test("a device that the server tells although its own authority has revoked it gets nothing")
+def revoked_but_told():
+    authority = Authority()
+    key = make_key()
+    server = FakeServer(saying(reply(404)), authority)
+    certificate = authority.device("bob", "laptop", key)
+    entry = x509.RevokedCertificateBuilder().serial_number(certificate.serial_number).revocation_date(NOW - datetime.timedelta(hours=2)).build()
+    def answer(head, connection):
+        body = revocation_list(authority, entry) if head.startswith(b"GET /crl") else json.dumps({"user": "bob", "devices": [
+            {"device": "laptop", "certificate": certificate.public_bytes(Encoding.PEM).decode(), "key": None}]}).encode()
+        connection.sendall(reply(200, body))
+    server.answer = answer
+    done = server.client().run("upload", "--to", "bob", write_file(os.path.join(temporary(), "x"), b"x"), status=77)
+    check_sentence(done, (77,))
+    check_in("revoked", done.stderr)
+
+
+def revocation_list(authority, *entries):
     builder = x509.CertificateRevocationListBuilder().issuer_name(authority.name).last_update(NOW - datetime.timedelta(hours=1))
     builder = builder.next_update(NOW + datetime.timedelta(days=1)).add_extension(x509.CRLNumber(1), False)
+    for entry in entries:
+        builder = builder.add_revoked_certificate(entry)
     return builder.sign(authority.key, None).public_bytes(Encoding.DER)
 
 

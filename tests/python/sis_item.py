@@ -744,6 +744,31 @@ def bundle(statement, grants, parts):
     return head.encode() + statement + b"".join(grants) + b"".join(parts[part] for part in PARTS)
 
 
+# ------------------------------------------------------------------------------------------------ words to compare (sis(1), VERIFYING)
+
+def word_list():
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../src/sis/words_list.c")
+    words = re.findall(r'"([a-z]+)"', open(source, encoding="ascii").read().partition("{")[2])
+    assert len(words) == 2048 and words == sorted(words) and len({word[:4] for word in words}) == 2048
+    return words
+
+
+def contact_words(authority, user, devices):
+    """authority: the CA certificate's DER. devices: (name, algorithm, raw public key)."""
+    def sized(text):
+        return bytes([len(text)]) + text.encode()
+
+    start = b"sis/1 contact words\0" + sha256(authority) + sized(user)
+    for device, algorithm, key in sorted(devices):
+        start += sized(device) + bytes([("ed25519", "ecdsa-p256").index(algorithm) + 1]) + key
+    first = digest = sha256(start)
+    for _ in range(65536):
+        digest = sha256(digest + first)
+    number_of_bits = int.from_bytes(digest, "big") >> (256 - 66)
+    words = word_list()
+    return [words[number_of_bits >> shift & 2047] for shift in range(55, -1, -11)]
+
+
 # ------------------------------------------------------------------------------------------------ commands
 
 def main(arguments):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-SIS_TEST_LIBS = libsis.a libpicture.a $(FORMAT_LIBS) $(HTTP_CLIENT_LIBS) $(TLS_LIBS) $(BASE_LIBS) $(CRYPT_LIBS) -lpthread
+SIS_TEST_LIBS = libsis.a libpicture.a $(QRENCODE_LIBS) $(FORMAT_LIBS) $(HTTP_CLIENT_LIBS) $(TLS_LIBS) $(BASE_LIBS) $(CRYPT_LIBS) -lpthread
 UNIT_TESTS += tests/unit/test_profile
 tests_unit_test_profile_SOURCES = tests/unit/test_profile.c tests/unit/test_sis.h
 tests_unit_test_profile_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
@@ -31,3 +31,9 @@ UNIT_TESTS += tests/unit/test_recovery
 tests_unit_test_recovery_CPPFLAGS = $(AM_CPPFLAGS) -DSOURCE_DIRECTORY='"$(abs_top_srcdir)"'
 tests_unit_test_recovery_SOURCES = tests/unit/test_recovery.c tests/unit/test_sis.h
 tests_unit_test_recovery_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test_words
+tests_unit_test_words_SOURCES = tests/unit/test_words.c tests/unit/test_sis.h
+tests_unit_test_words_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test_people
+tests_unit_test_people_SOURCES = tests/unit/test_people.c tests/unit/test_sis.h
+tests_unit_test_people_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
