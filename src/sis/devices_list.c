@@ -4,8 +4,8 @@
 #include "sis/devices.h"
 
 #include "format/item.h"
+#include "sis/introductions.h"
 #include "sis/output.h"
-#include "sis/people.h"
 #include "sis/visit.h"
 
 #include <stdio.h>
@@ -65,7 +65,7 @@ static int check_certificate(const struct profile *profile, struct device_row *r
 	return r == 0 && (strcmp(row->facts.user, profile->user) != 0 || strcmp(row->facts.device, row->name) != 0) ? -SIS_ERR_MISMATCH : r;
 }
 
-static void row_check(const struct sis *sis, struct visit *visit, const json_t *json, struct device_row *row)
+static void row_check(struct visit *visit, const json_t *json, struct device_row *row)
 {
 	const struct profile *profile = visit->profile;
 	enum pin_state pin_state;
@@ -84,14 +84,15 @@ static void row_check(const struct sis *sis, struct visit *visit, const json_t *
 		row_complain(row, "untrusted", "its encryption key is not signed by it; tell the administrator");
 	if (row->facts.not_after <= time_now())
 		row_complain(row, "expired", "its certificate has expired; enroll it again with a new invite");
-	r = pins_check(visit->pins, profile->user, row->name, &row->facts.public_key, &pin_state, &why);
+	if (!row->is_this && !pins_has_device(visit->pins, profile->user, row->name))
+		introductions_ask(visit->acceptor.introductions, profile->user);
+	bool is_pinned = row->is_this || pins_has_device(visit->pins, profile->user, row->name);
+	r = pins_check(visit->pins, profile->user, row->name, &row->facts.public_key, NULL, &pin_state, &why);
 	if (r < 0)
-		row_complain(row, "refused", why_text(&why, r));
-	else if (pin_state == PIN_NEW_DEVICE)
-		people_tell_new_device(sis, profile, profile->user, row->name, &row->facts.public_key);
+		row_complain(row, is_pinned ? "refused" : "not approved", why_text(&why, r));
 }
 
-static int list_read(const struct sis *sis, struct visit *visit, const json_t *answer, struct device_list *list, struct why *why)
+static int list_read(struct visit *visit, const json_t *answer, struct device_list *list, struct why *why)
 {
 	const json_t *devices = json_object_get(answer, "devices");
 	size_t i;
@@ -107,7 +108,7 @@ static int list_read(const struct sis *sis, struct visit *visit, const json_t *a
 		struct device_row *row = &list->rows[list->n++];
 		strcpy(row->name, name);
 		row->enrolled = enrolled;
-		row_check(sis, visit, json, row);
+		row_check(visit, json, row);
 	}
 	return 0;
 }
@@ -196,7 +197,7 @@ static int list_fetch(const struct sis *sis, const struct devices_options *optio
 	snprintf(target, sizeof(target), "/v1/users/%s", visit->profile->user);
 	int r = session_get_json(visit->session, target, DEVICES_MAX_BYTES, &answer, why);
 	if (r == 0)
-		r = list_read(sis, visit, answer, &list, why);
+		r = list_read(visit, answer, &list, why);
 	if (r == 0 && options->verify)
 		r = count_items(visit->session, &list, why);
 	for (unsigned i = 0; i < list.n && r == 0; i++)

@@ -146,7 +146,7 @@ def own_devices():
     tablet.run("enroll", daemon.invite(alice.user, "tablet"))
     found = {d["device"]: d for d in alice.json("devices", "--verify")}
     check_equal({name: (d["this"], d["state"], d["items"], d["readable"]) for name, d in found.items()},
-                {"laptop": (True, "ok", 3, 3), "tablet": (False, "ok", 3, 0)}, "devices")
+                {"laptop": (True, "ok", 3, 3), "tablet": (False, "not approved", 3, 0)}, "devices")
     check_equal(found["tablet"]["key"], tablet.json("whoami")["key"], "key")
     check_not_in("readable", json.dumps(alice.json("devices")))
     done = tablet.run("devices", "--verify")
