@@ -4,10 +4,12 @@
 sentence, ends with an exit status that is not 0, and nothing wrong is shown as right."""
 
 import os
+import pty
 import sys
 import types
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
+import make_photo
 from sis_proxy import HostileServer, Impostor, Told
 from sis_testlib import *
 
@@ -56,6 +58,25 @@ def check_one_sentence(done, words, statuses):
     check_in(words, done.stderr)
 
 
+def photo(seed):
+    """A JPEG that a thumbnail can be made of."""
+    return write_file(os.path.join(temporary("photo"), "photo.jpg"), make_photo.make(seed=seed))
+
+
+def run_in_terminal(command, limit_s=30):
+    """Exit status, and everything that came to the terminal."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execve(command[0], command, program_environment(TERM="xterm-256color"))
+    screen, deadline = b"", time.monotonic() + limit_s * SLOW
+    try:
+        while time.monotonic() < deadline:
+            screen += os.read(fd, 65536)
+    except OSError:
+        pass
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), screen.decode("utf-8", "replace")
+
+
 def item_json(daemon, client, item):
     return daemon.request("GET", "/v1/items/%s?include=manifest" % item, who=client).json()
 
@@ -99,6 +120,35 @@ def second_certificate():
     check(not any(request.method == "POST" for request in alice_server.requests), "something was sent")
     scene.server.honest()
     check_equal(len(scene.bob.items()), before, "what bob has")
+
+
+@test("a further device of a verified contact, or of oneself, that the server's authority made up gets no picture")
+def further_device():
+    scene = Scene()
+    scene.alice.run("contacts", "verify", scene.bob.user, "--yes")
+    server = HostileServer(scene.daemon, scene.alice)
+
+    def adds(user):
+        impostor = Impostor(server.authority, user, "tablet")
+
+        def rewrite(request, told):
+            if request.path.startswith("/v1/users/"):
+                answer = told.json()
+                for person in (answer, answer.get("self", {})):
+                    if person.get("user") == user:
+                        person["devices"].append(impostor.as_device())
+                told.set_json(answer)
+        server.rewrite = rewrite
+    adds(scene.bob.user)
+    done = scene.alice.run("upload", make_picture(seed=3), "--to", scene.bob.user, status=None)
+    check_one_sentence(done, "A FURTHER DEVICE", (77,))
+    check(not any(request.method == "POST" for request in server.requests), "something was sent")
+    adds(scene.alice.user)
+    done = scene.alice.run("upload", make_picture(seed=3), "--to", scene.carol.user)
+    check_in("tablet", done.stderr)
+    posted = [request.body for request in server.requests if request.method == "POST"]
+    check_equal(len(posted), 1, "uploads")
+    check_not_in(b"\ndevice tablet\n", posted[0], "what was sealed")
 
 
 @test("an old listing that is played again is found out by its number")
@@ -145,6 +195,36 @@ def another_manifest():
     scene.refuses(scene.first, "description")
     scene.refuses(scene.second, "description")
     scene.still_right(scene.second)
+
+
+@test("the thumbnail of another item is refused before anything is drawn")
+def another_thumbnail():
+    scene = Scene()
+    one, two = (find_item_id(scene.alice.run("--json", "upload", "--to", scene.bob.user, photo(seed)).stdout) for seed in (5, 6))
+
+    def swap(request):
+        if request.path == "/v1/items/%s/thumbnail" % one:
+            request.target = "/v1/items/%s/thumbnail" % two
+            return scene.server.ask(request)
+        return None
+    status, screen = run_in_terminal(scene.bob.command("show", one, "--size", "20x10"))
+    check_equal(status, 0, "exit status of the honest way: %s" % screen)
+    scene.server.hold = swap
+    status, screen = run_in_terminal(scene.bob.command("show", one, "--size", "20x10"))
+    check_equal(status, 65, "exit status: %s" % screen)
+    check_in("thumbnail is not the one that was signed", screen)
+
+
+@test("an audience that was altered is refused")
+def altered_audience():
+    scene = Scene()
+    for change in (lambda names: [name for name in names if name != scene.carol.user], lambda names: sorted(names + ["zoe"])):
+        def rewrite(item, change=change):
+            names = re.search(r"\naudience (.*)\n", item["statement"]).group(1)
+            item["statement"] = item["statement"].replace("\naudience %s\n" % names, "\naudience %s\n" % ",".join(change(names.split(","))))
+        scene.rewrites_items(rewrite)
+        scene.refuses(scene.first, "signature")
+    scene.still_right(scene.first)
 
 
 @test("the object of another item of the same size is refused, and leaves no file")
