@@ -45,5 +45,15 @@ void http_client_free(struct http_client *client);
 /* 0 when an answer of any status came; ret_body (malloc'd, may be NULL) gets the collected body. A kept connection that the server had closed is
  * reopened once, for calls whose body can be sent again. UNAVAILABLE, TIMEOUT, TLS, UNTRUSTED, PROTOCOL, INTERRUPTED. */
 int http_client_call(struct http_client *client, const struct http_call *call, struct http_reply *ret_reply, struct blob *ret_body);
+
+/* An answer without a foreseeable end (an event stream): data_fn gets the body as it comes. The call is copied; what it points to must live as long. */
+struct http_stream;
+/* 0 when the head is there, whatever the status: of anything but 2xx the whole body has been given to data_fn, too. On a connection of its own. */
+int http_stream_open(struct http_client *client, const struct http_call *call, struct http_stream **ret_stream, struct http_reply *ret_reply);
+/* 1: data_fn was called, or may have been; 0: nothing came within timeout_ms. CLOSED at the orderly end, and as http_client_call when it was cut off. With a
+ * timeout of 0 everything is taken that has come: afterwards the descriptor tells when there is more. */
+int http_stream_read(struct http_stream *stream, int timeout_ms);
+int http_stream_fd(const struct http_stream *stream);
+void http_stream_close(struct http_stream *stream);     /* accepts NULL */
 const char *http_client_error_words(const struct http_client *client);
 struct tls_session *http_client_tls(struct http_client *client);

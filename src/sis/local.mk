@@ -30,3 +30,4 @@ dist_zshcompletion_DATA = completions/zsh/_sis
 fishcompletiondir = $(datadir)/fish/vendor_completions.d
 dist_fishcompletion_DATA = completions/fish/sis.fish
 sis_SOURCES += src/sis/upload_list.c src/sis/upload_list.h
+libsis_a_SOURCES += src/sis/sse.c src/sis/sse.h src/sis/events.c src/sis/events.h

@@ -90,6 +90,11 @@ const struct profile *session_profile(const struct session *session)
 	return session->profile;
 }
 
+struct http_client *session_client(struct session *session)
+{
+	return session->client;
+}
+
 /* What was a whole sentence becomes a part of ours. */
 static int words_size(const char *words)
 {

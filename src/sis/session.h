@@ -15,6 +15,7 @@ void session_free(struct session *session);             /* saves the ticket when
 void session_freep(struct session **session);
 #define CLEANUP_SESSION __attribute__((cleanup(session_freep)))
 const struct profile *session_profile(const struct session *session);
+struct http_client *session_client(struct session *session);    /* for what is no call: an event stream */
 
 /* A call whose reply of status 400 and more becomes an error with the server's own words (RFC 9457) in why. data_fn sees 2xx bodies only. ret_body
  * may be NULL. */

@@ -37,3 +37,6 @@ tests_unit_test_words_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_people
 tests_unit_test_people_SOURCES = tests/unit/test_people.c tests/unit/test_sis.h
 tests_unit_test_people_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test_sse
+tests_unit_test_sse_SOURCES = tests/unit/test_sse.c
+tests_unit_test_sse_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
