@@ -55,18 +55,13 @@ static int access_compare(const void *a, const void *b)
 	return r != 0 ? r : strcmp(one->device, other->device);
 }
 
-int item_fetch_grants(const struct acceptor *acceptor, struct session *session, const struct item *item, struct access_list *ret_list, struct why *why)
+int item_read_grants(const struct acceptor *acceptor, const struct item *item, const json_t *json, struct access_list *ret_list, struct why *why)
 {
-	CLEANUP_JSON json_t *json = NULL;
 	CLEANUP_ACCESS struct access_list list = { 0 };
-	char target[64];
-	snprintf(target, sizeof(target), "/v1/items/%s/grants", item->id);
-	int r = session_get_json(session, target, GRANTS_JSON_MAX, &json, why);
-	const json_t *grants = r == 0 ? json_object_get(json, "grants") : NULL;
-	if (r == 0 && (!json_is_array(grants) || json_array_size(grants) > ACCESS_MAX))
-		r = why_set(why, -SIS_ERR_PROTOCOL, "the server's list of grants is malformed");
-	if (r < 0)
-		return r;
+	const json_t *grants = json_object_get(json, "grants");
+	int r = 0;
+	if (!json_is_array(grants) || json_array_size(grants) > ACCESS_MAX)
+		return why_set(why, -SIS_ERR_PROTOCOL, "the server's list of grants is malformed");
 	list.one = xcalloc(json_array_size(grants) + 1, sizeof(*list.one));
 	for (size_t i = 0; i < json_array_size(grants) && r == 0; i++)
 		r = access_read(acceptor, json_object_get(json, "certificates"), item, json_array_get(grants, i), &list.one[list.n++], why);
@@ -76,6 +71,15 @@ int item_fetch_grants(const struct acceptor *acceptor, struct session *session, 
 	*ret_list = list;
 	list = (struct access_list){ 0 };
 	return 0;
+}
+
+int item_fetch_grants(const struct acceptor *acceptor, struct session *session, const struct item *item, struct access_list *ret_list, struct why *why)
+{
+	CLEANUP_JSON json_t *json = NULL;
+	char target[64];
+	snprintf(target, sizeof(target), "/v1/items/%s/grants", item->id);
+	int r = session_get_json(session, target, GRANTS_JSON_MAX, &json, why);
+	return r == 0 ? item_read_grants(acceptor, item, json, ret_list, why) : r;
 }
 
 /* ------------------------------------------------ giving ------------------------------------------------ */

@@ -18,6 +18,8 @@ void access_list_free(struct access_list *list);
 #define CLEANUP_ACCESS __attribute__((cleanup(access_list_free)))
 /* All grants when we are the owner, else our own devices'. Each is verified; what does not hold is in the list with its error. Sorted by name. */
 int item_fetch_grants(const struct acceptor *acceptor, struct session *session, const struct item *item, struct access_list *ret_list, struct why *why);
+/* The same from the server's JSON: what the fuzz target feeds. */
+int item_read_grants(const struct acceptor *acceptor, const struct item *item, const json_t *json, struct access_list *ret_list, struct why *why);
 
 /* Wraps the file key, whose commitment held when the item was accepted, for each of the devices, and gives the grants to the server. */
 int access_give(struct session *session, const struct item *item, const char *user, const struct person_device *devices, unsigned n_devices,

@@ -34,7 +34,19 @@ static bool is_verified(const struct visit *visit, const char *owner)
 	return json_member_string(json_object_get(pins_json(visit->pins), owner), "verified") != NULL;
 }
 
-static void show_json(const struct visit *visit, const struct item *item)
+/* Who may read an item of ours now: the statement's audience is who was to at first. */
+static json_t *readers_json(const struct access_list *readers)
+{
+	json_t *array = json_array();
+	for (unsigned i = 0; i < readers->n; i++) {
+		const struct access *one = &readers->one[i];
+		json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:o, s:b, s:b}", "user", one->user, "device", one->device, "granter", one->granter, "expires",
+		                                       access_expires_json(one->expires), "may_share", (int)one->may_share, "verified", one->error == 0));
+	}
+	return array;
+}
+
+static void show_json(const struct visit *visit, const struct item *item, const struct access_list *readers)
 {
 	const struct statement *statement = &item->opened.statement;
 	json_t *json = item_describe(item);
@@ -47,6 +59,8 @@ static void show_json(const struct visit *visit, const struct item *item)
 	json_object_set_new(json, "revoked_since", json_boolean(item->revoked != 0));
 	json_object_set_new(json, "sealed_size", json_integer((json_int_t)statement->part[SEAL_OBJECT].size));
 	json_object_set_new(json, "thumbnail", json_boolean(statement->part[SEAL_THUMBNAIL].size > 0));
+	if (readers != NULL)
+		json_object_set_new(json, "readers", readers_json(readers));
 	output_json(json);
 }
 
@@ -111,7 +125,23 @@ static void show_times(const struct item *item)
 		show_fact("shared by", text);
 }
 
-static void show_text(const struct visit *visit, const struct item *item)
+/* A line for each person: all devices have the same, but for those that were added since. */
+static void show_readers(const struct access_list *readers, const char *owner)
+{
+	for (unsigned i = 0; i < readers->n; i++) {
+		const struct access *one = &readers->one[i];
+		char until[ACCESS_UNTIL_TEXT], text[300];
+		if (strcmp(one->user, owner) == 0 || (i > 0 && one->error == 0 && strcmp(one->user, readers->one[i - 1].user) == 0))
+			continue;
+		access_until(one->expires, until);
+		snprintf(text, sizeof(text), "%s%s%s%s%s%s%s", one->user, *until != '\0' ? " until " : "", until, one->may_share ? ", may share it on" : "",
+		         strcmp(one->granter, owner) != 0 ? ", by " : "", strcmp(one->granter, owner) != 0 ? one->granter : "",
+		         one->error < 0 ? ": THIS GRANT DOES NOT HOLD" : "");
+		show_fact("may read", text);
+	}
+}
+
+static void show_text(const struct visit *visit, const struct item *item, const struct access_list *readers)
 {
 	output_line("%s", item->id);
 	show_fact("name", item->manifest.name);
@@ -120,6 +150,8 @@ static void show_text(const struct visit *visit, const struct item *item)
 		show_fact("words", (const char *)item->content.data);
 	show_maker(visit, item);
 	show_audience(item);
+	if (readers != NULL)
+		show_readers(readers, item->opened.statement.owner);
 	show_sizes(item);
 	show_times(item);
 }
@@ -134,11 +166,18 @@ static int show_one(const struct showing *showing, const char *prefix, struct wh
 		r = item_fetch(&visit->acceptor, visit->session, id, &item, why);
 	if (r < 0)
 		return r;
-	if (visit->acceptor.sis->json)
-		show_json(visit, &item);
-	else
-		show_text(visit, &item);
-	if (showing->pictures != NULL)
+	CLEANUP_ACCESS struct access_list readers = { 0 };
+	bool ours = strcmp(item.opened.statement.owner, visit->profile->user) == 0;
+	r = ours ? item_fetch_grants(&visit->acceptor, visit->session, &item, &readers, why) : 0;
+	if (r == 0 && visit->acceptor.sis->json)
+		show_json(visit, &item, ours ? &readers : NULL);
+	else if (r == 0)
+		show_text(visit, &item, ours ? &readers : NULL);
+	for (unsigned i = 0; i < readers.n && r == 0; i++) {
+		if (readers.one[i].error < 0)
+			r = why_set(why, readers.one[i].error, "what the server tells of who may read it does not hold; tell the administrator");
+	}
+	if (r == 0 && showing->pictures != NULL)
 		r = draw_thumbnail(visit->session, &item, showing->pictures, showing->size, why);
 	item_wipe(&item);
 	return r == -SIS_ERR_NO_INPUT ? 0 : r;

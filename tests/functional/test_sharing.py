@@ -10,6 +10,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
 from sis_sealing import SealingDevice
 from sis_testlib import *
+from sis_watching import Stream
 
 
 def people(daemon):
@@ -149,24 +150,49 @@ def expiry():
         alice, bob, carol = people(daemon)
         now = int(time.time())
         lasting = uploaded(alice, bob)
-        check_equal(alice.share(lasting, carol.user, alice.grant(carol, expires=now + 3)).status, 204, "status of sharing for a while")
-        short = uploaded(alice, bob, grant={"expires": now + 3})
-        later = uploaded(alice, bob, grant={"expires": now + 6})
+        check_equal(alice.share(lasting, carol.user, alice.grant(carol, expires=now + 2)).status, 204, "status of sharing for a while")
+        short = uploaded(alice, bob, grant={"expires": now + 2})
         check(sees(carol, lasting) and sees(bob, short), "not to be seen while it lasts")
         wait_for(lambda: not object_exists(daemon, short), "the item's end")
-        check(time.time() >= now + 3, "it ended too early")
-        check_equal((sees(bob, short), sees(alice, short), sees(carol, lasting), sees(bob, lasting), sees(bob, later)), (False, False, False, True, True), "who sees what")
+        check(time.time() >= now + 2, "it ended too early")
+        check_equal((sees(bob, short), sees(alice, short), sees(carol, lasting), sees(bob, lasting)), (False, False, False, True), "who sees what")
         daemon.wait_log("%s of %s came to its end" % (short, alice.user))
         daemon.wait_log("the access of %s to %s came to its end" % (carol.user, lasting))
         check_equal((events_of(daemon, bob.user), events_of(daemon, carol.user)), ([(2, alice.user, "", "expired")],) * 2, "what was told")
+        end = int(time.time()) + 2
+        later = uploaded(alice, bob, grant={"expires": end})
         daemon.stop()
-        wait_for(lambda: time.time() > now + 6, "the other item's end")
+        wait_for(lambda: time.time() > end, "the other item's end")
         daemon.start()
         wait_for(lambda: not object_exists(daemon, later), "the end of what ended while the server was off")
         check(not sees(bob, later) and sees(bob, lasting), "who sees what")
         used, left = rows(daemon, "SELECT used, (SELECT sum(bytes) FROM items) FROM users WHERE name=?", alice.user)[0]
         check_equal(used, left, "bytes that alice's quota counts")
         check_equal(daemon.sisctl("check", "--full").returncode, 0, "sisctl check")
+
+
+@test("who watches is told at once: the item when it is shared, what was done with it, and how it went")
+def told_on_the_stream():
+    daemon = shared_daemon()
+    alice, bob, carol = people(daemon)
+    item = uploaded(alice, bob)
+    streams = {who: Stream(daemon, who) for who in (alice, bob, carol)}
+
+    def told(who, kind):
+        event = streams[who].take(1, kind)[0]
+        data = event.data
+        return data["item"], data.get("user"), data.get("what"), data.get("by")
+    check_equal(alice.share(item, carol.user, alice.grant(carol, rights="read,share")).status, 204, "status of sharing")
+    check_equal(told(carol, "item")[0], item, "the item on carol's stream")
+    check_equal(carol.share(item, carol.user, carol.grant(carol, of=alice)).status, 204, "status of granting to oneself")
+    check_equal([told(who, "grant") for who in (carol, alice)], [(item, carol.user, None, carol.user)] * 2, "the grant on carol's and alice's streams")
+    check_equal(daemon.request("DELETE", "/v1/items/%s/grants/%s" % (item, carol.user), who=alice).status, 204, "status of taking back")
+    check_equal(told(carol, "removed"), (item, None, "unshared", alice.user), "the end on carol's stream")
+    check_equal(daemon.request("DELETE", "/v1/items/" + item, who=alice).status, 204, "status of deletion")
+    check_equal([told(who, "removed") for who in (alice, bob)], [(item, None, "deleted", alice.user)] * 2, "the end on the others' streams")
+    short = uploaded(alice, bob, grant={"expires": int(time.time()) + 2})
+    check_equal([told(who, "removed") for who in (alice, bob)], [(short, None, "expired", alice.user)] * 2, "what has ended by itself")
+    Stream.close_all()
 
 
 # ------------------------------------------------------------------------------------------------ with sis
@@ -206,6 +232,11 @@ def sis_share():
     access = {e["user"]: e for e in alice.json("share", item)}
     check_equal(sorted(access), sorted(c.user for c in (alice, bob, carol, dave)), "who has access")
     check_equal((access[dave.user]["granter"], access[bob.user]["may_share"], all(e["verified"] for e in access.values())), (bob.user, True, True), "access")
+    shown = alice.run("show", item).stdout
+    check_in("may read   %s\n" % carol.user, shown)
+    check("may read   %s until " % dave.user in shown and ", by %s\n" % bob.user in shown, "who may read it in:\n" + shown)
+    check_equal(sorted(r["user"] for r in alice.json("show", item)["readers"]), sorted(access), "readers in JSON")
+    check("readers" not in bob.json("show", item), "readers are told to a reader")
     check_in("nobody is named", alice.run("share", item, "--expire", "7d", status=64).stderr)
     check_in("is no time", alice.run("share", item, bob.user, "--expire", "tomorrow", status=64).stderr)
     check_in("your own devices have it", alice.run("share", item, alice.user, status=64).stderr)

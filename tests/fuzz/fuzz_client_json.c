@@ -2,6 +2,7 @@
  *
  * What a hostile server says about items and users. No words of its own may ever be accepted: it has neither the authority's key nor ours. */
 #include "crypto/hpke.h"
+#include "sis/access.h"
 #include "sis/item.h"
 #include "sis/people.h"
 
@@ -32,6 +33,20 @@ static void set_up(void)
 	pki_ca_free(ca);
 }
 
+/* What is told of who may read an item: every grant in it is shown as one that does not hold. */
+static void feed_grants(const struct acceptor *acceptor, const json_t *json)
+{
+	CLEANUP_ACCESS struct access_list list = { 0 };
+	struct why why = { "" };
+	struct item item = { 0 };
+	if (item_read_grants(acceptor, &item, json, &list, &why) < 0 && why.text[0] == '\0')
+		abort();
+	for (unsigned i = 0; i < list.n; i++) {
+		if (list.one[i].error == 0)
+			abort();
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	CLEANUP_JSON json_t *json = NULL;
@@ -48,5 +63,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	why.text[0] = '\0';
 	if (people_read(&sis, NULL, &profile, pins, "bob", json, &person, &why) == 0 || why.text[0] == '\0')
 		abort();
+	feed_grants(&acceptor, json);
 	return 0;
 }
