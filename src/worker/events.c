@@ -39,7 +39,7 @@ struct batch {
 static int send_event(struct batch *batch, const char *kind, uint64_t sequence, json_t *data)
 {
 	CLEANUP_JSON json_t *owned = data;
-	CLEANUP_FREE char *line = data != NULL ? json_print(data) : NULL;
+	CLEANUP_FREE char *line = owned != NULL ? json_print(owned) : NULL;
 	char head[96];
 	if (line == NULL)
 		return -SIS_ERR_NO_MEMORY;
