@@ -41,7 +41,8 @@ struct command {
 	X(invite) \
 	X(recovery) \
 	X(whoami) \
-	X(renew)
+	X(renew) \
+	X(doctor)
 #define COMMAND_DECLARE(name) extern const struct command command_##name;
 COMMANDS(COMMAND_DECLARE)
 

@@ -20,7 +20,7 @@ libsis_a_SOURCES += src/sis/pictures.c src/sis/pictures.h src/sis/picture_job.h 
 	src/sis/describe.c src/sis/describe.h
 sis_SOURCES += src/sis/show.c
 sis_SOURCES += src/sis/send_command.c
-sis_SOURCES += src/sis/recovery_command.c src/sis/devices_list.c
+sis_SOURCES += src/sis/recovery_command.c src/sis/devices_list.c src/sis/doctor.c src/sis/doctor_offline.c src/sis/doctor_online.c src/sis/doctor.h
 libsis_a_SOURCES += src/sis/renewal.c src/sis/renewal.h
 sis_LDADD = libsis.a libpicture.a $(QRENCODE_LIBS) $(FORMAT_LIBS) $(HTTP_CLIENT_LIBS) $(TLS_LIBS) $(BASE_LIBS) $(CRYPT_LIBS) -lpthread
 bashcompletiondir = $(datadir)/bash-completion/completions

@@ -175,24 +175,6 @@ static int read_keys(struct profile *profile, struct why *why)
 	return 0;
 }
 
-int profile_peek_user(const struct sis *sis, char ret_user[NAME_MAX_TEXT + 1])
-{
-	struct why ignored = { "" };
-	struct profile profile = { .dir_fd = -1 };
-	const char *name;
-	int r = profile_name(sis, &name, &ignored);
-	CLEANUP_FREE char *profiles = r == 0 ? profiles_path(sis, &ignored) : NULL;
-	if (profiles == NULL)
-		return -SIS_ERR_NO_INPUT;
-	CLEANUP_FREE char *path = xasprintf("%s/%s", profiles, name);
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	profile.dir_fd = fd;
-	r = fd < 0 ? -SIS_ERR_NO_INPUT : read_facts(&profile, &ignored);
-	if (r == 0)
-		memcpy(ret_user, profile.user, sizeof(profile.user));
-	return r;
-}
-
 static int profile_read(struct profile *profile, struct why *why)
 {
 	int r = read_facts(profile, why);
@@ -205,7 +187,7 @@ static int profile_read(struct profile *profile, struct why *why)
 	return r == 0 ? read_keys(profile, why) : r;
 }
 
-int profile_open(const struct sis *sis, struct profile **ret_profile, struct why *why)
+int profile_open_directory(const struct sis *sis, int *ret_fd, char **ret_path, struct why *why)
 {
 	const char *name;
 	int r = profile_name(sis, &name, why);
@@ -214,20 +196,48 @@ int profile_open(const struct sis *sis, struct profile **ret_profile, struct why
 	CLEANUP_FREE char *profiles = profiles_path(sis, why);
 	if (profiles == NULL)
 		return -SIS_ERR_NO_INPUT;
-	CLEANUP_FREE char *path = xasprintf("%s/%s", profiles, name);
+	char *path = xasprintf("%s/%s", profiles, name);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		*ret_fd = fd;
+		*ret_path = path;
+		return 0;
+	}
+	if (errno == ENOENT)
+		r = why_set(why, -SIS_ERR_NO_INPUT, "there is no profile at %s; enroll first with the invite from your administrator: sis enroll 'sis://…'", path);
+	else
+		r = why_set(why, error_from_errno(errno), "%s cannot be opened: %s", path, strerror(errno));
+	free(path);
+	return r;
+}
+
+int profile_open(const struct sis *sis, struct profile **ret_profile, struct why *why)
+{
 	CLEANUP_PROFILE struct profile *profile = xcalloc(1, sizeof(*profile));
-	profile->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (profile->dir_fd < 0 && errno == ENOENT)
-		return why_set(why, -SIS_ERR_NO_INPUT, "there is no profile at %s; enroll first with the invite from your administrator: sis enroll 'sis://…'",
-		               path);
-	if (profile->dir_fd < 0)
-		return why_set(why, error_from_errno(errno), "%s cannot be opened: %s", path, strerror(errno));
-	r = profile_read(profile, why);
+	CLEANUP_FREE char *path = NULL;
+	profile->dir_fd = -1;
+	int r = profile_open_directory(sis, &profile->dir_fd, &path, why);
+	if (r == 0)
+		r = profile_read(profile, why);
 	if (r < 0)
 		return r;
 	*ret_profile = profile;
 	profile = NULL;
 	return 0;
+}
+
+int profile_peek_user(const struct sis *sis, char ret_user[NAME_MAX_TEXT + 1])
+{
+	struct why ignored = { "" };
+	struct profile profile = { .dir_fd = -1 };
+	CLEANUP_FREE char *path = NULL;
+	int r = profile_open_directory(sis, &profile.dir_fd, &path, &ignored);
+	if (r == 0)
+		r = read_facts(&profile, &ignored);
+	if (r == 0)
+		memcpy(ret_user, profile.user, sizeof(profile.user));
+	fd_close(profile.dir_fd);
+	return r;
 }
 
 void profile_free(struct profile *profile)

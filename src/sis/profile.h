@@ -28,6 +28,8 @@ struct profile {
 
 /* Opens the profile that the options name. NO_INPUT when there is none (enroll first), BAD_LOGIN on a wrong passphrase. */
 int profile_open(const struct sis *sis, struct profile **ret_profile, struct why *why);
+/* Its directory alone, and where that is. */
+int profile_open_directory(const struct sis *sis, int *ret_fd, char **ret_path, struct why *why);
 /* Whose the profile is that the options name, without its keys. */
 int profile_peek_user(const struct sis *sis, char ret_user[NAME_MAX_TEXT + 1]);
 void profile_free(struct profile *profile);
