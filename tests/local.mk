@@ -11,5 +11,6 @@ include tests/unit/http.mk
 include tests/unit/conf.mk
 include tests/unit/store.mk
 include tests/unit/sis.mk
+include tests/unit/picture.mk
 include tests/fuzz/local.mk
 include tests/hostile/local.mk

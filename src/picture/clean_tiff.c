@@ -37,7 +37,7 @@ struct tiff {
 	struct clean *clean;
 	bool little;
 	struct range *ranges;
-	size_t n_ranges;
+	size_t n_ranges, max_ranges;
 	uint64_t copied;
 };
 
@@ -69,7 +69,7 @@ static int keep(struct tiff *tiff, size_t at, size_t size, bool is_directory)
 {
 	struct span file = tiff->clean->file;
 	tiff->copied += size;
-	if (at < 8 || at > file.size || size > file.size - at || tiff->n_ranges == MAX_RANGES || tiff->copied > 4 * (uint64_t)file.size)
+	if (at < 8 || at > file.size || size > file.size - at || tiff->n_ranges >= tiff->max_ranges || tiff->copied > 4 * (uint64_t)file.size)
 		return clean_refuse(tiff->clean, "where its parts lie is not understood");
 	tiff->ranges[tiff->n_ranges++] = (struct range){ at, at + size, is_directory };
 	if (!is_directory)
@@ -226,8 +226,10 @@ static int clean_directories(struct tiff *tiff)
 
 int clean_tiff(struct clean *clean)
 {
-	CLEANUP_FREE struct range *ranges = calloc(MAX_RANGES, sizeof(*ranges));
-	struct tiff tiff = { .clean = clean, .little = clean->file.data[0] == 'I', .ranges = ranges };
+	/* Each is named by two bytes of the file at least. */
+	size_t most = clean->file.size / 2 < MAX_RANGES ? clean->file.size / 2 : MAX_RANGES;
+	CLEANUP_FREE struct range *ranges = calloc(most + 1, sizeof(*ranges));
+	struct tiff tiff = { .clean = clean, .little = clean->file.data[0] == 'I', .ranges = ranges, .max_ranges = most };
 	if (ranges == NULL)
 		return -SIS_ERR_NO_MEMORY;
 	if (clean->file.size < 16 || span_starts(span_after(clean->file, 8), "CR", 2))

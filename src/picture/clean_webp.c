@@ -79,26 +79,30 @@ static void drop_chunk(struct clean *clean, const struct chunk *chunk)
 		clean->removed |= memcmp(chunk->type, "XMP ", 4) == 0 ? CLEAN_XMP : CLEAN_PRIVATE;
 }
 
-static void take_chunk(struct clean *clean, const struct chunk *chunk)
+/* Returns whether it was an image, or a part of one. The simple form has nothing but the image. */
+static bool take_chunk(struct clean *clean, const struct chunk *chunk, bool extended)
 {
 	if (clean->in.failed)
-		return;
-	if (is_one_of(chunk->type, "VP8 |VP8L|VP8X|ALPH|ANIM|ICCP"))
+		return false;
+	if (is_one_of(chunk->type, extended ? "VP8 |VP8L|ALPH|ANIM|ICCP" : "VP8 |VP8L"))
 		put_chunk(clean, chunk->type, chunk->data);
-	else if (is_one_of(chunk->type, "ANMF"))
+	else if (extended && is_one_of(chunk->type, "ANMF"))
 		take_frame(clean, chunk->data);
 	else
 		drop_chunk(clean, chunk);
+	return is_one_of(chunk->type, extended ? "VP8 |VP8L|ANMF" : "VP8 |VP8L");
 }
 
-/* Orientation needs the extended form, which a file with Exif has. */
+/* Orientation needs the extended form: where Exif stands in the simple one, it does not count. */
 static void finish(struct clean *clean, bool extended)
 {
 	uint8_t tiff[EXIF_ORIENTATION_BYTES];
-	size_t size = extended ? exif_orientation(clean, tiff) : 0;
+	if (!extended)
+		clean->orientation = 0;
+	size_t size = exif_orientation(clean, tiff);
 	if (size > 0)
 		put_chunk(clean, "EXIF", (struct span){ tiff, size });
-	if (clean->out.failed || clean->out.size < 30)
+	if (clean->out.failed)
 		return;
 	if (extended) {
 		uint8_t *flags = clean->out.data + 20;
@@ -120,11 +124,17 @@ int clean_webp(struct clean *clean)
 	if (cursor_left(&in) > 0)
 		clean->removed |= CLEAN_TRAILER;
 	clean->in = cursor_from(riff.data + 4, riff.size - 4);
-	bool extended = span_starts(span_after(riff, 4), "VP8X\x0a\0\0\0", 8);
+	struct chunk first = get_chunk(&clean->in);
+	bool extended = is_one_of(first.type, "VP8X") && first.data.size == 10, has_image = !extended;
+	if (!extended && !is_one_of(first.type, "VP8 |VP8L"))
+		return clean_refuse(clean, "it does not begin as a WebP must");
+	put_chunk(clean, first.type, first.data);
 	while (!clean->in.failed && cursor_left(&clean->in) > 0) {
 		struct chunk chunk = get_chunk(&clean->in);
-		take_chunk(clean, &chunk);
+		has_image = take_chunk(clean, &chunk, extended) || has_image;
 	}
+	if (!has_image)
+		return clean_refuse(clean, "there is no image in it");
 	finish(clean, extended);
 	return 0;
 }

@@ -14,8 +14,8 @@ bool inspect_start(void)
 	return gexiv2_initialize();
 }
 
-/* Which way is up may stay, and so may the samples' form, which TIFF has as tags of the same kind. */
-static bool may_stay(const char *tag)
+/* Which way is up may stay; in TIFF, so may the tags that say how to read the samples, on every page. */
+static bool may_stay(const char *tag, bool is_tiff)
 {
 	static const char *const kept[] = {
 		"Orientation", "ImageWidth", "ImageLength", "BitsPerSample", "Compression", "PhotometricInterpretation", "StripOffsets", "SamplesPerPixel",
@@ -25,18 +25,18 @@ static bool may_stay(const char *tag)
 		"PrimaryChromaticities", "GrayResponseUnit", "GrayResponseCurve", "T4Options", "T6Options", "PageNumber", "InkSet", "NumberOfInks", "DotRange",
 		"MinSampleValue", "MaxSampleValue", "SMinSampleValue", "SMaxSampleValue", "Thresholding", "HalftoneHints",
 	};
-	const char *name = strncmp(tag, "Exif.Image.", 11) == 0 ? tag + 11 : strncmp(tag, "Exif.Image", 10) == 0 && strchr(tag + 10, '.') != NULL ? strchr(tag + 10, '.') + 1 : NULL;
-	for (size_t i = 0; name != NULL && i < G_N_ELEMENTS(kept); i++) {
-		if (strcmp(kept[i], name) == 0)
+	const char *name = strncmp(tag, "Exif.", 5) == 0 ? strchr(tag + 5, '.') : NULL;
+	for (size_t i = 0; is_tiff && name != NULL && i < G_N_ELEMENTS(kept); i++) {
+		if (strcmp(kept[i], name + 1) == 0)
 			return true;
 	}
-	return false;
+	return strcmp(tag, "Exif.Image.Orientation") == 0;
 }
 
-static void add_tags(struct builder *words, char **tags)
+static void add_tags(struct builder *words, char **tags, bool is_tiff)
 {
 	for (size_t i = 0; tags != NULL && tags[i] != NULL; i++) {
-		if (!may_stay(tags[i]) && words->size + strlen(tags[i]) + 3 < words->capacity)
+		if (!may_stay(tags[i], is_tiff) && words->size + strlen(tags[i]) + 3 < words->capacity)
 			builder_printf(words, "%s%s", words->size > 0 ? ", " : "", tags[i]);
 	}
 	g_strfreev(tags);
@@ -49,9 +49,10 @@ void inspect_picture(struct span picture)
 	GExiv2Metadata *metadata = gexiv2_metadata_new();
 	/* What cannot be read at all has nothing to tell: the first opinion stands. */
 	if (gexiv2_metadata_open_buf(metadata, picture.data, (glong)picture.size, NULL)) {
-		add_tags(&words, gexiv2_metadata_get_exif_tags(metadata));
-		add_tags(&words, gexiv2_metadata_get_xmp_tags(metadata));
-		add_tags(&words, gexiv2_metadata_get_iptc_tags(metadata));
+		bool is_tiff = g_strcmp0(gexiv2_metadata_get_mime_type(metadata), "image/tiff") == 0;
+		add_tags(&words, gexiv2_metadata_get_exif_tags(metadata), is_tiff);
+		add_tags(&words, gexiv2_metadata_get_xmp_tags(metadata), false);
+		add_tags(&words, gexiv2_metadata_get_iptc_tags(metadata), false);
 		char *comment = gexiv2_metadata_try_get_comment(metadata, NULL);
 		if (comment != NULL && *comment != '\0')
 			builder_printf(&words, "%sa comment", words.size > 0 ? ", " : "");

@@ -15,6 +15,7 @@ include tests/fuzz/ipc.mk
 include tests/fuzz/http.mk
 include tests/fuzz/control.mk
 include tests/fuzz/client.mk
+include tests/fuzz/picture.mk
 check_PROGRAMS += $(FUZZ_TARGETS)
 fuzz-targets: $(FUZZ_TARGETS)
 .PHONY: fuzz-targets

@@ -139,7 +139,7 @@ static int work_as_ledger(void)
 	return verdict(unlink(path_in(inside, "db")));
 }
 
-#define ALL (ROLE_SIGNER | ROLE_LEDGER | ROLE_WORKER)
+#define ALL (ROLE_SIGNER | ROLE_LEDGER | ROLE_WORKER | ROLE_PICTURE)
 
 static const struct attempt {
 	const char *what;
@@ -167,7 +167,7 @@ static const struct attempt {
 	{ "become dumpable", become_dumpable, 0, 0 },
 	{ "an unknown call", unknown_call, 0, 0 },
 	{ "become root", regain_root, 0, 0 },
-	{ "a thread", start_thread, ROLE_LEDGER, ROLE_SIGNER | ROLE_WORKER },
+	{ "a thread", start_thread, ROLE_LEDGER | ROLE_PICTURE, ROLE_SIGNER | ROLE_WORKER },
 	{ "execute", execute, 0, ALL },
 	{ "fork", fork_child, 0, ALL },
 	{ "trace", trace, 0, ALL },
@@ -179,10 +179,10 @@ static void try_everything(enum role role)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++) {
 		const struct attempt *attempt = &attempts[i];
-		if (attempt->needs_landlock && !has_landlock && role != ROLE_SIGNER)
+		if (attempt->needs_landlock && !has_landlock && role != ROLE_SIGNER && role != ROLE_PICTURE)
 			continue;
 		int expected = attempt->may & role ? DONE : attempt->dies & role ? -SIGSYS : REFUSED;
-		int result = run_confined(role, role == ROLE_LEDGER, role != ROLE_SIGNER, attempt->fn);
+		int result = run_confined(role, role == ROLE_LEDGER, role != ROLE_SIGNER && role != ROLE_PICTURE, attempt->fn);
 		if (result != expected)
 			fail_msg("%s, %s: %d instead of %d", role_name(role), attempt->what, result, expected);
 	}
@@ -202,6 +202,11 @@ static void worker_may_read_its_own_files_only(void **state)
 {
 	try_everything(ROLE_WORKER);
 	assert_int_equal(run_confined(ROLE_WORKER, false, true, rename_inside), REFUSED);
+}
+
+static void picture_may_do_nothing_but_reckon(void **state)
+{
+	try_everything(ROLE_PICTURE);
 }
 
 static int execute_and_trace(void)
@@ -299,6 +304,7 @@ int main(void)
 		cmocka_unit_test(signer_may_do_nothing_but_talk),
 		cmocka_unit_test(ledger_may_change_its_own_files_only),
 		cmocka_unit_test(worker_may_read_its_own_files_only),
+		cmocka_unit_test(picture_may_do_nothing_but_reckon),
 		cmocka_unit_test(master_may_start_programs_but_not_trace),
 		cmocka_unit_test(words_tell_what_is_there),
 		cmocka_unit_test(a_wrong_identity_is_an_error),
