@@ -7,6 +7,7 @@
 #include "sis/draw.h"
 #include "sis/message.h"
 #include "sis/output.h"
+#include "sis/recent.h"
 #include "sis/visit.h"
 
 #include <stdio.h>
@@ -81,6 +82,7 @@ struct shown {
 	struct session *session;
 	struct pictures *pictures;              /* NULL: no thumbnails */
 	struct draw_size size;
+	struct recent recent;
 };
 
 /* One that cannot be drawn is told of, and the list goes on. */
@@ -101,6 +103,11 @@ static void show(const struct acceptor *acceptor, const json_t *json, struct sho
 		shown->n_bad++;
 		show_bad(acceptor->sis, json, r, &why);
 		return;
+	}
+	if (!message_is_presence(&item)) {
+		char name[200];
+		title(&item, name, sizeof(name));
+		recent_add(&shown->recent, item.sequence, item.id, item.opened.statement.owner, name);
 	}
 	/* Who came and went is of interest for minutes, to who is there. */
 	if (message_is_presence(&item))
@@ -208,6 +215,8 @@ static int run(const struct sis *sis, void *options, char **arguments, unsigned 
 	if (r == 0)
 		r = list(&visit, options, &shown, &why);
 	pictures_stop(shown.pictures);
+	if (visit.profile != NULL)
+		recent_save(visit.profile, &shown.recent);
 	r = visit_end(sis, &visit, r, &why);
 	/* An item that does not hold is a failure even when it is the only one. */
 	return r < 0 ? output_status(1, 1, r) : shown.n_bad > 0;

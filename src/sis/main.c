@@ -2,6 +2,7 @@
  *
  * sis: people's client. The options before the command, the table of commands, help. */
 #include "sis/command.h"
+#include "sis/complete.h"
 #include "sis/output.h"
 #include "sis/renewal.h"
 
@@ -68,6 +69,17 @@ static int print_help_about(const struct sis *sis, const char *name)
 	return 0;
 }
 
+/* For the shells; not in the help. */
+static int complete(struct sis *sis, const char *how, char **words, int n)
+{
+	if (strcmp(how, "--complete") == 0 && complete_kind(sis, words[0], n > 1 ? words[1] : "", "") == 0)
+		return 0;
+	if (strcmp(how, "--complete-line") != 0)
+		return EX_USAGE;
+	complete_line(sis, commands, ARRAY_SIZE(commands), words, n);
+	return 0;
+}
+
 static int run_command(struct sis *sis, int argc, char **argv)
 {
 	const struct command *command = command_find(argv[0]);
@@ -128,7 +140,9 @@ int main(int argc, char **argv)
 {
 	struct sis sis = { 0 };
 	int status, at = parse_globals(&sis, argc, argv, &status);
-	if (at > 0 && strcmp(argv[at], "help") == 0)
+	if (at > 0 && at + 2 < argc && strcmp(argv[at], "help") == 0 && strncmp(argv[at + 1], "--complete", 10) == 0)
+		status = complete(&sis, argv[at + 1], argv + at + 2, argc - at - 2);
+	else if (at > 0 && strcmp(argv[at], "help") == 0)
 		status = at + 1 < argc ? print_help_about(&sis, argv[at + 1]) : print_help();
 	else if (at > 0)
 		status = run_command(&sis, argc - at, argv + at);

@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 sbin_PROGRAMS += sisctl
 sisctl_SOURCES = src/sisctl/main.c src/sisctl/sisctl.h src/sisctl/varlink.c src/sisctl/varlink.h src/sisctl/output.c src/sisctl/output.h \
-	src/sisctl/add.c src/sisctl/list.c src/sisctl/revoke.c src/sisctl/certs.c src/sisctl/logs.c src/sisctl/status.c src/sisctl/check.c
+	src/sisctl/add.c src/sisctl/list.c src/sisctl/revoke.c src/sisctl/certs.c src/sisctl/logs.c src/sisctl/status.c src/sisctl/check.c src/sisctl/complete.c
 sisctl_LDADD = $(BASE_LIBS)
+bashcompletiondir = $(datadir)/bash-completion/completions
+zshcompletiondir = $(datadir)/zsh/site-functions
+fishcompletiondir = $(datadir)/fish/vendor_completions.d
+dist_bashcompletion_DATA = completions/bash/sisctl
+dist_zshcompletion_DATA = completions/zsh/_sisctl
+dist_fishcompletion_DATA = completions/fish/sisctl.fish

@@ -279,6 +279,11 @@ int main(int argc, char **argv)
 		print_help(stderr);
 		return EX_USAGE;
 	}
+	if (strcmp(argv[optind], "help") == 0 && optind + 2 < argc && strcmp(argv[optind + 1], "--complete-line") == 0) {      /* for the shells */
+		complete_line(&sisctl, commands, ARRAY_SIZE(commands), argv + optind + 2, argc - optind - 2);
+		varlink_free(sisctl.varlink);
+		return output_finish();
+	}
 	const struct command *command = find_command(argv[optind]);
 	if (command == NULL)
 		return output_error(EX_USAGE, "there is no command %s; sisctl --help shows them", argv[optind]);

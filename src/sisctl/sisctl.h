@@ -34,6 +34,9 @@ int command_logs(struct sisctl *sisctl, char **arguments, const char *const *val
 int command_status(struct sisctl *sisctl, char **arguments, const char *const *values);
 int command_check(struct sisctl *sisctl, char **arguments, const char *const *values);
 
+/* complete.c: the words after "sisctl", the last one being the one to complete; prints candidates with a tab and a description, or ":files". */
+void complete_line(struct sisctl *sisctl, const struct command *commands, size_t n_commands, char **words, int n);
+
 /* Connects when that has not been done, sends one call of io.sis.control (method without the interface's name). Takes over parameters.
  * Returns 0, or the exit status after having told the user why. */
 int sisctl_send(struct sisctl *sisctl, const char *method, json_t *parameters, bool more);

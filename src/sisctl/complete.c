@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Completion for every shell in one place: sisctl help --complete-line WORDS…. Options and commands from the tables; users from the daemon, for who may
+ * ask it. */
+#include "sisctl/sisctl.h"
+
+#include "base/text.h"
+#include "base/util.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void offer(const char *typed, const char *mark, const char *word, const char *about)
+{
+	CLEANUP_FREE char *whole = xasprintf("%s%s", mark, word);
+	if (strncmp(whole, typed, strlen(typed)) == 0)
+		printf("%s%s%s\n", whole, *about != '\0' ? "\t" : "", about);
+}
+
+static void offer_users(struct sisctl *sisctl, const char *typed)
+{
+	CLEANUP_REPLY struct varlink_reply reply = { 0 };
+	if (sisctl_call(sisctl, "ListUsers", json_object(), &reply) != 0)
+		return;
+	json_t *users = json_object_get(reply.parameters, "users");
+	for (size_t i = 0; i < json_array_size(users); i++) {
+		const char *user = json_member_string(json_array_get(users, i), "user"), *state = json_member_string(json_array_get(users, i), "state");
+		if (user != NULL && name_is_valid(span_from_string(user)))
+			offer(typed, "", user, state != NULL && strcmp(state, "live") != 0 ? "revoked" : "");
+	}
+}
+
+static const struct command_option *option_of(const struct command *command, const char *word)
+{
+	for (const struct command_option *o = command->options; o != NULL && o->name != NULL; o++)
+		if ((strncmp(word, "--", 2) == 0 && strcmp(word + 2, o->name) == 0) || (o->letter != 0 && word[0] == '-' && word[1] == o->letter && word[2] == '\0'))
+			return o;
+	return NULL;
+}
+
+static bool is_socket(const char *word)
+{
+	return strcmp(word, "-s") == 0 || strcmp(word, "--socket") == 0;
+}
+
+static void offer_common(const char *typed)
+{
+	offer(typed, "", "--socket", "the control socket");
+	offer(typed, "", "--json", "JSON on standard output");
+	offer(typed, "", "--help", "the commands");
+}
+
+static void complete_command(struct sisctl *sisctl, const struct command *command, const char *previous, const char *typed)
+{
+	const struct command_option *option = option_of(command, previous);
+	if (option != NULL && option->wants_value) {
+		if (strcmp(option->name, "user") == 0)
+			offer_users(sisctl, typed);
+	} else if (typed[0] == '-') {
+		for (const struct command_option *o = command->options; o != NULL && o->name != NULL; o++)
+			offer(typed, "--", o->name, o->help);
+		offer_common(typed);
+	} else if (strstr(command->arguments, "USER") != NULL) {
+		offer_users(sisctl, typed);
+	}
+}
+
+void complete_line(struct sisctl *sisctl, const struct command *commands, size_t n_commands, char **words, int n)
+{
+	const struct command *command = NULL;
+	const char *typed = words[n - 1], *previous = n > 1 ? words[n - 2] : "";
+	for (int i = 0; i < n - 1; i++) {
+		if (is_socket(words[i]) && i + 1 < n - 1)
+			sisctl->socket = words[++i];
+		for (size_t j = 0; j < n_commands && command == NULL && words[i][0] != '-'; j++)
+			if (strcmp(commands[j].name, words[i]) == 0)
+				command = &commands[j];
+	}
+	if (is_socket(previous)) {
+		puts(":files");
+	} else if (command != NULL) {
+		complete_command(sisctl, command, previous, typed);
+	} else {
+		for (size_t i = 0; i < n_commands; i++)
+			offer(typed, "", commands[i].name, commands[i].help);
+		offer_common(typed);
+	}
+}
