@@ -37,6 +37,7 @@ struct command {
 	X(rm) \
 	X(send) \
 	X(contacts) \
+	X(group) \
 	X(devices) \
 	X(invite) \
 	X(recovery) \

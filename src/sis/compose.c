@@ -5,6 +5,7 @@
 #include "sis/compose.h"
 
 #include "sis/chain.h"
+#include "sis/groups.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,11 +66,13 @@ static int fetch_people(const struct sis *sis, struct session *session, struct p
 
 int audience_fetch(const struct sis *sis, struct session *session, struct pins *pins, const char *to, struct audience *ret_audience, struct why *why)
 {
-	CLEANUP_FREE char *text = xstrdup(to);
+	CLEANUP_FREE char *text = NULL;
 	CLEANUP_FREE const char **names = xcalloc(AUDIENCE_MAX + 1, sizeof(*names));
 	struct audience audience = { 0 };
 	unsigned n = 0;
-	int r = audience_names(text, session_profile(session)->user, names, &n, why);
+	int r = groups_expand(sis, session, pins, to, &text, why);
+	if (r == 0)
+		r = audience_names(text, session_profile(session)->user, names, &n, why);
 	audience.people = xcalloc(n + 1, sizeof(*audience.people));
 	if (r == 0) {
 		audience.n_people = n;

@@ -11,7 +11,7 @@ struct audience {                       /* who gets an item: sorted, each once, 
 	unsigned n_people, n_devices;
 	struct person *people;
 };
-/* "bob,carol" → their live devices and our own. */
+/* "bob,carol,@family" → their live devices and our own. */
 int audience_fetch(const struct sis *sis, struct session *session, struct pins *pins, const char *to, struct audience *ret_audience, struct why *why);
 void audience_free(struct audience *audience);
 /* "bob,carol" without ourselves (unless we are the only one); malloc'd. */

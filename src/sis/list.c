@@ -5,6 +5,7 @@
 #include "sis/command.h"
 #include "sis/describe.h"
 #include "sis/draw.h"
+#include "sis/groups.h"
 #include "sis/message.h"
 #include "sis/output.h"
 #include "sis/recent.h"
@@ -79,6 +80,7 @@ static void show_bad(const struct sis *sis, const json_t *json, int error, const
 
 struct shown {
 	unsigned n_bad;
+	bool all;                               /* what our own devices tell each other, too */
 	struct session *session;
 	struct pictures *pictures;              /* NULL: no thumbnails */
 	struct draw_size size;
@@ -110,7 +112,7 @@ static void show(const struct acceptor *acceptor, const json_t *json, struct sho
 		recent_add(&shown->recent, item.sequence, item.id, item.opened.statement.owner, name);
 	}
 	/* Who came and went is of interest for minutes, to who is there. */
-	if (message_is_presence(&item))
+	if (message_is_presence(&item) || (!shown->all && group_is_item(acceptor->profile, &item)))
 		;
 	else if (acceptor->sis->json)
 		output_json(item_describe(&item));
@@ -202,7 +204,7 @@ static int run(const struct sis *sis, void *options, char **arguments, unsigned 
 	CLEANUP_VISIT struct visit visit = { 0 };
 	struct why why = { "" };
 	const struct list_options *wanted = options;
-	struct shown shown = { .size = { PREVIEW_COLUMNS, PREVIEW_ROWS } };
+	struct shown shown = { .all = wanted->all, .size = { PREVIEW_COLUMNS, PREVIEW_ROWS } };
 	(void)arguments;
 	(void)n;
 	if (!draw_size_parse(wanted->size, &shown.size))

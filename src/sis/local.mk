@@ -14,11 +14,12 @@ libsis_a_SOURCES = src/sis/sis.h src/sis/why.c src/sis/command.c src/sis/command
 sis_SOURCES = src/sis/main.c src/sis/enroll.c src/sis/upload.c src/sis/list.c src/sis/get.c src/sis/verify.c src/sis/rm.c src/sis/share.c src/sis/devices.c src/sis/devices.h src/sis/devices_approve.c src/sis/whoami.c \
 	src/sis/contacts.c src/sis/contacts_verify.c src/sis/contacts.h src/sis/invite_command.c src/sis/renew.c
 libsis_a_SOURCES += src/sis/contacts_file.c src/sis/contacts_file.h src/sis/revocations.c src/sis/revocations.h src/sis/people_vouched.c src/sis/people_reading.h \
-	src/sis/introductions.c src/sis/introductions.h src/sis/words.c src/sis/words_list.c src/sis/words.h src/sis/qr.c src/sis/qr.h
+	src/sis/introductions.c src/sis/introductions.h src/sis/words.c src/sis/words_list.c src/sis/words.h src/sis/qr.c src/sis/qr.h src/sis/groups.c src/sis/groups_items.c src/sis/groups.h
 libsis_a_SOURCES += src/sis/conversation.c src/sis/conversation_state.c src/sis/conversation.h src/sis/message.c src/sis/message.h
 libsis_a_SOURCES += src/sis/pictures.c src/sis/pictures.h src/sis/picture_job.h src/sis/prepare.c src/sis/thumbnail.c src/sis/draw.c src/sis/draw.h \
 	src/sis/describe.c src/sis/describe.h
 sis_SOURCES += src/sis/show.c
+sis_SOURCES += src/sis/group.c
 sis_SOURCES += src/sis/send_command.c
 sis_SOURCES += src/sis/recovery_command.c src/sis/devices_list.c src/sis/doctor.c src/sis/doctor_offline.c src/sis/doctor_online.c src/sis/doctor.h
 libsis_a_SOURCES += src/sis/renewal.c src/sis/renewal.h
