@@ -67,6 +67,11 @@ static void client_close(struct http_client *client)
 	client->used = client->finished = false;
 }
 
+void http_client_set_cancelled(struct http_client *client, const atomic_bool *cancelled)
+{
+	client->config.cancelled = cancelled;
+}
+
 void http_client_free(struct http_client *client)
 {
 	if (client == NULL)

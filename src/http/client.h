@@ -41,6 +41,7 @@ struct http_call {
 };
 
 int http_client_new(const struct http_client_config *config, struct http_client **ret_client);         /* connects at the first call */
+void http_client_set_cancelled(struct http_client *client, const atomic_bool *cancelled);                /* for the calls from now on */
 void http_client_free(struct http_client *client);
 /* 0 when an answer of any status came; ret_body (malloc'd, may be NULL) gets the collected body. A kept connection that the server had closed is
  * reopened once, for calls whose body can be sent again. UNAVAILABLE, TIMEOUT, TLS, UNTRUSTED, PROTOCOL, INTERRUPTED. */

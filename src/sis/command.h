@@ -36,6 +36,7 @@ struct command {
 	X(unshare) \
 	X(rm) \
 	X(send) \
+	X(gallery) \
 	X(contacts) \
 	X(group) \
 	X(devices) \

@@ -85,6 +85,11 @@ void session_freep(struct session **session)
 	session_free(*session);
 }
 
+void session_set_cancelled(struct session *session, const atomic_bool *cancelled)
+{
+	http_client_set_cancelled(session->client, cancelled);
+}
+
 const struct profile *session_profile(const struct session *session)
 {
 	return session->profile;

@@ -14,6 +14,8 @@ int session_open(const struct profile *profile, struct session **ret_session);
 void session_free(struct session *session);             /* saves the ticket when it is worth it */
 void session_freep(struct session **session);
 #define CLEANUP_SESSION __attribute__((cleanup(session_freep)))
+/* What ends its calls early, instead of sis_cancelled. */
+void session_set_cancelled(struct session *session, const atomic_bool *cancelled);
 const struct profile *session_profile(const struct session *session);
 struct http_client *session_client(struct session *session);    /* for what is no call: an event stream */
 

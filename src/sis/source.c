@@ -101,6 +101,26 @@ static int source_name(struct source *source, const char *path, const char *name
 	return 0;
 }
 
+/* Once it is open. */
+static int source_take(struct source *source, const char *path, const char *name, const char *caption, struct why *why)
+{
+	int r = source_stat(source, why);
+	if (r == 0)
+		r = source_name(source, path, name, caption, why);
+	return r == 0 ? source_recognise(source, why) : r;
+}
+
+int source_from_fd(int fd, const char *name, const char *caption, struct source *ret_source, struct why *why)
+{
+	struct source source = { .fd = fd };
+	int r = source_take(&source, "-", name, caption, why);
+	if (r < 0)
+		source_close(&source);
+	else
+		*ret_source = source;
+	return r;
+}
+
 int source_open(const char *path, const char *name, const char *caption, struct source *ret_source, struct why *why)
 {
 	struct source source = { .fd = -1 };
@@ -115,11 +135,7 @@ int source_open(const char *path, const char *name, const char *caption, struct 
 		source.path = realpath(path, NULL);
 	}
 	if (r == 0)
-		r = source_stat(&source, why);
-	if (r == 0)
-		r = source_name(&source, path, name, caption, why);
-	if (r == 0)
-		r = source_recognise(&source, why);
+		r = source_take(&source, path, name, caption, why);
 	if (r < 0)
 		source_close(&source);
 	else

@@ -21,6 +21,8 @@ struct source {
 };
 /* "-" is standard input, spooled to an unnamed temporary file. name and caption may be NULL. Directories, pipes and the like are refused. */
 int source_open(const char *path, const char *name, const char *caption, struct source *ret_source, struct why *why);
+/* The same for an open file without a path, whose offset does not matter; takes fd, on failure too. */
+int source_from_fd(int fd, const char *name, const char *caption, struct source *ret_source, struct why *why);
 void source_close(struct source *source);
 /* CHANGED when size or times are not what they were at source_open. */
 int source_check_unchanged(const struct source *source, struct why *why);

@@ -35,11 +35,12 @@ class SealingDevice(Device):
     def publish_key(self, text):
         return self.daemon.request("PUT", "/v1/devices/self/key", who=self, body=text, headers={"Content-Type": "text/plain"})
 
-    def seal(self, content, *recipients, name="picture.bin", statement=None, grant=None, thumbnail=b"", to_self=True, media="application/octet-stream"):
-        """A bundle for these devices (and this one). statement, grant: facts that are to be other than they should. Remembers the item as .item."""
+    def seal(self, content, *recipients, name="picture.bin", statement=None, grant=None, thumbnail=b"", to_self=True,
+             media="application/octet-stream", manifest=None):
+        """A bundle for these devices (and this one). statement, grant, manifest: facts that are to be other than they would. Remembers the item as .item."""
         item, file_key, now = os.urandom(16), os.urandom(32), int(time.time())
         readers = ([self] if to_self else []) + list(recipients)
-        members = {"name": name, "type": media, "size": len(content)}
+        members = {"name": name, "type": media, "size": len(content), **(manifest or {})}
         plain = {"manifest": sis_item.make_manifest(members), "object": content.ljust(sis_item.padded_size(len(content)), b"\0")}
         parts, facts = {"thumbnail": b""}, {"thumbnail": (0, sis_item.sha256(b""))}
         if thumbnail:
