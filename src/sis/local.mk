@@ -20,6 +20,7 @@ libsis_a_SOURCES += src/sis/pictures.c src/sis/pictures.h src/sis/picture_job.h 
 	src/sis/describe.c src/sis/describe.h
 sis_SOURCES += src/sis/show.c
 sis_SOURCES += src/sis/group.c
+libsis_a_SOURCES += src/sis/line_editor.c src/sis/line_editor.h src/sis/wrap.c src/sis/wrap.h
 sis_SOURCES += src/sis/send_command.c
 sis_SOURCES += src/sis/recovery_command.c src/sis/devices_list.c src/sis/doctor.c src/sis/doctor_offline.c src/sis/doctor_online.c src/sis/doctor.h
 libsis_a_SOURCES += src/sis/renewal.c src/sis/renewal.h

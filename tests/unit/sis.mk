@@ -40,3 +40,6 @@ tests_unit_test_people_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_sse
 tests_unit_test_sse_SOURCES = tests/unit/test_sse.c
 tests_unit_test_sse_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test_line_editor
+tests_unit_test_line_editor_SOURCES = tests/unit/test_line_editor.c
+tests_unit_test_line_editor_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
