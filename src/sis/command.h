@@ -37,6 +37,7 @@ struct command {
 	X(rm) \
 	X(send) \
 	X(gallery) \
+	X(chat) \
 	X(contacts) \
 	X(group) \
 	X(devices) \

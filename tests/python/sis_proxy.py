@@ -74,6 +74,11 @@ class Told:
         self.body = json.dumps(value).encode()
 
 
+def chunk(data):
+    """RFC 9112, section 7.1; nothing for no data, which would be the end."""
+    return b"%x\r\n%s\r\n" % (len(data), data) if data else b""
+
+
 class Event:
     def __init__(self, block):
         fields = [line.split(": ", 1) for line in block.decode().split("\n") if line and not line.startswith(":")]
@@ -189,20 +194,20 @@ class HostileServer:
     def _stream(self, request, connection):
         upstream, answer = self._upstream(request)
         fields = "".join("%s: %s\r\n" % (name, value) for name, value in answer.getheaders() if name.lower() not in HOP)
-        connection.sendall(("HTTP/1.1 %d X\r\n%sConnection: close\r\n\r\n" % (answer.status, fields)).encode())
+        connection.sendall(("HTTP/1.1 %d X\r\n%sTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n" % (answer.status, fields)).encode())
         block = b""
         for line in iter(answer.readline, b""):
             block += line
             if line != b"\n":
                 continue
             if b"data:" not in block:
-                connection.sendall(block)
+                connection.sendall(chunk(block))
             else:
                 event = Event(block)
                 events = self.on_event(request, event) if self.on_event else [event]
                 if events is None:
                     break
-                connection.sendall(b"".join(one.block() for one in events))
+                connection.sendall(chunk(b"".join(one.block() for one in events)))
             block = b""
         upstream.close()
         return False
