@@ -22,11 +22,11 @@ json_t *item_describe(const struct item *item)
 	const struct statement *statement = &item->opened.statement;
 	time_encode(statement->time, made);
 	time_encode(item->received, received);
-	json_t *json = json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:o, s:b}", "item", item->id, "sequence",
+	json_t *json = json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:o, s:b, s:s}", "item", item->id, "sequence",
 	                      (json_int_t)item->sequence, "owner", statement->owner, "device", item->owner_device, "time", made, "received", received,
 	                      "kind", item_kind_name(statement->kind), "name", item->manifest.name, "media_type", item->manifest.media_type, "size",
 	                      (json_int_t)item->manifest.size, "width", (json_int_t)item->manifest.width, "height", (json_int_t)item->manifest.height,
-	                      "caption", item->manifest.caption, "to", audience_json(statement), "verified", 1);
+	                      "caption", item->manifest.caption, "to", audience_json(statement), "verified", 1, "contact", item->contact);
 	if (json != NULL) {
 		message_describe(item, json);
 		access_describe(item, json);

@@ -297,6 +297,7 @@ static int check_item(const struct acceptor *acceptor, const json_t *json, struc
 	if (r < 0)
 		return why_set(why, r, "%s", words != NULL ? words : error_text(r));
 	strcpy(item->owner_device, owner.device);
+	item->contact = pins_contact(acceptor->pins, statement->owner);
 	pin_format(&owner.public_key, item->owner_pin);
 	return 0;
 }

@@ -32,6 +32,7 @@ struct item {                           /* wipe with item_wipe */
 	char owner_device[NAME_MAX_TEXT + 1];
 	char owner_pin[PIN_TEXT];
 	enum pin_state pin_state;
+	const char *contact;                    /* its owner: "verified", "known", or "new" (pins_contact); static */
 	int64_t revoked;                        /* when the device that made it was revoked, after it was made; 0: it is not */
 	struct blob sealed_manifest;
 	bool has_manifest;

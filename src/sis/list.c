@@ -45,7 +45,13 @@ static void title(const struct item *item, char *ret_title, size_t capacity)
 		text_for_terminal(span_from_string(item->manifest.name), ret_title, capacity);
 }
 
-static void show_line(const struct item *item)
+/* The words that count are those that were compared: nobody compares with himself. */
+static bool is_verified_contact(const struct profile *profile, const struct item *item)
+{
+	return strcmp(item->contact, "verified") == 0 && strcmp(item->opened.statement.owner, profile->user) != 0;
+}
+
+static void show_line(const struct profile *profile, const struct item *item)
 {
 	char when[32], name[200], caption[120], size[32];
 	output_time(item->opened.statement.time, when, sizeof(when));
@@ -59,7 +65,7 @@ static void show_line(const struct item *item)
 	if (*until != '\0')
 		snprintf(ends, sizeof(ends), "(until %s) ", until);
 	output_line("%s%.8s%s  %-12s %s  %-7s %10s  %s%s%s  %s%s%s%s%s%s%s", STYLED(STYLE_ID, item->id), item->opened.statement.owner, when, item_kind_name(item->opened.statement.kind),
-	            size, STYLED(STYLE_OK, "ok"), item->revoked != 0 ? "(device revoked since) " : "", shared, ends, *name != '\0' ? name : "-", *caption != '\0' ? "  \"" : "", caption,
+	            size, STYLED(STYLE_OK, is_verified_contact(profile, item) ? "ok, verified" : "ok"), item->revoked != 0 ? "(device revoked since) " : "", shared, ends, *name != '\0' ? name : "-", *caption != '\0' ? "  \"" : "", caption,
 	            *caption != '\0' ? "\"" : "");
 }
 
@@ -117,7 +123,7 @@ static void show(const struct acceptor *acceptor, const json_t *json, struct sho
 	else if (acceptor->sis->json)
 		output_json(item_describe(&item));
 	else
-		show_line(&item);
+		show_line(acceptor->profile, &item);
 	preview(acceptor, &item, shown);
 	item_wipe(&item);
 }

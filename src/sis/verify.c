@@ -22,9 +22,9 @@ static void report(const struct sis *sis, const struct item *item, const char *s
 	bool known = item->pin_state == PIN_KNOWN;
 	time_encode(statement->time, made);
 	if (sis->json) {
-		output_json(json_pack("{s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b}", "subject", subject, "item", item->id, "verified", 1, "owner",
+		output_json(json_pack("{s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:s}", "subject", subject, "item", item->id, "verified", 1, "owner",
 		                      statement->owner, "device", item->owner_device, "key", item->owner_pin, "pinned", known ? "known" : "first", "time",
-		                      made, "name", item->manifest.name, "size", (json_int_t)item->manifest.size, "revoked_since", item->revoked != 0));
+		                      made, "name", item->manifest.name, "size", (json_int_t)item->manifest.size, "revoked_since", item->revoked != 0, "contact", item->contact));
 		return;
 	}
 	output_time(statement->time, when, sizeof(when));
