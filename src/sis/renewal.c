@@ -23,6 +23,16 @@
 static const struct sis *allowed;
 static atomic_bool tried;
 
+/* A connection that is open reads the certificate it began with, as long as it lives: in a process that runs for months some of these gather. */
+static void retire(struct blob *certificate)
+{
+	static struct retired { struct blob certificate; struct retired *next; } *all;
+	struct retired *one = xcalloc(1, sizeof(*one));
+	*one = (struct retired){ *certificate, all };
+	*certificate = (struct blob){ 0 };
+	all = one;
+}
+
 int renewal_renew(struct profile *profile, bool new_key, struct why *why)
 {
 	struct signing_key key = profile->key;
@@ -44,9 +54,9 @@ int renewal_renew(struct profile *profile, bool new_key, struct why *why)
 	if (r == 0)
 		r = profile_replace_certificate(profile, new_key ? &key : NULL, (struct span){ certificate.data, certificate.size }, why);
 	if (r == 0) {
-		signing_key_wipe(&profile->key);
-		profile->key = key;
-		blob_free(&profile->certificate);
+		if (new_key)
+			profile->key = key;
+		retire(&profile->certificate);
 		profile->certificate = certificate;
 		certificate = (struct blob){ 0 };
 		r = certificate_parse((struct span){ profile->certificate.data, profile->certificate.size }, &profile->facts);
@@ -105,7 +115,7 @@ static bool take_newer(struct profile *profile)
 		blob_free(&der);
 		return false;
 	}
-	blob_free(&profile->certificate);
+	retire(&profile->certificate);
 	profile->certificate = der;
 	profile->facts = facts;
 	return true;

@@ -554,6 +554,16 @@ static bool renew_to_own_key(bool with_proof)
 static bool renew_to_own_key_without_proof(void) { return renew_to_own_key(false); }
 static bool renew_to_own_key_with_own_proof(void) { return renew_to_own_key(true); }
 
+/* With device_invites = "no": the code would be as good as alice's account. */
+static bool invite_for_a_device(void)
+{
+	struct builder payload = channel_builder();
+	struct message_invite_device message = { .device = span_from_string("intruder"), .peer = span_from_string("?") };
+	fingerprint_of("alice", message.caller);
+	message_invite_device_encode(&message, &payload);
+	return question_is_refused(MESSAGE_INVITE_DEVICE, &payload, MESSAGE_INVITED);
+}
+
 static bool enroll_without_invite(void)
 {
 	static const uint8_t key[32] = { 7 };
@@ -613,7 +623,7 @@ static const struct attempt { const char *name; bool (*fn)(void); bool ends; } a
 	ATTEMPT(share_by_wrong_granter), ATTEMPT(share_with_grant_of_other_item), ATTEMPT(share_with_grant_of_past), ATTEMPT(share_with_anothers_grant),
 	ATTEMPT(share_grant_with_other_user), ATTEMPT(share_garbage), ATTEMPT(drop_grants_of_others),
 	ATTEMPT(escape_by_upload_name), ATTEMPT(publish_forged_key),
-	ATTEMPT(renew_unknown), ATTEMPT(renew_to_own_key_without_proof), ATTEMPT(renew_to_own_key_with_own_proof),
+	ATTEMPT(invite_for_a_device), ATTEMPT(renew_unknown), ATTEMPT(renew_to_own_key_without_proof), ATTEMPT(renew_to_own_key_with_own_proof),
 	ATTEMPT(enroll_without_invite), LAST(ptrace_signer), LAST(seize_master), LAST(read_signer_memory), LAST(run_shell),
 	LAST(fork_process), LAST(enter_namespace), LAST(mount_something), LAST(load_bpf), LAST(mint_certificate), LAST(sign_empty_crl),
 	LAST(speak_as_ledger), LAST(send_garbage), LAST(log_an_enrollment), LAST(stop_the_daemon),

@@ -121,6 +121,7 @@ def everything_refused():
                            ("grant_of_other_item", "the grant does not belong to this item or device"), ("anothers_grant", "no such item")):
         check_in("refused share_with_%s: GRANTS_PUT: %s\n" % (attempt, words), log, "the attempts' log")
     check_in("refused drop_grants_of_others: GRANTS_DROP: no such item\n", log, "the attempts' log")
+    check_in("refused invite_for_a_device: INVITE_DEVICE: not allowed\n", log, "the attempts' log")
     check_in("refused publish_forged_key: PUBLISH_KEY: the signature does not hold\n", log, "the attempts' log")
     ended = set(begun) - refused
     check(ended <= DEADLY, "attempts without an answer that should have had one: %r\n%s" % (ended - DEADLY, log))

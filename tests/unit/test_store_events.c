@@ -148,6 +148,71 @@ static void old_events_become_one_mark_for_each_user(void **state)
 	assert_int_equal(list(fixture, &alice, fresh, 10).n, 0);
 }
 
+struct known { unsigned n, stop_after; int64_t user_id[HEARD_MAX]; };
+
+static int know(int64_t user_id, void *arg)
+{
+	struct known *known = arg;
+	known->user_id[known->n++] = user_id;
+	return known->n == known->stop_after ? 7 : 0;
+}
+
+static unsigned acquaintances(struct fixture *fixture, const struct person *person, unsigned limit)
+{
+	struct known known = { 0 };
+	OK(store_list_acquaintances(fixture->view, person->user_id, limit, know, &known));
+	return known.n;
+}
+
+static void who_shares_an_item_is_known_once(void **state)
+{
+	struct fixture *fixture = *state;
+	struct person alice = fixture_add(fixture, "alice"), bob = fixture_add(fixture, "bob"), carol = fixture_add(fixture, "carol");
+	struct person dave = fixture_add(fixture, "dave");
+	struct sample *samples[] = { fixture_make_sample(fixture, &alice, "bob"), fixture_make_sample(fixture, &bob, "alice"), fixture_make_sample(fixture, &carol, "alice") };
+	static const char *const uploads[] = { UPLOAD_A, UPLOAD_B, "cccccccccccccccccccccccccc" };
+	assert_int_equal(acquaintances(fixture, &alice, 10), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++)
+		fixture_publish(fixture, samples[i], uploads[i]);
+	assert_int_equal(acquaintances(fixture, &alice, 10), 2);
+	assert_int_equal(acquaintances(fixture, &alice, 1), 1);
+	assert_int_equal(acquaintances(fixture, &bob, 10), 1);
+	assert_int_equal(acquaintances(fixture, &dave, 10), 0);
+	struct known stopped = { .stop_after = 1 };
+	assert_int_equal(store_list_acquaintances(fixture->view, alice.user_id, 10, know, &stopped), 7);
+	/* Who was revoked hears nothing. */
+	unsigned n_devices;
+	OK(store_begin(fixture->writer));
+	OK(store_revoke(fixture->writer, bob.user_id, 0, 5, time_now(), &n_devices));
+	OK(store_commit(fixture->writer));
+	struct known known = { 0 };
+	OK(store_list_acquaintances(fixture->view, alice.user_id, 10, know, &known));
+	assert_int_equal(known.n, 1);
+	assert_true(known.user_id[0] == carol.user_id);
+	for (size_t i = 0; i < ARRAY_SIZE(samples); i++)
+		fixture_free_sample(samples[i]);
+}
+
+static void events_about_own_devices_are_counted(void **state)
+{
+	struct fixture *fixture = *state;
+	struct person alice = fixture_add(fixture, "alice");
+	char name[NAME_MAX_TEXT + 1] = "";
+	unsigned n = 7;
+	OK(store_count_device_events(fixture->view, alice.user_id, "alice", 0, &n));
+	assert_int_equal(n, 0);
+	tell(fixture, &alice, STORE_EVENT_DEVICE, "key", 100);
+	tell(fixture, &alice, STORE_EVENT_DEVICE, "key", 200);
+	tell(fixture, &alice, STORE_EVENT_REMOVED, "deleted", 300);
+	OK(store_count_device_events(fixture->view, alice.user_id, "alice", 150, &n));
+	assert_int_equal(n, 1);
+	OK(store_count_device_events(fixture->view, alice.user_id, "bob", 0, &n));
+	assert_int_equal(n, 0);
+	OK(store_get_user_name(fixture->view, alice.user_id, name));
+	assert_string_equal(name, "alice");
+	assert_int_equal(store_get_user_name(fixture->view, alice.user_id + 5, name), -SIS_ERR_NO_USER);
+}
+
 int main(void)
 {
 	cmocka_set_message_output(CM_OUTPUT_TAP);
@@ -156,6 +221,8 @@ int main(void)
 		TEST(items_and_events_are_merged_in_order),
 		TEST(a_cursor_goes_on_where_it_stopped),
 		TEST(others_are_not_told_and_what_is_gone_is_left_out),
+		TEST(who_shares_an_item_is_known_once),
+		TEST(events_about_own_devices_are_counted),
 		TEST(old_events_become_one_mark_for_each_user),
 	};
 	return cmocka_run_group_tests_name("store_events", tests, NULL, NULL);
