@@ -5,6 +5,7 @@
 
 #include "sis/output.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,6 +116,53 @@ void command_print_help(const struct command *command)
 		snprintf(left, sizeof(left), "%s--%s%s%s", letter, row->name, row->value != NULL ? " " : "", row->value != NULL ? row->value : "");
 		output_columns(left, row->help);
 	}
+}
+
+/* "USER,…" -> "user,...": mdoc is ASCII, and its arguments are in small letters. */
+static void print_ascii(const char *text, int (*letter)(int))
+{
+	for (; *text != '\0'; text++) {
+		if (strncmp(text, "…", strlen("…")) == 0) {
+			fputs("...", stdout);
+			text += strlen("…") - 1;
+		} else {
+			putchar((unsigned char)*text < 0x80 ? letter((unsigned char)*text) : *text);
+		}
+	}
+}
+
+/* A sentence in lines of 80: with a capital, a full stop, and no line that begins like a request. */
+static void print_sentence(const char *text)
+{
+	char line[400];
+	size_t column = 0;
+	snprintf(line, sizeof(line), "%s.", text);
+	line[0] = (char)toupper((unsigned char)line[0]);
+	for (char *rest = line, *word; (word = strsep(&rest, " ")) != NULL; column += strlen(word) + 1) {
+		bool breaks = column > 0 && column + strlen(word) > 78 && *word != '.' && *word != '\'';
+		if (column > 0)
+			putchar(breaks ? '\n' : ' ');
+		if (breaks)
+			column = 0;
+		print_ascii(word, toascii);
+	}
+	putchar('\n');
+}
+
+void command_print_man(const struct command *command)
+{
+	printf(".Bl -tag -width Ds\n");
+	for (size_t i = 0; i < command->n_options; i++) {
+		const struct option_row *row = &command->options[i];
+		printf(".It ");
+		if (row->letter != 0)
+			printf("Fl %c , ", row->letter);
+		printf("Fl -%s%s", row->name, row->value != NULL ? " Ar " : "");
+		print_ascii(row->value != NULL ? row->value : "", tolower);
+		putchar('\n');
+		print_sentence(row->help);
+	}
+	printf(".El\n");
 }
 
 void command_print_table(const struct command *command)

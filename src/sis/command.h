@@ -53,4 +53,6 @@ COMMANDS(COMMAND_DECLARE)
 int command_parse(const struct sis *sis, const struct command *command, int argc, char **argv, void *ret_options, char **ret_arguments,
                   unsigned *ret_n_arguments, bool *ret_help);
 void command_print_help(const struct command *command);
+/* The options as a list in mdoc, for the man pages: a test compares them. */
+void command_print_man(const struct command *command);
 void command_print_table(const struct command *command);        /* for completion: "upload --to= --caption= -o=" */

@@ -80,6 +80,16 @@ static int complete(struct sis *sis, const char *how, char **words, int n)
 	return 0;
 }
 
+/* For the test that holds the man pages against the tables; not in the help. */
+static int print_man(const char *name)
+{
+	const struct command *command = command_find(name);
+	if (command == NULL || command->n_options == 0)
+		return EX_USAGE;
+	command_print_man(command);
+	return 0;
+}
+
 static int run_command(struct sis *sis, int argc, char **argv)
 {
 	const struct command *command = command_find(argv[0]);
@@ -142,6 +152,8 @@ int main(int argc, char **argv)
 	int status, at = parse_globals(&sis, argc, argv, &status);
 	if (at > 0 && at + 2 < argc && strcmp(argv[at], "help") == 0 && strncmp(argv[at + 1], "--complete", 10) == 0)
 		status = complete(&sis, argv[at + 1], argv + at + 2, argc - at - 2);
+	else if (at > 0 && at + 2 < argc && strcmp(argv[at], "help") == 0 && strcmp(argv[at + 1], "--man") == 0)
+		status = print_man(argv[at + 2]);
 	else if (at > 0 && strcmp(argv[at], "help") == 0)
 		status = at + 1 < argc ? print_help_about(&sis, argv[at + 1]) : print_help();
 	else if (at > 0)

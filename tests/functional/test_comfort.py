@@ -117,4 +117,12 @@ def help_agrees():
                 check_in(option.rstrip("="), texts[0])
 
 
+@test("mandoc finds nothing wrong with any man page", needs=["mandoc"])
+def mandoc():
+    directory = os.path.join(SOURCE, "man")
+    pages = [name for name in os.listdir(directory) if name[-1].isdigit()]
+    done = run_program(["mandoc", "-Tlint", "-Wwarning"] + sorted(pages), cwd=directory, status=None)
+    check_equal(done.stdout, "", "mandoc")
+
+
 run()
