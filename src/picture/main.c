@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -52,8 +51,8 @@ int main(int argc, char **argv)
 		return EX_USAGE;
 	}
 	sandbox_begin(JOB_CONTROL_FD + 1);
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGINT, SIG_IGN);                        /* sis ends us when it is done */
+	/* sis ends us when it is done, by closing the socket. Not by its death as our parent: that would be the death of the thread that started us. */
+	signal(SIGINT, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_IGN);                       /* nobody waits for the children: their stream tells */
 	if (!inspect_start() || !render_start(argv[0]))

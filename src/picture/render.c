@@ -136,12 +136,15 @@ static VipsImage *open_upright(struct span picture)
 	}
 	if (image == NULL)
 		return NULL;
-	image = exchange(image, upright, vips_autorot(image, &upright, NULL));
+	int failed = vips_autorot(image, &upright, NULL);
+	image = exchange(image, upright, failed);
 	if (image == NULL)
 		return NULL;
 	if (vips_image_get_typeof(image, VIPS_META_ICC_NAME) != 0)
-		return exchange(image, coloured, vips_icc_transform(image, &coloured, "srgb", "embedded", TRUE, NULL));
-	return exchange(image, coloured, vips_colourspace(image, &coloured, VIPS_INTERPRETATION_sRGB, NULL));
+		failed = vips_icc_transform(image, &coloured, "srgb", "embedded", TRUE, NULL);
+	else
+		failed = vips_colourspace(image, &coloured, VIPS_INTERPRETATION_sRGB, NULL);
+	return exchange(image, coloured, failed);
 }
 
 bool render_whole(struct span picture)
