@@ -21,6 +21,10 @@ void items_get_grants(struct exchange *exchange)
 {
 	uint8_t id[ITEM_ID_BYTES];
 	struct grants_page page = { exchange, NULL };
+	if (!items_may_list_more(exchange)) {
+		route_refuse(exchange, SIS_ERR_TOO_MANY, "Too many lists are being sent to you at once: take those first.");
+		return;
+	}
 	int error = item_id_decode(span_from_string(exchange->argument), id) < 0 ? -SIS_ERR_NO_ITEM
 	            : store_get_item(exchange->worker->store, exchange->caller.user_id, id, take_grants, &page);
 	if (error < 0) {
@@ -29,6 +33,8 @@ void items_get_grants(struct exchange *exchange)
 	}
 	CLEANUP_JSON json_t *json = page.json;
 	CLEANUP_FREE char *text = json_print(json);
+	if (text != NULL)
+		items_enter_listing(exchange, strlen(text));
 	exchange_respond_json(exchange, 200, text, NULL, 0);
 }
 

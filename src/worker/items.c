@@ -57,7 +57,7 @@ static int add_item(const struct store_item *item, void *arg)
 	return json_array_append_new(page->items, json) == 0 ? 0 : -SIS_ERR_NO_MEMORY;
 }
 
-static void listing_enter(struct exchange *exchange, size_t bytes)
+void items_enter_listing(struct exchange *exchange, size_t bytes)
 {
 	struct worker *worker = exchange->worker;
 	exchange->listed_bytes = bytes;
@@ -78,7 +78,7 @@ void items_gone(struct exchange *exchange)
 	exchange->previous_listing = NULL;
 }
 
-static bool may_list_more(const struct exchange *exchange)
+bool items_may_list_more(const struct exchange *exchange)
 {
 	size_t bytes = 0;
 	for (const struct exchange *other = exchange->worker->listing; other != NULL; other = other->next_listing)
@@ -115,7 +115,7 @@ void items_list(struct exchange *exchange)
 		route_refuse(exchange, SIS_ERR_USAGE, "The query may hold after=SEQUENCE, limit=1..200, order=oldest|newest and include=manifest|content.");
 		return;
 	}
-	if (!may_list_more(exchange)) {
+	if (!items_may_list_more(exchange)) {
 		route_refuse(exchange, SIS_ERR_TOO_MANY, "Too many lists are being sent to you at once: take those first.");
 		return;
 	}
@@ -135,7 +135,7 @@ void items_list(struct exchange *exchange)
 	json_object_set_new(answer, "next", page.more ? json_integer((json_int_t)page.last) : json_null());
 	CLEANUP_FREE char *text = json_print(answer);
 	if (text != NULL)
-		listing_enter(exchange, strlen(text));
+		items_enter_listing(exchange, strlen(text));
 	exchange_respond_json(exchange, 200, text, NULL, 0);
 }
 

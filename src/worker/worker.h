@@ -140,6 +140,9 @@ void revoke_on_message(struct worker *worker, struct channel_packet *packet);
 /* items.c */
 void items_list(struct exchange *exchange);
 void items_get(struct exchange *exchange);
+/* Lists lie in memory until their reader has taken them: so much for each user. */
+bool items_may_list_more(const struct exchange *exchange);
+void items_enter_listing(struct exchange *exchange, size_t bytes);
 void items_refuse_store(struct exchange *exchange, int error);
 void items_get_grants(struct exchange *exchange);
 void items_put_grants(struct exchange *exchange);
