@@ -87,6 +87,7 @@ async function begin() {
 	listen((news) => happenings[news.what]?.(news), onConnection);
 	try {
 		await load();
+		await loadPeople();     // whom the list has brought us to know
 	} catch (error) {
 		say(`The list cannot be had: ${error.message}`);
 	}

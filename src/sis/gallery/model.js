@@ -34,6 +34,8 @@ export function put(item) {
 	if (byId.has(item.item))
 		remove(item.item);
 	byId.set(item.item, item);
+	if (item.holds && !item.signer.own && !model.people.some((one) => one.name === item.signer.user))
+		model.people.push({ name: item.signer.user, verified: item.signer.verified });
 	place(item);
 	tell("put", item);
 }

@@ -51,7 +51,7 @@ function trustLine(item) {
 	if (signer.new_device)
 		return el("p", { class: "warn" }, icon("warn"), "This device was not known before. Ask whether it is theirs.");
 	return signer.verified ? el("p", { class: "good" }, icon("check"), "You have verified who this is.")
-		: el("p", { class: "note" }, icon("info"), el("span", {}, "You have not compared keys with ", name(signer.user), " yet: “sis contacts” shows how."));
+		: el("p", { class: "note" }, icon("info"), el("span", {}, "You have not compared keys with ", name(signer.user), ` yet: “sis contacts verify ${plain(signer.user)}” shows how.`));
 }
 
 const row = (term, ...value) => [el("dt", {}, term), el("dd", {}, ...value)];

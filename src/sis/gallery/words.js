@@ -88,12 +88,12 @@ export function describe(item, self) {
 	return `${kind} from ${who}, ${time(item.received)}${words ? `: ${plain(words).slice(0, 200)}` : ""}`;
 }
 
+const box = document.getElementById("toast");
 let toastTimer = 0;
 export function toast(text) {
-	const box = document.getElementById("toast");
 	box.textContent = plain(text);
 	box.hidden = false;
-	// A modal dialog is above everything else: the words must be in it to be seen and heard.
+	// A modal dialog is above everything else: the words must be in it to be seen and heard. It throws its children away when it is filled anew.
 	(document.querySelector("dialog[open]") ?? document.body).append(box);
 	clearTimeout(toastTimer);
 	toastTimer = setTimeout(() => { box.hidden = true; }, 6000);
