@@ -4,6 +4,7 @@
 #include "sis/events.h"
 
 #include "base/secret.h"
+#include "sis/renewal.h"
 #include "sis/session.h"
 #include "sis/sse.h"
 
@@ -269,6 +270,7 @@ int events_next(struct events *events, int timeout_ms, struct event *ret_event, 
 			return -SIS_ERR_INTERRUPTED;
 		if (last)
 			return 0;
+		renewal_tick(events->profile);
 		int wait_ms = left_ms(deadline_ns) < WAIT_MS ? left_ms(deadline_ns) : WAIT_MS;
 		bool moved = events->stream != NULL && listen_on(events, wait_ms);
 		if (events->stream == NULL)

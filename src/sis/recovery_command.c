@@ -6,6 +6,7 @@
 #include "sis/output.h"
 #include "sis/recovery.h"
 #include "sis/terminal.h"
+#include "sis/words.h"
 
 #include "crypto/passphrase.h"
 
@@ -16,10 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* 25 letters of 32: 125 bits. */
-#define WORDS 5
-#define WORD_LETTERS 5
-#define GENERATED_TEXT (WORDS * (WORD_LETTERS + 1))
+/* 88 bits, each guess at which costs 128 MiB. */
+#define PASSPHRASE_WORDS 8
 
 struct recovery_options { const char *output; bool ask, passphrase; unsigned cost; };
 
@@ -33,21 +32,20 @@ static const struct option_row rows[] = {
 
 /* ------------------------------------------------ make ------------------------------------------------ */
 
+/* Words can be read off a wall, told on the telephone, and typed. */
 static int generate(char **ret_passphrase)
 {
-	static const char letters[] = "abcdefghijkmnpqrstuvwxyz23456789";
-	uint8_t random[WORDS * WORD_LETTERS];
-	char text[GENERATED_TEXT + 1] = "";
-	size_t n = 0;
+	uint16_t random[PASSPHRASE_WORDS];
+	char text[PASSPHRASE_WORDS * (WORDS_LONGEST + 1)] = "";
+	struct builder builder = builder_from(text, sizeof(text));
 	int r = random_bytes(random, sizeof(random));
-	_Static_assert(sizeof(letters) - 1 == 32, "each letter is five bits");
-	for (size_t i = 0; i < sizeof(random) && r == 0; i++) {
-		if (i > 0 && i % WORD_LETTERS == 0)
-			text[n++] = '-';
-		text[n++] = letters[random[i] & 31];
+	_Static_assert(WORDS_LIST == 2048, "each word is eleven bits");
+	for (size_t i = 0; i < PASSPHRASE_WORDS && r == 0; i++)
+		builder_printf(&builder, "%s%s", i > 0 ? " " : "", words_list[random[i] % WORDS_LIST]);
+	if (r == 0) {
+		*ret_passphrase = xcalloc(1, builder.size + 1);
+		memcpy(*ret_passphrase, text, builder.size);
 	}
-	if (r == 0)
-		*ret_passphrase = xstrdup(text);
 	secret_wipe(random, sizeof(random));
 	secret_wipe(text, sizeof(text));
 	return r;

@@ -23,16 +23,6 @@
 static const struct sis *allowed;
 static atomic_bool tried;
 
-/* A connection that is open reads the certificate it began with, as long as it lives: in a process that runs for months some of these gather. */
-static void retire(struct blob *certificate)
-{
-	static struct retired { struct blob certificate; struct retired *next; } *all;
-	struct retired *one = xcalloc(1, sizeof(*one));
-	*one = (struct retired){ *certificate, all };
-	*certificate = (struct blob){ 0 };
-	all = one;
-}
-
 int renewal_renew(struct profile *profile, bool new_key, struct why *why)
 {
 	struct signing_key key = profile->key;
@@ -56,7 +46,7 @@ int renewal_renew(struct profile *profile, bool new_key, struct why *why)
 	if (r == 0) {
 		if (new_key)
 			profile->key = key;
-		retire(&profile->certificate);
+		blob_free(&profile->certificate);
 		profile->certificate = certificate;
 		certificate = (struct blob){ 0 };
 		r = certificate_parse((struct span){ profile->certificate.data, profile->certificate.size }, &profile->facts);
@@ -103,21 +93,29 @@ static int claim(const struct profile *profile)
 	return fd_pwrite_all(fd, "\n", 1, 0) == 0 && futimens(fd, NULL) == 0 ? fd_take(&fd) : -1;
 }
 
-/* What is there is our own key's newest certificate, perhaps another process's work: then it is taken. */
+bool renewal_find_newer(const struct profile *profile, struct blob *ret_der, struct certificate *ret_facts)
+{
+	struct certificate facts;
+	CLEANUP_BLOB struct blob der = { 0 };
+	if (profile_load_certificate(profile, &der) < 0 || certificate_parse((struct span){ der.data, der.size }, &facts) < 0 ||
+	    facts.not_after <= profile->facts.not_after || memcmp(&facts.public_key, &profile->key.public_key, sizeof(facts.public_key)) != 0)
+		return false;
+	*ret_der = der;
+	*ret_facts = facts;
+	der = (struct blob){ 0 };
+	return true;
+}
+
 static bool take_newer(struct profile *profile)
 {
 	struct certificate facts;
-	struct blob der = { 0 };
-	if (profile_load_certificate(profile, &der) < 0)
+	CLEANUP_BLOB struct blob der = { 0 };
+	if (!renewal_find_newer(profile, &der, &facts))
 		return false;
-	if (certificate_parse((struct span){ der.data, der.size }, &facts) < 0 || facts.not_after <= profile->facts.not_after ||
-	    memcmp(&facts.public_key, &profile->key.public_key, sizeof(facts.public_key)) != 0) {
-		blob_free(&der);
-		return false;
-	}
-	retire(&profile->certificate);
+	blob_free(&profile->certificate);
 	profile->certificate = der;
 	profile->facts = facts;
+	der = (struct blob){ 0 };
 	return true;
 }
 
@@ -167,16 +165,12 @@ void renewal_after_session(const struct profile *profile)
 	secret32_wipe(&copy.encryption_key);
 }
 
-bool renewal_check(struct profile *profile)
+void renewal_tick(const struct profile *profile)
 {
-	uint8_t before[FINGERPRINT_BYTES];
-	memcpy(before, profile->facts.fingerprint, sizeof(before));
-	if (!has_work(profile))
-		return false;
-	if (!take_newer(profile)) {
-		CLEANUP_FD int lock = claim(profile);
-		if (lock >= 0 && allowed != NULL)
-			renew_claimed(profile);
-	}
-	return memcmp(before, profile->facts.fingerprint, sizeof(before)) != 0;
+	static _Atomic int64_t next;
+	int64_t now = time_now(), due = atomic_load(&next);
+	if (now < due || !atomic_compare_exchange_strong(&next, &due, now + TRY_EVERY_S))
+		return;
+	atomic_store(&tried, false);
+	renewal_after_session(profile);
 }

@@ -22,6 +22,7 @@ struct session {
 	struct http_client *client;
 	struct secret *ticket;
 	int64_t ticket_age_s;
+	struct blob newer;                      /* a certificate that is newer than the profile's in memory */
 	uint8_t fingerprint[FINGERPRINT_BYTES]; /* of the certificate that it began with */
 	bool worked;                            /* the server has answered */
 };
@@ -30,14 +31,17 @@ int session_open(const struct profile *profile, struct session **ret_session)
 {
 	CLEANUP_SESSION struct session *session = xcalloc(1, sizeof(*session));
 	session->profile = profile;
-	memcpy(session->fingerprint, profile->facts.fingerprint, sizeof(session->fingerprint));
-	session->ticket = profile_load_ticket(profile, &session->ticket_age_s);
+	struct certificate facts = profile->facts;
+	bool is_newer = renewal_is_due(&facts, time_now()) && renewal_find_newer(profile, &session->newer, &facts);
+	memcpy(session->fingerprint, facts.fingerprint, sizeof(session->fingerprint));
+	session->ticket = is_newer ? NULL : profile_load_ticket(profile, &session->ticket_age_s);
 	struct http_client_config config = {
 		.host = profile->host, .port = profile->port,
 		.tls = {
 			.ca = { profile->ca.data, profile->ca.size },
 			.server_name = profile->host,
-			.certificate = { profile->certificate.data, profile->certificate.size },
+			.certificate = is_newer ? (struct span){ session->newer.data, session->newer.size }
+			                        : (struct span){ profile->certificate.data, profile->certificate.size },
 			.key = &profile->key,
 		},
 		.connect_timeout_ms = CONNECT_TIMEOUT_MS, .stall_timeout_ms = STALL_TIMEOUT_MS,
@@ -77,6 +81,7 @@ void session_free(struct session *session)
 	if (session->worked)
 		renewal_after_session(session->profile);
 	secret_free(session->ticket);
+	blob_free(&session->newer);
 	free(session);
 }
 

@@ -149,17 +149,20 @@ static void renewal_is_due_at_two_thirds(void **state)
 	assert_true(renewal_is_due(&facts, 5000));
 }
 
-/* What another process has renewed is taken over; without leave (main.c gives it) nothing is renewed. */
-static void a_renewal_by_others_is_taken_over(void **state)
+static void a_renewal_by_others_is_found(void **state)
 {
 	struct profile *profile = test_profile_open();
-	uint8_t fingerprint[FINGERPRINT_BYTES];
-	memcpy(fingerprint, profile->facts.fingerprint, sizeof(fingerprint));
-	profile->facts.not_before = profile->facts.not_after = 5;
-	memset(profile->facts.fingerprint, 0, sizeof(fingerprint));
-	assert_true(renewal_check(profile));
-	assert_memory_equal(profile->facts.fingerprint, fingerprint, sizeof(fingerprint));
-	assert_false(renewal_check(profile));
+	struct certificate facts;
+	struct blob der = { 0 };
+	assert_false(renewal_find_newer(profile, &der, &facts));
+	profile->facts.not_after--;
+	assert_true(renewal_find_newer(profile, &der, &facts));
+	assert_int_equal(facts.not_after, profile->facts.not_after + 1);
+	assert_memory_equal(der.data, profile->certificate.data, der.size);
+	blob_free(&der);
+	/* Another key's is not ours. */
+	profile->key.public_key.bytes[0] ^= 1;
+	assert_false(renewal_find_newer(profile, &der, &facts));
 	profile_free(profile);
 }
 
@@ -210,7 +213,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_HOME(a_profile_comes_back_as_it_was_written), IN_HOME(private_files_are_their_owners_alone), IN_HOME(no_profile_is_told_with_what_to_do),
 		IN_HOME(a_profile_name_cannot_leave_the_home), IN_HOME(another_devices_key_is_refused), IN_HOME(a_renewal_that_was_cut_off_is_finished),
-		IN_HOME(keys_under_a_passphrase_need_it), IN_HOME(former_keys_come_back), IN_HOME(a_renewal_by_others_is_taken_over), cmocka_unit_test(renewal_is_due_at_two_thirds),
+		IN_HOME(keys_under_a_passphrase_need_it), IN_HOME(former_keys_come_back), IN_HOME(a_renewal_by_others_is_found), cmocka_unit_test(renewal_is_due_at_two_thirds),
 		cmocka_unit_test(addresses), IN_HOME(tickets_are_kept_and_private),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
