@@ -130,56 +130,6 @@ static void read_mail(struct chat *chat)
 		chat_show_prompt(chat);
 }
 
-static void read_terminal(struct chat *chat)
-{
-	bool reads = true;
-	for (enum line_event event; !chat->quits && (event = screen_read(&chat->line, reads)) != LINE_NOTHING; reads = false) {
-		if (event == LINE_END || event == LINE_INTERRUPT) {
-			chat->quits = true;
-		} else if (event == LINE_SUSPEND) {
-			screen_suspend();
-		} else if (event == LINE_DONE) {
-			CLEANUP_FREE char *text = xstrdup(chat->line.text);
-			line_clear(&chat->line);
-			chat_say(chat, text, true);
-			secret_wipe(text, strlen(text));
-		}
-	}
-	chat_show_prompt(chat);
-}
-
-/* Whole lines of a pipe are messages, as they are: no commands but @name, so that nothing that is piped in does more than speak. */
-static void say_lines(struct chat *chat, bool at_end)
-{
-	char *start = chat->piped, *end;
-	size_t left = chat->n_piped;
-	while (left > 0 && ((end = memchr(start, '\n', left)) != NULL || at_end)) {
-		size_t size = end != NULL ? (size_t)(end - start) : left;
-		CLEANUP_FREE char *text = xasprintf("%.*s", (int)size, start);
-		chat_say(chat, text, false);
-		size += end != NULL;
-		start += size;
-		left -= size;
-	}
-	memmove(chat->piped, start, left);
-	chat->n_piped = left;
-}
-
-static void read_pipe(struct chat *chat)
-{
-	ssize_t n = read(STDIN_FILENO, chat->piped + chat->n_piped, MESSAGE_MAX_BYTES + 2 - chat->n_piped);
-	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		return;
-	chat->input_ended = n <= 0;
-	chat->n_piped += n > 0 ? (size_t)n : 0;
-	say_lines(chat, chat->input_ended);
-	if (chat->n_piped > MESSAGE_MAX_BYTES) {
-		chat_tell(chat, "warning", "a line is longer than %u bytes; the rest of the input is not sent", MESSAGE_MAX_BYTES);
-		chat->error = -SIS_ERR_TOO_LARGE;
-		chat->input_ended = true;
-	}
-}
-
 static void serve(struct chat *chat)
 {
 	while (!chat->quits && !atomic_load(&sis_cancelled)) {
@@ -192,9 +142,9 @@ static void serve(struct chat *chat)
 		chat_tell_held(chat, false);
 		if (polls[1].revents != 0) {
 			if (chat->is_terminal)
-				read_terminal(chat);
+				chat_read_terminal(chat);
 			else
-				read_pipe(chat);
+				chat_read_pipe(chat);
 		}
 		if (chat->input_ended && mail_n_open(&chat->mail) == 0)
 			break;
@@ -215,6 +165,7 @@ static void leave(struct chat *chat)
 		chat_tell_held(chat, false);
 	}
 	chat_tell_held(chat, true);
+	chat_mark_read(chat, chat->looked_at);
 	unsigned n_unsent = mail_n_open(&chat->mail);
 	if (n_unsent > tells) {
 		chat_tell(chat, "warning", "%u message%s could not be sent", n_unsent - tells, n_unsent - tells == 1 ? "" : "s");
@@ -267,6 +218,7 @@ static int start(struct chat *chat, char **arguments, unsigned n, struct why *wh
 		r = mail_open(chat->sis, chat->visit.profile, chat->visit.pins, &chat->mail, why);
 	if (r == 0 && chat->is_terminal)
 		r = screen_open(why);
+	chat->crl_time = time_now();
 	if (r == 0) {
 		r = chat_read_history(chat);
 		*why = chat->why;

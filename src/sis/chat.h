@@ -87,7 +87,8 @@ struct chat {
 	char **people;                          /* of the conversation: sorted, ourselves included */
 	unsigned n_people, history;
 	char *target;                           /* whom plain text goes to */
-	uint64_t position;                      /* the server's sequence that the history reaches */
+	uint64_t position, looked_at;           /* the server's sequence: that the history reaches; up to which everything was looked at */
+	int64_t crl_time;                       /* when the revocation list was fetched */
 	struct line_editor line;
 	char *piped;                            /* an unfinished line of a pipe */
 	size_t n_piped;
@@ -109,6 +110,8 @@ struct chat {
 /* chat_history.c: what was said before. */
 int chat_read_history(struct chat *chat);
 struct visited *chat_visit(struct chat *chat, const char *key);
+/* All conversations that were met were looked at up to here: the next chat begins there. */
+void chat_mark_read(struct chat *chat, uint64_t sequence);
 /* chat_read.c: what arrives. sight: how much of it is shown. */
 enum sight { SIGHT_ALL, SIGHT_NEW };
 void chat_take_item(struct chat *chat, const json_t *json, enum sight sight);
@@ -127,5 +130,8 @@ void chat_format_clock(int64_t seconds, char ret_text[8]);
 void chat_show_prompt(struct chat *chat);
 char *chat_audience(const struct chat *chat, const struct statement *statement);       /* "" when it is everybody in this conversation; malloc'd */
 void chat_remember(struct chat *chat, const struct item *item, bool is_file);
+/* chat_input.c: after poll. */
+void chat_read_terminal(struct chat *chat);
+void chat_read_pipe(struct chat *chat);
 /* chat_say.c: what is typed. */
 void chat_say(struct chat *chat, const char *text, bool has_commands);

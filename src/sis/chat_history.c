@@ -140,6 +140,23 @@ static void check_truncated(struct chat *chat, bool is_whole)
 	}
 }
 
+void chat_mark_read(struct chat *chat, uint64_t sequence)
+{
+	for (unsigned i = 0; i < chat->n_visited; i++) {
+		struct conversation conversation;
+		struct why ignored = { "" };
+		int lock = -1;
+		if (conversation_open(chat->visit.profile, chat->visited[i].before.key, &conversation, &lock, &ignored) < 0)
+			continue;
+		bool moves = conversation.sequence < sequence || conversation.is_new;
+		conversation.is_new = false;
+		conversation.sequence = moves && sequence > conversation.sequence ? sequence : conversation.sequence;
+		if (moves)
+			conversation_save(chat->visit.profile, &conversation, &ignored);
+		conversation_close(&conversation, &lock);
+	}
+}
+
 int chat_read_history(struct chat *chat)
 {
 	CLEANUP_JSON json_t *items = json_array();
@@ -155,7 +172,10 @@ int chat_read_history(struct chat *chat)
 		note_listed(chat, json_array_get(items, i));
 		chat_take_item(chat, json_array_get(items, i), i < chat->history ? SIGHT_ALL : SIGHT_NEW);
 	}
-	if (r == 0)
-		check_truncated(chat, gathering.is_whole);
-	return r;
+	if (r < 0)
+		return r;
+	check_truncated(chat, gathering.is_whole);
+	chat_mark_read(chat, chat->position);
+	chat->looked_at = chat->position;
+	return 0;
 }

@@ -11,6 +11,7 @@
 /* A gap may be explained by the next events; this long it is kept back. */
 #define HOLD_NS 500000000u
 #define PRESENCE_FRESH_S 60
+#define CRL_FRESH_S 600
 
 bool chat_concerns(const struct chat *chat, const struct statement *statement)
 {
@@ -192,6 +193,8 @@ void chat_take_item(struct chat *chat, const json_t *json, enum sight sight)
 		return;
 	}
 	take_accepted(chat, &item, sight);
+	if (item.pin_state != PIN_KNOWN && pins_save(chat->visit.pins, &why) < 0)
+		chat_tell(chat, "warning", "%s", why.text);
 	item_wipe(&item);
 }
 
@@ -229,11 +232,11 @@ static void take_removal(struct chat *chat, const json_t *data)
 	chat_find_person(chat, by)->n_removed++;
 }
 
-static void take_device(struct chat *chat)
+static void refresh(struct chat *chat)
 {
 	struct acceptor fresh;
 	struct why why = { "" };
-	atomic_store(&chat->mail.is_stale, true);
+	chat->crl_time = time_now();
 	if (acceptor_open(chat->sis, chat->visit.session, chat->visit.pins, &fresh, &why) < 0)
 		return;
 	acceptor_close(&chat->visit.acceptor);
@@ -243,12 +246,18 @@ static void take_device(struct chat *chat)
 void chat_take_event(struct chat *chat, const struct event *event)
 {
 	/* The stream begins where the conversations were last read: what the history had is not taken again. */
+	bool is_device = strcmp(event->kind, "device") == 0;
+	/* A revocation list holds for a while only. */
+	if (is_device || time_now() - chat->crl_time > CRL_FRESH_S)
+		refresh(chat);
+	if (is_device)
+		atomic_store(&chat->mail.is_stale, true);
+	if (event->sequence > chat->looked_at)
+		chat->looked_at = event->sequence;
 	if (strcmp(event->kind, "item") == 0 && event->sequence > chat->position)
 		chat_take_item(chat, event->data, SIGHT_ALL);
 	else if (strcmp(event->kind, "removed") == 0)
 		take_removal(chat, event->data);
-	else if (strcmp(event->kind, "device") == 0)
-		take_device(chat);
 	else if (strcmp(event->kind, "reset") == 0)
 		chat_tell(chat, "reset", "%s", "the server has forgotten what was deleted while you were away; a message that is missing may be one of those");
 }

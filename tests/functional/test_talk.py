@@ -228,8 +228,27 @@ def hostile():
     olga.run("send", "paul", "four")
     chat.wait("olga: four")
     chat.wait_error("again that had come before")
-    chat.end(65)
     check_equal(chat.text().count("olga: three"), 1, "times that it was shown")
+
+    # Two change places, under sequence numbers that grow.
+    late = []
+
+    def swap(_request, event):
+        if event.kind != "item":
+            return [event]
+        late.append(event)
+        if len(late) < 2:
+            return []
+        datas = [dict(late[1].data, sequence=2000000 + late[0].sequence), dict(late[0].data, sequence=2000000 + late[1].sequence)]
+        for one, data in zip(late, datas):
+            one.data, one.sequence = data, data["sequence"]
+        return late[:2]
+    server.on_event = swap
+    olga.run("send", "paul", "five")
+    olga.run("send", "paul", "six")
+    chat.wait("olga: five")
+    chat.wait_error("out of order")
+    chat.end(65)
 
     # The history ends earlier than it did: and nothing that came is taken for new.
     def shorten(request, told):
@@ -266,7 +285,9 @@ class Screen:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.slave, self.before = slave, termios.tcgetattr(slave)
-        self.process = client.popen("chat", *arguments, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+        self.programs = temporary("programs")
+        environment = program_environment(PATH=self.programs + ":" + os.environ["PATH"])
+        self.process = client.popen("chat", *arguments, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=environment)
         self.output = b""
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -309,6 +330,7 @@ def terminal():
     left, right = Screen(tina, "udo"), Screen(udo, "tina")
     left.wait("udo> ")
     right.wait("tina> ")
+    left.wait("udo has joined")
     left.type("helo\x1b[Dl\r")
     right.wait("tina: hello")
     left.wait("tina: hello")
@@ -334,6 +356,12 @@ def terminal():
     directory = temporary("kept")
     right.type("/get 1 %s\r" % directory)
     wait_for(lambda: os.listdir(directory) == ["sea.jpg"], "the picture")
+    opened = os.path.join(temporary("opened"), "it")
+    opener = os.path.join(right.programs, "xdg-open")
+    write_file(opener, "#!/bin/sh\ncmp \"$1\" %s && echo \"$1\" > %s.new && mv %s.new %s\n" % (picture, opened, opened, opened))
+    os.chmod(opener, 0o755)
+    right.type("/open 1\r")
+    wait_for(lambda: os.path.exists(opened), "the picture to be opened")
     for screen in (left, right):
         rows = [row for row in screen.rows() if width(row) > 40]
         check_equal(rows, [], "rows that are too wide")
@@ -342,6 +370,7 @@ def terminal():
     right.wait("tina has left")
     right.type("\x04")
     right.end()
+    check(not os.path.exists(read_file(opened).decode().strip()), "what was only opened goes with the chat")
 
 
 @test("chat on a terminal: SIGTERM and a refused message; the words come back to the line, the settings to the terminal")
@@ -355,6 +384,18 @@ def terminal_errors():
     wait_for(lambda: screen.text().rstrip("\x1b[0123456789C\r").endswith("wim> @nobody keep this"), "the words on the line")
     screen.process.send_signal(signal.SIGTERM)
     screen.end(130)
+
+
+@test("chat: who is revoked is told so, and the chat ends; what was not sent is counted")
+def revoked():
+    daemon = shared_daemon()
+    xena, yuri = daemon.client("xena"), daemon.client("yuri")
+    chat = Chat(xena, "yuri", "--history", "9")
+    yuri.run("send", "xena", "hello")
+    chat.wait("yuri: hello")
+    daemon.sisctl("revoke", "xena")
+    wait_for(lambda: chat.process.poll() is not None, "the end of the chat; %r" % chat.errors)
+    check(chat.process.returncode in (69, 77), "exit status %d, %r" % (chat.process.returncode, chat.errors))
 
 
 if __name__ == "__main__":

@@ -578,7 +578,7 @@ class Client:
     def popen(self, *arguments, **options):
         options.setdefault("stdout", subprocess.PIPE)
         options.setdefault("stderr", subprocess.PIPE)
-        return subprocess.Popen(self.command(*arguments), env=program_environment(), **dict({"stdin": subprocess.DEVNULL}, **options))
+        return subprocess.Popen(self.command(*arguments), **dict({"stdin": subprocess.DEVNULL, "env": program_environment()}, **options))
 
     def upload(self, path, *to, more=("--keep-metadata", "--no-thumbnail")):
         """Uploads one file as it is (for nobody else, when to is empty) and returns its item's id."""
