@@ -117,6 +117,23 @@ def help_agrees():
                 check_in(option.rstrip("="), texts[0])
 
 
+@test("every command stands in sis(1), and every option of it, as the command itself says it, in the command's own man page or there")
+def man_pages():
+    overview = read_file(os.path.join(SOURCE, "man/sis.1")).decode()
+    for row in run_program([SIS, "help", "--table"]).stdout.splitlines():
+        name, _summary, options = row.split("\t")
+        check(re.search(r"(?m)^\.It Cm %s\b" % name, overview), "%s is not in sis(1)" % name)
+        page = os.path.join(SOURCE, "man/sis-%s.1" % name)
+        if not os.path.exists(page):
+            entries = "".join(re.findall(r"(?ms)^\.It Cm %s\b.*?(?=^\.It Cm |^\.El)" % name, overview))
+            for option in re.findall(r"--([a-z-]+)", options):
+                check(re.search(r"\bFl -%s\b" % option, entries), "sis(1) does not tell of %s --%s" % (name, option))
+            continue
+        check_in(".Xr sis-%s 1" % name, overview, "sis(1)")
+        if options:
+            check_in(run_program([SIS, "help", "--man", name]).stdout, read_file(page).decode(), "sis-%s(1) (sis help --man %s prints the list)" % (name, name))
+
+
 @test("mandoc finds nothing wrong with any man page", needs=["mandoc"])
 def mandoc():
     directory = os.path.join(SOURCE, "man")

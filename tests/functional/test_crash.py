@@ -154,7 +154,9 @@ def client_killed():
                      "an upload under way")
             process.kill()
             process.communicate()
-        item = client.upload(path)
+        done = client.run("upload", path, "--to", client.user).stdout
+        check_in(" (continued)\n", done)
+        item = done.split()[0]
         check_equal(read_file(client.get(item)) == read_file(path), True, "the file")
         check_equal(len(client.items()), 1, "items")
 
