@@ -3,6 +3,7 @@
 """Sharing later, taking back, leaving, and what ends by itself: on the wire first, then with people's clients."""
 
 import os
+import pty
 import sqlite3
 import sys
 import time
@@ -279,6 +280,26 @@ def sis_expire():
     check_equal(rows(daemon, "SELECT expires FROM items ORDER BY item_row DESC LIMIT 1"), [(None,)], "the item's end")
 
 
+def answered(client, answer, *arguments):
+    """(exit status, what the terminal showed) of a command that asks one question there."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(SIS, client.command(*arguments), program_environment())
+    shown = b""
+    while True:
+        try:
+            data = os.read(terminal, 4096)
+        except OSError:
+            data = b""
+        if not data:
+            break
+        shown += data
+        if shown.endswith(b"[y/N] "):
+            os.write(terminal, answer.encode() + b"\n")
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode()
+
+
 @test("sis devices approve gives a new device all that this one reads, with ends and rights as they are; cut off, it goes on where it stood")
 def approve():
     daemon = shared_daemon()
@@ -295,6 +316,8 @@ def approve():
 
     def n_granted():
         return rows(daemon, "SELECT count(*) FROM grants g JOIN users u USING(user_id) WHERE u.name=? AND g.device='tablet'", bob.user)[0][0]
+    status, shown = answered(bob, "", "devices", "approve", "tablet")
+    check_equal((status, pin in shown, "not approved" in shown), (77, True, True), "a question that is not answered with yes:\n" + shown)
     check_equal(n_granted(), 0, "grants before it was confirmed")
     process = bob.popen("devices", "approve", "tablet", "--yes", "-j", "1")
     wait_for(lambda: n_granted() > 10, "some grants")
