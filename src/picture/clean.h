@@ -28,7 +28,7 @@ struct cleaned {
 	uint8_t *data;                          /* malloc'd */
 	size_t size;
 	unsigned removed;                       /* CLEAN_ bits */
-	unsigned orientation;                   /* 1 to 8 as in Exif, where the format keeps it there; 1 where it is elsewhere (HEIF, TIFF: in place) */
+	unsigned orientation;                   /* 1 to 8 as in Exif; of HEIF, where it is a property of the image: 1, or 6 when that is turned by a quarter */
 };
 
 /* BAD_FORMAT when the file is not understood in all that matters (*ret_why, a static clause, says why), NO_MEMORY. A file that needs no cleaning comes back

@@ -156,6 +156,7 @@ static int put_properties(struct heif *heif, const struct box *ipco, size_t at)
 		if (index > HEIF_MAX_PROPERTIES)
 			return clean_refuse(heif->clean, NOT_UNDERSTOOD);
 		heif->is_blank[index] = !is_kept_property(&box);
+		heif->is_turn[index] = box_is(&box, "irot") && box.payload.size > 0 && box.payload.data[0] & 1;
 		if (heif->is_blank[index]) {
 			put_blank(heif, &box, child);
 			heif->clean->removed |= CLEAN_PRIVATE;
@@ -169,10 +170,12 @@ static int put_properties(struct heif *heif, const struct box *ipco, size_t at)
 }
 
 /* A property that a viewer must know cannot be left out. */
-static bool needs_blank(const struct heif *heif, struct cursor *cursor, bool wide)
+static bool needs_blank(struct heif *heif, struct cursor *cursor, bool wide, bool is_primary)
 {
 	uint16_t association = wide ? cursor_get_u16(cursor) : cursor_get_u8(cursor);
 	unsigned index = association & (wide ? 0x7fff : 0x7f);
+	if (is_primary && index <= HEIF_MAX_PROPERTIES && heif->is_turn[index])
+		heif->clean->orientation = 6;
 	return association & (wide ? 0x8000 : 0x80) && index <= HEIF_MAX_PROPERTIES && heif->is_blank[index];
 }
 
@@ -186,9 +189,10 @@ static int put_associations(struct heif *heif, const struct box *ipma, size_t at
 	put_bytes(heif, at, (struct span){ heif->clean->file.data + ipma->at, cursor.failed ? 0 : size });
 	for (uint32_t i = 0; i < n && !cursor.failed; i++) {
 		const uint8_t *start = cursor.at;
-		bool drop = is_dropped(heif, heif_get(&cursor, wide_id)), missing = false;
+		uint32_t id = heif_get(&cursor, wide_id);
+		bool drop = is_dropped(heif, id), missing = false;
 		for (unsigned j = cursor_get_u8(&cursor); j > 0 && !cursor.failed; j--)
-			missing = needs_blank(heif, &cursor, wide) || missing;
+			missing = needs_blank(heif, &cursor, wide, id == heif->primary) || missing;
 		if (drop || cursor.failed)
 			continue;
 		if (missing)
@@ -211,16 +215,19 @@ static int put_item_properties(struct heif *heif, size_t at, size_t *ret_size)
 	struct cursor cursor = cursor_from(iprp->payload.data, iprp->payload.size);
 	size_t size = iprp->size - iprp->payload.size;
 	struct box box;
+	bool has_list = false;
 	int r = 0;
 	put_header(heif, iprp, at);
 	while (r == 0 && box_next(heif, &cursor, &box)) {
 		size_t taken = box.size;
-		if (box_is(&box, "ipco"))
+		/* The list comes first, and once: what follows is about it. */
+		if (box_is(&box, "ipco") && !has_list)
 			r = put_properties(heif, &box, at + size);
-		else if (box_is(&box, "ipma"))
+		else if (box_is(&box, "ipma") && has_list)
 			r = put_associations(heif, &box, at + size, &taken);
 		else
 			r = -SIS_ERR_BAD_FORMAT;
+		has_list = true;
 		size += taken;
 	}
 	if (r < 0 || cursor.failed)
@@ -370,6 +377,7 @@ static int clean_boxes(struct heif *heif)
 		r = read_meta(heif);
 	if (r == 0)
 		r = heif_walk_places(heif, &(struct heif_walk){ .extent_fn = look_extent });
+	heif->clean->orientation = 0;                   /* what its Exif says does not count */
 	return r == 0 ? put_meta(heif) : r;
 }
 
@@ -384,7 +392,5 @@ int clean_heif(struct clean *clean)
 	memset(clean->out.data, 0, clean->file.size);
 	clean->out.size = clean->file.size;
 	clean->why = NOT_UNDERSTOOD;
-	int r = clean_boxes(heif);
-	clean->orientation = 0;                         /* a property of the image, not of its Exif */
-	return r;
+	return clean_boxes(heif);
 }

@@ -15,7 +15,7 @@
 #define MAX_RANGES 65536u
 
 enum {
-	TAG_SUBFILE = 254, TAG_COMPRESSION = 259, TAG_STRIPS = 273, TAG_STRIP_SIZES = 279, TAG_TILES = 324, TAG_TILE_SIZES = 325, TAG_SUBDIRECTORIES = 330,
+	TAG_SUBFILE = 254, TAG_COMPRESSION = 259, TAG_STRIPS = 273, TAG_STRIP_SIZES = 279, TAG_ORIENTATION = 274, TAG_TILES = 324, TAG_TILE_SIZES = 325, TAG_SUBDIRECTORIES = 330,
 	TAG_DNG = 50706, OLD_JPEG = 6,
 };
 
@@ -144,6 +144,9 @@ static int take_entry(struct tiff *tiff, const struct entry *entry, size_t direc
 		drop_entry(tiff, entry);
 		return 0;
 	}
+	uint32_t orientation = entry->tag == TAG_ORIENTATION ? get_value(tiff, entry, 0) : 0;
+	if (tiff->clean->orientation == 0 && orientation <= 8)
+		tiff->clean->orientation = orientation;
 	for (size_t i = 0; i < ARRAY_SIZE(special); i++) {
 		if (special[i].tag == entry->tag)
 			*special[i].entry = *entry;

@@ -28,6 +28,7 @@ struct heif {
 	uint32_t primary;
 	struct heif_item *items;
 	bool is_blank[HEIF_MAX_PROPERTIES + 1]; /* by index: properties that are not kept */
+	bool is_turn[HEIF_MAX_PROPERTIES + 1];  /* those that turn the image by a quarter */
 };
 
 /* False at the end, and when what is there is no box (then the cursor has failed). */

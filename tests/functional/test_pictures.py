@@ -123,6 +123,31 @@ def identity():
                 "upright sizes")
 
 
+@test("a picture of several chunks and requests is cleaned like any other; sizes are upright without a thumbnail, too", needs=["exiftool"])
+def large_ones():
+    daemon = shared_daemon()
+    lena = daemon.client("lena")
+    directory = temporary("pictures")
+    large, tiff = os.path.join(directory, "large.png"), os.path.join(directory, "turned.tif")
+    Image.frombytes("RGB", (1600, 1100), make_bytes(1600 * 1100 * 3)).save(large, compress_level=0)
+    picture().save(tiff)
+    add_metadata(6, large, tiff)
+    upload = lena.json("upload", large)
+    check_equal((upload["thumbnail"], "GPS position" in upload["removed"], os.path.getsize(large) > upload["size"] > 5 << 20), (True, True, True), "upload")
+    got = lena.get(upload["item"])
+    check(read_pixels(got) == read_pixels(large), "other pixels")
+    check_equal([secret for secret in SECRETS if len(secret) > 4 and secret in read_file(got)], [], "what is still in it")
+    avif = os.path.join(directory, "turned.avif")
+    run_program(["vips", "copy", tiff + "[autorotate=false]", avif])
+    data = bytearray(read_file(avif))
+    at = data.index(b"pixi")                # a property that decoders can do without becomes another: turned by a quarter
+    data[at:at + 5] = b"irot\x01"
+    write_file(avif, bytes(data))
+    for path, more in ((tiff, ["--no-thumbnail"]), (tiff, []), (avif, ["--no-thumbnail"]), (avif, [])):
+        item = lena.json("upload", *more, path)["item"]
+        check_equal([lena.json("show", item)[side] for side in ("width", "height")], list(UPRIGHT), "size of %s %s" % (path, more))
+
+
 @test("one line says what was removed; --keep-metadata leaves all, --quiet says nothing, --no-thumbnail makes none", needs=["exiftool"])
 def told():
     daemon = shared_daemon()
