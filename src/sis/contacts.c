@@ -49,7 +49,7 @@ static void show_device(const char *user, const char *device, json_t *entry)
 	}
 	text_for_terminal(span_from_string(refused), safe, sizeof(safe));
 	if (refused != NULL)
-		output_line("  %-16s %s  REFUSED: run \"sis contacts accept %s\" only after you compared it with theirs", device, safe, user);
+		output_line("  %-16s %s  %s%s%s: run \"sis contacts accept %s\" only after you compared it with theirs", device, safe, STYLED(STYLE_BAD, "REFUSED"), user);
 }
 
 static void show_contact(const struct sis *sis, const struct profile *profile, const char *user, json_t *contact)
@@ -58,9 +58,10 @@ static void show_contact(const struct sis *sis, const struct profile *profile, c
 	json_t *entry;
 	char since[32];
 	format_time(verified, since, sizeof(since));
+	bool is_self = strcmp(user, profile->user) == 0, is_verified = !is_self && verified != NULL;
 	if (!sis->json)
-		output_line("%s: %s%s", user, strcmp(user, profile->user) == 0 ? "you" : verified != NULL ? "verified since " : "not verified",
-		            strcmp(user, profile->user) != 0 && verified != NULL ? since : "");
+		output_line("%s: %s%s%s%s", user, STYLED(is_verified ? STYLE_OK : STYLE_END, is_self ? "you" : is_verified ? "verified since " : "not verified"),
+		            is_verified ? since : "");
 	json_object_foreach(json_object_get(contact, "devices"), device, entry) {
 		if (sis->json)
 			show_device_json(user, verified, device, entry);
