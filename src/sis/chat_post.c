@@ -136,7 +136,21 @@ static int find_directory(struct mail *mail, struct why *why)
 	return why_set(why, error_from_errno(errno), "no directory can be made for it: %s", strerror(errno));
 }
 
-static int save(struct post *post, const struct item *item, const char *directory, struct note *note, struct why *why)
+/* The desktop goes by a name's ending, and may start what a stranger calls "holiday.desktop": only what is a picture by its bytes is opened, under a
+ * name of ours. */
+static int name_picture(int fd, char ret_name[256], struct why *why)
+{
+	CLEANUP_FREE uint8_t *head = xcalloc(1, SEAL_CHUNK_BYTES);
+	const char *media_type = NULL;
+	uint32_t width, height;
+	ssize_t n = pread(fd, head, SEAL_CHUNK_BYTES, 0);
+	if (n < 0 || !media_recognise(head, (size_t)n, &media_type, &width, &height) || strncmp(media_type, "image/", 6) != 0)
+		return why_set(why, -SIS_ERR_BAD_FORMAT, "it is no picture; /get keeps it, and what opens it is up to you");
+	snprintf(ret_name, 256, "picture.%s", media_type + 6);
+	return 0;
+}
+
+static int save(struct post *post, const struct item *item, const char *directory, bool opens, struct note *note, struct why *why)
 {
 	struct outfile file;
 	char name[256], taken[256];
@@ -146,6 +160,8 @@ static int save(struct post *post, const struct item *item, const char *director
 	const struct fetch fetch = { .session = post->session, .item = item, .plain_fd = file.fd, .sealed_fd = -1 };
 	file_name_make_safe(span_from_string(item->manifest.name), name);
 	r = fetch_object(&fetch, why);
+	if (r == 0 && opens)
+		r = name_picture(file.fd, name, why);
 	if (r == 0)
 		r = outfile_publish(&file, name, false, false, taken, why);
 	outfile_close(&file);
@@ -166,7 +182,8 @@ static int get(struct post *post, const struct errand *errand, struct note *note
 	acceptor_close(&acceptor);
 	if (r < 0)
 		return r;
-	r = save(post, &item, errand->kind == ERRAND_OPEN ? post->mail->directory : errand->to != NULL ? errand->to : ".", note, why);
+	bool opens = errand->kind == ERRAND_OPEN;
+	r = save(post, &item, opens ? post->mail->directory : errand->to != NULL ? errand->to : ".", opens, note, why);
 	item_wipe(&item);
 	return r;
 }

@@ -209,6 +209,7 @@ void screen_suspend(void)
 {
 	leave_raw();
 	raise(SIGSTOP);
+	enter_raw();
 }
 
 bool screen_has_changed(void)

@@ -125,6 +125,31 @@ def words_of(lines):
     return [line[6:] for line in lines if re.match(r"\d\d:\d\d ", line)]
 
 
+@test("a server that takes a message and is silent about it makes no second one, and no gap")
+def silent():
+    daemon = shared_daemon()
+    zora, abel = daemon.client("zora"), daemon.client("abel")
+    server = HostileServer(daemon, zora)
+    zora.run("send", "abel", "one")
+
+    def cut(request, _told):
+        if request.method == "POST":
+            raise OSError("cut")
+    server.rewrite = cut
+    zora.run("send", "abel", "two", status=69)
+    server.honest()
+    zora.run("send", "abel", "three")
+    left = [2]
+
+    def cut_twice(request, _told):
+        if request.method == "POST" and left[0] > 0:
+            left[0] -= 1
+            raise OSError("cut")
+    server.rewrite = cut_twice
+    zora.run("chat", "abel", input=b"four\n")
+    check_equal([(e["words"], e["number"]) for e in listed(abel)], [("one", 1), ("two", 2), ("three", 3), ("four", 4)], "messages")
+
+
 @test("chat: three people through pipes, in order, everybody sees the same audience; @name is for one; not one escape sequence")
 def three_pipes():
     daemon = shared_daemon()
@@ -365,6 +390,11 @@ def terminal():
     for screen in (left, right):
         rows = [row for row in screen.rows() if width(row) > 40]
         check_equal(rows, [], "rows that are too wide")
+    left.type("\x1a")
+    wait_for(lambda: " T " in open("/proc/%d/stat" % left.process.pid).read(), "it to be stopped")
+    check_equal(termios.tcgetattr(left.slave)[3], left.before[3], "settings while it is stopped")
+    left.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: termios.tcgetattr(left.slave)[3] != left.before[3], "it to go on")
     left.type("\x03")
     left.end()
     right.wait("tina has left")
