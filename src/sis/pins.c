@@ -175,7 +175,11 @@ static int judge(struct pins *pins, const char *user, const char *device, const 
 		*ret_state = PIN_KNOWN;
 		return 0;
 	}
-	if (is_this || contacts_has_keys(pins->contacts, user, device)) {
+	/* Nothing for a person to accept: which key this device has is known here. Keys that it had before are pinned. */
+	if (is_this)
+		return why_set(why, -SIS_ERR_PIN_CHANGED, "THE SERVER GIVES ANOTHER KEY, %s, FOR THIS VERY DEVICE (%s/%s): somebody may be posing as you; share "
+		               "nothing before the administrator has explained it", pin, user, device);
+	if (contacts_has_keys(pins->contacts, user, device)) {
 		pins_change(pins, CONTACTS_REFUSE, user, device, pin);
 		return say_changed(why, user, device, pin);
 	}
