@@ -13,7 +13,8 @@
 #include <strings.h>
 
 #define CSR_BODY_MAX 8192
-#define GRANTS_BODY_MAX (64 * GRANT_MAX_BYTES)
+#define SMALL_BODY_MAX 16384            /* as much as a connection costs anyway */
+#define GRANTS_BODY_MAX 65536           /* 64 grants with the longest names take 45000 */
 #define PROBLEM_HEADERS_MAX 8
 
 static const struct route routes[] = {
@@ -226,6 +227,19 @@ static void exchange_free(struct exchange *exchange)
 	free(exchange);
 }
 
+/* A large body lies in memory until its sender, who may be slow, has sent it: it counts among the lists that do so for their readers. */
+static bool may_hold_body(struct exchange *exchange)
+{
+	if (exchange->route->body_max <= SMALL_BODY_MAX)
+		return true;
+	if (!items_may_list_more(exchange)) {
+		route_refuse(exchange, SIS_ERR_TOO_MANY, "You are sending too much at once: finish that first.");
+		return false;
+	}
+	items_enter_listing(exchange, exchange->route->body_max);
+	return true;
+}
+
 static void on_request(struct http_request *request, void *arg)
 {
 	struct exchange *exchange = exchange_new(arg, request);
@@ -239,6 +253,8 @@ static void on_request(struct http_request *request, void *arg)
 	if (exchange->route->access == ACCESS_DEVICE && !caller_find(exchange))
 		return;
 	if (!check_body_kind(exchange))
+		return;
+	if (exchange->route->body == BODY_WHOLE && !may_hold_body(exchange))
 		return;
 	if (exchange->route->body == BODY_WHOLE)
 		http_request_collect(request, exchange->route->body_max);

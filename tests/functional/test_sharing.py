@@ -97,6 +97,24 @@ def wrong_grants():
     check(daemon.is_serving(), "the daemon does not serve")
 
 
+@test("nobody fills the server's memory with grants that he sends slowly")
+def slow_senders():
+    with Daemon(workers=1) as daemon:
+        alice, bob, _ = people(daemon)
+        item = uploaded(alice)
+        head = ("PUT /v1/items/%s/grants/%s HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 65536\r\n\r\n" % (item, bob.user)).encode()
+        held = []
+        context = daemon.tls_context(alice)
+        for _ in range(256):
+            held.append(context.wrap_socket(daemon.connect(), server_hostname="localhost"))
+            held[-1].sendall(head + b"sis-grant/1\n")
+        wait_for(lambda: alice.share(item, bob.user, alice.grant(bob)).status == 429, "the refusal of what is too much")
+        check_equal(bob.share(item, alice.user, alice.grant(bob)).status, 404, "status for somebody else")
+        for one in held:
+            one.close()
+        wait_for(lambda: alice.share(item, bob.user, alice.grant(bob)).status == 204, "a place again")
+
+
 @test("a reader shares on only what he was let share, and not for longer or to sharers; the owner is told")
 def reader_shares():
     daemon = shared_daemon()
