@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -70,13 +71,24 @@ static void show_contact(const struct sis *sis, const struct profile *profile, c
 	}
 }
 
+static int name_compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static int show_all(const struct contacts_visit *visit, struct why *why)
 {
+	const json_t *contacts = pins_json(visit->pins);
+	CLEANUP_FREE const char **users = xcalloc(json_object_size(contacts) + 1, sizeof(*users));
 	const char *user;
 	json_t *contact;
+	size_t n = 0;
 	(void)why;
-	json_object_foreach((json_t *)(uintptr_t)pins_json(visit->pins), user, contact)
-		show_contact(visit->sis, visit->profile, user, contact);
+	json_object_foreach((json_t *)(uintptr_t)contacts, user, contact)
+		users[n++] = user;
+	qsort(users, n, sizeof(*users), name_compare);
+	for (size_t i = 0; i < n; i++)
+		show_contact(visit->sis, visit->profile, users[i], json_object_get(contacts, users[i]));
 	return 0;
 }
 

@@ -107,9 +107,11 @@ static void show(const struct contacts_visit *visit, const struct row rows[2], c
 {
 	if (visit->sis->json)
 		output_json(json_pack("{s:s, s:{s:o, s:o}, s:s, s:b}", "user", visit->subject, "words", rows[0].user, row_json(&rows[0]), rows[1].user,
-		                      row_json(&rows[1]), "code", words, "verified", (int)verified));
+		                      row_json(&rows[1]), "code", words, "verified", verified || pins_is_strict(visit->pins, visit->subject)));
 	else if (verified && !visit->sis->quiet)
 		output_line("%s is verified: a further device of theirs is refused unless one of theirs vouches for it", visit->subject);
+	else if (!verified && pins_is_strict(visit->pins, visit->subject))
+		output_line("%s was verified before; if they see other words than these, say so with --code", visit->subject);
 	else if (!verified)
 		output_line("%s is not verified; compare the words with them, by telephone or face to face, and say it with --yes or --code", visit->subject);
 }

@@ -101,6 +101,8 @@ def words():
     check_equal((alice.json("list")["contact"], alice.json("verify", item)["contact"]), ("verified", "verified"), "contact")
     check_in("ok, verified", alice.run("list").stdout)
     check_in("verified since", alice.run("contacts").stdout)
+    check_equal(alice.json("contacts", "verify", bob.user)["verified"], True, "when it is only looked at")
+    check_in("was verified before", alice.run("contacts", "verify", bob.user).stdout)
     check(any(d["user"] == bob.user and d.get("verified") for d in alice.json("contacts")), "verified in JSON")
     wrong = alice.run("contacts", "verify", bob.user, "--code", " ".join(reversed(words["code"].split())), status=65)
     check_in("NOT THE SAME", wrong.stderr)
