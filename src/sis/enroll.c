@@ -9,6 +9,7 @@
 #include "sis/nursery.h"
 #include "sis/output.h"
 #include "sis/recovery.h"
+#include "sis/renewal.h"
 #include "sis/terminal.h"
 
 #include <ctype.h>
@@ -260,8 +261,14 @@ static int enroll_again(const struct sis *sis, const struct invite *invite, stru
 		return why_set(why, r, "device \"%s\" cannot be certified again: it was revoked, or the invite names another device; make a page with \"sis recovery make\" "
 		               "and say \"sis --profile NAME enroll INVITE --recovery FILE\" (the invite is still good)", old->device);
 	if (r == 0)
+		r = renewal_mark_unpublished(old);
+	if (r == 0)
 		r = profile_replace_certificate(old, NULL, (struct span){ profile->certificate.data, profile->certificate.size }, why);
-	return r == 0 ? publish(profile, why) : r;
+	if (r == 0)
+		r = publish(profile, why);
+	if (r == 0)
+		renewal_mark_published(old);
+	return r;
 }
 
 static int make_profile(const struct sis *sis, const struct enroll_options *options, const struct invite *invite, const char *password,

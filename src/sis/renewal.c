@@ -23,6 +23,16 @@
 static const struct sis *allowed;
 static atomic_bool tried;
 
+int renewal_mark_unpublished(const struct profile *profile)
+{
+	return file_write_atomic(profile->dir_fd, UNPUBLISHED_FILE, "", 0, 0600);
+}
+
+void renewal_mark_published(const struct profile *profile)
+{
+	unlinkat(profile->dir_fd, UNPUBLISHED_FILE, 0);
+}
+
 int renewal_renew(struct profile *profile, bool new_key, struct why *why)
 {
 	struct signing_key key = profile->key;
@@ -38,9 +48,8 @@ int renewal_renew(struct profile *profile, bool new_key, struct why *why)
 	if (r == 0)
 		r = enroll_request(client, "/.well-known/est/simplereenroll", new_key ? &header : NULL, profile, &key, &certificate, why);
 	http_client_free(client);
-	/* Before the certificate is in force: whatever ends this process now, the key gets published by a later one. */
 	if (r == 0)
-		r = file_write_atomic(profile->dir_fd, UNPUBLISHED_FILE, "", 0, 0600);
+		r = renewal_mark_unpublished(profile);
 	if (r == 0)
 		r = profile_replace_certificate(profile, new_key ? &key : NULL, (struct span){ certificate.data, certificate.size }, why);
 	if (r == 0) {
@@ -66,7 +75,7 @@ int renewal_publish(const struct profile *profile, struct why *why)
 	if (r < 0)
 		return why_set(why, r, "the certificate is renewed, but the encryption key is not published yet (%.300s); run \"sis renew\" again",
 		               why_text(&inner, r));
-	unlinkat(profile->dir_fd, UNPUBLISHED_FILE, 0);
+	renewal_mark_published(profile);
 	return 0;
 }
 
