@@ -14,6 +14,7 @@ void child_send(enum job_frame frame, const void *data, uint64_t size);        /
 
 /* render.c: libvips. They return false when the picture cannot be read. */
 bool render_start(const char *program);         /* in the process that all children are forked from */
+void render_load_heif(void);                    /* there, too; before the child that needs it */
 bool render_thumbnail(struct span picture);
 bool render_whole(struct span picture);
 bool render_pixels(struct span picture);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #define JOB_CONTROL_FD 3
+#define JOB_HEIF 0x80                           /* with the job: the picture may be HEIF, whose reader takes as long to load as all others together */
 #define JOB_PICTURE_MAX_BYTES (UINT64_C(256) << 20)
 #define JOB_SECONDS 10                          /* of wall clock and of processor, for each picture */
 #define JOB_CONVERT_SECONDS 60

@@ -37,9 +37,11 @@ static void serve(void)
 	uint8_t job;
 	int fd;
 	while ((fd = receive_job(&job)) >= 0) {
+		if (job & JOB_HEIF)
+			render_load_heif();
 		pid_t pid = fork();
 		if (pid == 0)
-			child_run(fd, job);
+			child_run(fd, job & (uint8_t)~JOB_HEIF);
 		close(fd);                      /* when there was no fork, too: sis sees the end */
 	}
 }

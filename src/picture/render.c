@@ -13,15 +13,19 @@
 #define THUMBNAIL_MAX_BYTES 65536u
 #define CONVERT_QUALITY 92
 
-/* Everything that reads is blocked but these. */
+/* Everything that reads is blocked but these, and HEIF's when it is loaded. */
 static const char *const loaders[] = {
-	"VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp", "VipsForeignLoadNsgif", "VipsForeignLoadTiff", "VipsForeignLoadHeif",
+	"VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp", "VipsForeignLoadNsgif", "VipsForeignLoadTiff",
 };
 
 /* The reader of HEIF is a module beside libvips. The others there (ImageMagick, PDF, slides) are not loaded at all. */
-static void load_heif(void)
+void render_load_heif(void)
 {
+	static bool is_loaded;
 	Dl_info info;
+	if (is_loaded)
+		return;
+	is_loaded = true;
 	void *in_vips = dlsym(RTLD_DEFAULT, "vips_init");
 	if (in_vips == NULL || dladdr(in_vips, &info) == 0)
 		return;
@@ -30,6 +34,7 @@ static void load_heif(void)
 	(void)g_module_open(name, G_MODULE_BIND_LAZY);
 	g_free(name);
 	g_free(directory);
+	vips_operation_block_set("VipsForeignLoadHeif", FALSE);
 }
 
 bool render_start(const char *program)
@@ -38,7 +43,6 @@ bool render_start(const char *program)
 	setenv("VIPS_DISC_THRESHOLD", "1g", 1);         /* no temporary files: none can be made */
 	if (VIPS_INIT(program) != 0)
 		return false;
-	load_heif();
 	vips_concurrency_set(1);
 	vips_cache_set_max(0);
 	vips_vector_set_enabled(FALSE);                 /* it makes code at run time, and no memory may be both written and run */

@@ -161,7 +161,8 @@ int stream_open(struct pictures *pictures, uint8_t job, struct span file, struct
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return error_from_errno(errno);
 	struct stream stream = { pair[0], time_monotonic_ns() + seconds * 1000000000u };
-	int r = pass_stream(pictures, job, pair[1]);
+	bool may_be_heif = file.size > 8 && memcmp(file.data + 4, "ftyp", 4) == 0;
+	int r = pass_stream(pictures, may_be_heif ? job | JOB_HEIF : job, pair[1]);
 	close(pair[1]);
 	if (r == 0)
 		r = stream_write(&stream, &size, sizeof(size));
