@@ -2,51 +2,28 @@
  *
  * Uploads under way. Each has at most one writer, a worker that holds the file's descriptor; whoever else asks waits until that one has let go. All of
  * them are held in memory; those that may be resumed have a row too, so that the next daemon knows them. */
-#include "ledger/ledger.h"
+#include "ledger/uploads.h"
 
 #include "base/error.h"
 #include "base/secret.h"
 #include "base/util.h"
-#include "crypto/hash.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define UPLOADS_PER_USER 64             /* unfinished */
 #define UPLOADS_WAIT_S 5                /* for a writer to let go */
 #define UPLOADS_KEEP_DONE_S 3600        /* a finished one can be asked about for so long */
-#define BUCKETS 1024
 
-enum waiting_kind { WAITING_RESUME, WAITING_QUERY };
-struct waiting { enum waiting_kind kind; bool checked; struct request request; int64_t deadline; struct waiting *next; };
-
-struct upload {
-	struct store_upload row;
-	bool resumable, committing, doomed;     /* doomed: revoked or cancelled while committing */
-	bool checked;                           /* what is written now, from checked_from on, does not count yet */
-	uint64_t checked_from;
-	int64_t finished;                       /* when it became an item; 0 before */
-	uint64_t writer;                        /* the peer that writes; 0: nobody */
-	uint64_t written;                       /* bytes, as last seen */
-	struct request commit_request;
-	struct waiting *waiting;
-	struct upload *next;
-};
-
-static struct upload *buckets[BUCKETS];
+struct upload *uploads_buckets[UPLOADS_BUCKETS];
 static unsigned n_uploads;
-
-#define UPLOADS_EACH(upload) \
-	for (unsigned bucket_ = 0; bucket_ < BUCKETS; bucket_++) \
-		for (struct upload *upload = buckets[bucket_], *next_; upload != NULL && ((next_ = upload->next), true); upload = next_)
 
 static struct upload **uploads_bucket(const char *id)
 {
 	uint32_t hash = 2166136261u;
 	for (; *id != '\0'; id++)
 		hash = (hash ^ (uint8_t)*id) * 16777619u;
-	return &buckets[hash % BUCKETS];
+	return &uploads_buckets[hash % UPLOADS_BUCKETS];
 }
 
 static void uploads_insert(struct upload *upload)
@@ -60,45 +37,6 @@ static void uploads_insert(struct upload *upload)
 unsigned uploads_count(void)
 {
 	return n_uploads;
-}
-
-/* ------------------------------------------------ rows ------------------------------------------------ */
-
-struct uploads_change { struct change change; struct store_upload row; };
-
-static int uploads_run_add(struct store_writer *writer, struct change *change)
-{
-	return store_add_upload(writer, &((struct uploads_change *)change)->row);
-}
-
-static int uploads_run_update(struct store_writer *writer, struct change *change)
-{
-	return store_update_upload(writer, &((struct uploads_change *)change)->row);
-}
-
-static int uploads_run_remove(struct store_writer *writer, struct change *change)
-{
-	return store_remove_upload(writer, ((struct uploads_change *)change)->row.id);
-}
-
-static void uploads_done_change(struct completion *completion)
-{
-	struct uploads_change *change = (struct uploads_change *)completion;
-	if (change->change.result < 0)
-		audit_store_failed(change->change.result, "an upload was not noted");
-	free(change);
-}
-
-/* Not waited for: a row lost in a crash means an upload that starts anew, never an item that is lost. */
-static void uploads_note(const struct upload *upload, int (*run)(struct store_writer *writer, struct change *change))
-{
-	struct uploads_change *change = upload->resumable ? calloc(1, sizeof(*change)) : NULL;
-	if (change == NULL)
-		return;
-	change->row = upload->row;
-	change->change.run = run;
-	change->change.completion.done = uploads_done_change;
-	transact_submit(&change->change);
 }
 
 /* ------------------------------------------------ answers ------------------------------------------------ */
@@ -137,28 +75,6 @@ static void uploads_ask_release(const struct upload *upload)
 	if (channel != NULL)
 		(void)CHANNEL_SEND(channel, 0, upload_release, UPLOAD_RELEASE,
 		                   &(struct message_upload_release){ .upload = span_from_string(upload->row.id) });
-}
-
-/* ------------------------------------------------ bytes that do not count yet ------------------------------------------------ */
-
-/* What the next writer brings is to be compared with a digest at its end. An upload that cannot be resumed goes with its writer anyway. */
-static int uploads_begin_unchecked(struct upload *upload)
-{
-	int r = upload->resumable ? store_begin_unchecked(ledger.writer, upload->row.id, upload->written) : 0;
-	upload->checked = r == 0 && upload->resumable;
-	upload->checked_from = upload->written;
-	return r;
-}
-
-/* Nobody writes it any more; what lies before size counts. */
-static void uploads_end_unchecked(struct upload *upload, uint64_t size)
-{
-	if (!upload->checked)
-		return;
-	int r = store_end_unchecked(ledger.writer, upload->row.id, upload->checked_from, size > upload->checked_from ? size : upload->checked_from);
-	if (r < 0)
-		audit_store_failed(r, "an upload could not be cut back to what was checked of it");
-	upload->checked = false;
 }
 
 /* ------------------------------------------------ an upload's end ------------------------------------------------ */
@@ -266,41 +182,6 @@ static void uploads_give_up_waiting(struct upload *upload, int64_t now)
 
 /* ------------------------------------------------ the requests ------------------------------------------------ */
 
-static uint64_t uploads_reserved(const struct upload *upload)
-{
-	if (upload->finished != 0)
-		return 0;
-	if (upload->row.length != STORE_LENGTH_UNKNOWN)
-		return upload->row.length;
-	/* While somebody writes it, nobody knows how far: as far as any item may go. */
-	return upload->writer != 0 && upload->written < ledger.conf.max_item_bytes ? ledger.conf.max_item_bytes : upload->written;
-}
-
-/* Whether an upload may begin (self NULL) or go on, beside the user's others. */
-static int uploads_check_limits(const struct store_caller *caller, const struct upload *self, uint64_t length, const char **ret_detail)
-{
-	if (length != STORE_LENGTH_UNKNOWN && length > ledger.conf.max_item_bytes)
-		return -SIS_ERR_TOO_LARGE;
-	unsigned n_unfinished = 0;
-	uint64_t reserved = 0;
-	UPLOADS_EACH(upload) {
-		if (upload->row.user_id == caller->user_id && upload->finished == 0 && upload != self) {
-			n_unfinished++;
-			reserved += uploads_reserved(upload);
-		}
-	}
-	if (n_unfinished >= UPLOADS_PER_USER) {
-		*ret_detail = "there are too many unfinished uploads: finish or cancel some";
-		return -SIS_ERR_TOO_MANY;
-	}
-	uint64_t used, quota;
-	int r = store_get_quota(ledger.view, caller->user_id, ledger.conf.quota_bytes, &used, &quota);
-	if (r < 0)
-		return r;
-	uint64_t wanted = length != STORE_LENGTH_UNKNOWN ? length : 0;
-	return quota != 0 && (used > quota || reserved > quota - used || wanted > quota - used - reserved) ? -SIS_ERR_QUOTA : 0;
-}
-
 static void uploads_refused(const struct store_caller *caller, struct span peer, int error, const char *detail)
 {
 	char peer_text[80] = "";
@@ -333,18 +214,6 @@ static int uploads_create(const struct store_caller *caller, const struct messag
 		(void)uploads_begin_unchecked(upload);  /* nobody knows of this upload yet: at worst it is cut to nothing */
 	*ret_upload = upload;
 	return 0;
-}
-
-/* The worker's words, which go to the database and from there into answers of other workers. */
-static int uploads_check_facts(const struct message_upload_create *message)
-{
-	if (message->metadata.size > STORE_METADATA_TEXT || message->digest.size > STORE_UPLOAD_DIGEST_MAX)
-		return -SIS_ERR_TOO_LARGE;
-	for (size_t i = 0; i < message->metadata.size; i++)
-		if (message->metadata.data[i] < 0x20 || message->metadata.data[i] > 0x7e)
-			return -SIS_ERR_BAD_FORMAT;
-	return message->digest.size == 0 || message->digest.size == hash_bytes(HASH_SHA256) || message->digest.size == hash_bytes(HASH_SHA512) ?
-		0 : -SIS_ERR_BAD_FORMAT;
 }
 
 void uploads_handle_create(struct request request, const struct message_upload_create *message)
