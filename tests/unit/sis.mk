@@ -43,3 +43,6 @@ tests_unit_test_sse_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_line_editor
 tests_unit_test_line_editor_SOURCES = tests/unit/test_line_editor.c
 tests_unit_test_line_editor_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test_gate
+tests_unit_test_gate_SOURCES = tests/unit/test_gate.c
+tests_unit_test_gate_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
