@@ -157,7 +157,7 @@ def types_and_ranges():
 
 
 def upload(gallery, data, headers=None, **about):
-    facts = {"name": "a.jpg", "caption": "", "to": "", "label": "u1", **about}
+    facts = {"name": "a.jpg", "caption": "", "to": "", "label": "u1", "convert": "", **about}
     return gallery.request("POST", "/api/uploads", data, headers={"Sis-Upload": base64.b64encode(json.dumps(facts).encode()).decode(), **(headers or {})})
 
 
@@ -177,6 +177,9 @@ def upload_from_page():
     check_closed(upload(gallery, photo, to="Not A Name!")).check_problem(400)
     check_closed(upload(gallery, photo, headers={"Sis-Upload": "%%%"})).check_problem(400)
     check_closed(upload(gallery, photo, headers={"Sec-Fetch-Site": "cross-site"})).check_problem(403)
+    check_closed(upload(gallery, photo, convert="gif")).check_problem(400)
+    bare = upload(gallery, photo, convert="jpeg").json()["item"]
+    check(read_file(world["alice"].get(bare))[:3] == b"\xff\xd8\xff", "the converted picture is no JPEG")
     large = make_bytes(6 << 20)
     item = upload(gallery, large, name="film.bin").json()["item"]
     check(read_file(world["alice"].get(item)) == large, "the large file is not what was uploaded")
@@ -186,7 +189,7 @@ def upload_from_page():
 def upload_cut_off():
     world = scene()
     gallery, before = world["gallery"], world["gallery"].items()
-    about = base64.b64encode(b'{"name":"a","caption":"","to":"","label":"l"}').decode()
+    about = base64.b64encode(b'{"name":"a","caption":"","to":"","label":"l","convert":""}').decode()
     head = "POST /api/uploads HTTP/1.1\r\nHost: %s\r\nOrigin: %s\r\nCookie: %s\r\nSis-Page-Key: %s\r\nSis-Upload: %s\r\nContent-Length: 100000\r\n\r\n"
     for _ in range(3):
         with socket.create_connection((gallery.host, int(gallery.port))) as raw:

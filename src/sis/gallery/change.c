@@ -5,6 +5,7 @@
 
 #include "sis/access.h"
 #include "sis/compose.h"
+#include "sis/groups.h"
 #include "sis/output.h"
 
 #include <stdio.h>
@@ -41,13 +42,36 @@ void change_delete(struct gallery *gallery, struct http_request *request, const 
 
 /* ------------------------------------------------ people ------------------------------------------------ */
 
+/* Those that hold, with their members; a list that does not hold is told on standard error when it is used. */
+static json_t *groups_json(struct job *job, struct hand *hand)
+{
+	json_t *groups = json_array();
+	char **names = NULL;
+	unsigned n = 0;
+	if (group_names(job->gallery->profile, &names, &n, NULL) < 0)
+		return groups;
+	CLEANUP_FREE struct group *group = xcalloc(1, sizeof(*group));
+	for (unsigned i = 0; i < n; i++) {
+		struct why ignored = { "" };
+		if (group_load(hand->session, hand->pins, names[i], group, &ignored) < 0 || group->n_members == 0)
+			continue;
+		json_t *members = json_array();
+		for (unsigned j = 0; j < group->n_members; j++)
+			json_array_append_new(members, json_string(group->member[j]));
+		json_array_append_new(groups, json_pack("{s:s, s:o}", "name", names[i], "members", members));
+	}
+	group_names_free(names, n);
+	return groups;
+}
+
 static int run_people(struct job *job, struct hand *hand, struct why *why)
 {
 	const struct profile *profile = job->gallery->profile;
 	json_t *people = NULL;
 	int r = trust_people(hand, &people, why);
 	if (r == 0)
-		job->json = json_pack("{s:s, s:s, s:s, s:o}", "user", profile->user, "device", profile->device, "server", profile->host, "people", people);
+		job->json = json_pack("{s:s, s:s, s:s, s:o, s:o}", "user", profile->user, "device", profile->device, "server", profile->host, "people", people,
+		                      "groups", groups_json(job, hand));
 	return r;
 }
 

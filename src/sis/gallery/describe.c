@@ -3,6 +3,9 @@
  * An item as the page gets it: what was checked, and by whom it is. A stranger's words go as they are; the page shows them as text and nothing else. */
 #include "sis/gallery/gallery.h"
 
+#include "sis/groups.h"
+#include "sis/message.h"
+
 #include <string.h>
 
 /* Types that browsers show as still or moving pictures and that cannot hold script. SVG is not among them. */
@@ -94,7 +97,9 @@ json_t *describe_json(const json_t *json, const struct hand *hand)
 	}
 	if (r < 0)
 		return describe_bad(json, r, &why);
-	json_t *described = describe_item(&item, hand);
+	/* Who comes and goes in a chat, and what our own devices tell each other, is nothing to look at. */
+	bool is_news = message_is_presence(&item) || group_is_item(hand->gallery->profile, &item);
+	json_t *described = is_news ? NULL : describe_item(&item, hand);
 	item_wipe(&item);
 	return described;
 }

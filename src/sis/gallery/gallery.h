@@ -60,7 +60,7 @@ struct job {
 	/* asked */
 	char id[ITEM_ID_TEXT + 1];
 	uint64_t before;
-	char *to, *name, *caption, *label;
+	char *to, *name, *caption, *label, *convert;
 	json_t *asked;
 	int in_fd;
 	uint64_t in_size;
@@ -93,7 +93,8 @@ bool trust_is_verified(const struct hand *hand, const char *user);
 int trust_people(const struct hand *hand, json_t **ret_people, struct why *why);                /* [{"name","verified"}] of who was met */
 /* describe.c: an item as the page gets it */
 json_t *describe_item(const struct item *item, const struct hand *hand);
-json_t *describe_json(const json_t *json, const struct hand *hand);      /* accepts it first; "holds": false with the reason when it does not */
+json_t *describe_json(const json_t *json, const struct hand *hand);      /* accepts it first; "holds": false with the reason when it
+                                                                               does not; NULL: not to be shown */
 bool describe_is_viewable(const char *media_type);
 /* items.c, view.c, change.c, upload.c, live.c: the requests */
 struct captures { char id[ITEM_ID_TEXT + 1], word[64]; };       /* of the path: a whole item id; a user's name or a ticket */

@@ -42,8 +42,11 @@ static int run_list(struct job *job, struct hand *hand, struct why *why)
 	if (r < 0)
 		return r;
 	json_t *described = json_array();
-	for (size_t i = 0; i < json_array_size(items) && !atomic_load(&job->cancelled); i++)
-		json_array_append_new(described, describe_json(json_array_get(items, i), hand));
+	for (size_t i = 0; i < json_array_size(items) && !atomic_load(&job->cancelled); i++) {
+		json_t *one = describe_json(json_array_get(items, i), hand);
+		if (one != NULL)
+			json_array_append_new(described, one);
+	}
 	bool more = json_member_u64(page, "next", &next) == 0;
 	job->json = json_pack("{s:o, s:o}", "items", described, "next", more ? json_integer((json_int_t)next) : json_null());
 	if (more && (next == 0 || (job->before != 0 && next >= job->before)))

@@ -147,8 +147,10 @@ static json_t *translate(struct hand *hand, const struct event *event)
 	const char *item = json_member_string(event->data, "item");
 	uint8_t raw[ITEM_ID_BYTES];
 	bool about_item = item != NULL && item_id_decode(span_from_string(item), raw) == 0;
-	if (strcmp(event->kind, "item") == 0)
-		return json_pack("{s:s, s:o}", "what", "item", "item", describe_json(event->data, hand));
+	if (strcmp(event->kind, "item") == 0) {
+		json_t *described = describe_json(event->data, hand);
+		return described != NULL ? json_pack("{s:s, s:o}", "what", "item", "item", described) : json_pack("{s:s}", "what", "people");
+	}
 	if (strcmp(event->kind, "removed") == 0 && about_item) {
 		shelf_drop(hand->gallery, item);
 		return json_pack("{s:s, s:s}", "what", "removed", "item", item);

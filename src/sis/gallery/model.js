@@ -4,7 +4,7 @@
 
 import { get } from "./api.js";
 
-export const model = { self: "", device: "", people: [], items: [], filter: { sender: "", audience: "" }, complete: false };
+export const model = { self: "", device: "", people: [], groups: [], items: [], filter: { sender: "", audience: "" }, complete: false };
 const byId = new Map(), watchers = new Set();
 
 export const watch = (fn) => watchers.add(fn);
@@ -65,7 +65,7 @@ export async function refresh(id) {
 
 export async function loadPeople() {
 	const answer = await get("/api/people");
-	Object.assign(model, { self: answer.user, device: answer.device, people: answer.people });
+	Object.assign(model, { self: answer.user, device: answer.device, people: answer.people, groups: answer.groups });
 	tell("people");
 }
 

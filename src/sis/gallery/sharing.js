@@ -4,7 +4,7 @@
 
 import { call, get } from "./api.js";
 import { model } from "./model.js";
-import { el, icon, name, plain, toast } from "./words.js";
+import { el, icon, name, people, plain, toast } from "./words.js";
 
 const sheet = document.getElementById("sheet");
 let serial = 0;
@@ -30,17 +30,19 @@ export async function confirm(title, words, deed) {
 	return await ask(title, [el("p", {}, words)], [{ words: "Cancel", value: "" }, { words: deed, value: "yes", kind: "danger" }]) === "yes";
 }
 
-/** Checkboxes for everybody who is known, and a field for somebody who is not yet. {parts, chosen()} */
+/** Checkboxes for groups and for everybody who is known, and a field for somebody who is not yet. {parts, chosen()} */
 export function peoplePicker(without = []) {
 	const known = model.people.filter((one) => !without.includes(one.name));
+	const groups = model.groups.map((one) => el("input", { type: "checkbox", name: "group", value: `@${one.name}` }));
 	const boxes = known.map((one) => el("input", { type: "checkbox", name: "person", value: one.name }));
 	const other = el("input", { type: "text", id: `other-${++serial}`, autocomplete: "off", autocapitalize: "none", spellcheck: "false", placeholder: "bob, carol" });
-	const list = el("fieldset", {}, el("legend", {}, "People"), ...known.map((one, i) => el("label", { class: "person" }, boxes[i], name(one.name),
+	const list = el("fieldset", {}, el("legend", {}, "People"), ...model.groups.map((one, i) => el("label", { class: "person" }, groups[i], name(`@${one.name}`),
+		el("span", { class: "quiet" }, people(one.members, model.self)))), ...known.map((one, i) => el("label", { class: "person" }, boxes[i], name(one.name),
 		one.verified ? el("span", { class: "good" }, icon("check"), "verified") : el("span", { class: "quiet" }, "not verified"))),
-	known.length === 0 ? el("p", { class: "quiet" }, "Nobody that you have met yet.") : null);
+	known.length + groups.length === 0 ? el("p", { class: "quiet" }, "Nobody that you have met yet.") : null);
 	return {
 		parts: [list, el("label", { class: "field", for: other.id }, "Somebody else, by name", other)],
-		chosen: () => [...boxes.filter((box) => box.checked).map((box) => box.value), ...other.value.split(/[\s,]+/).filter((one) => one)],
+		chosen: () => [...[...groups, ...boxes].filter((box) => box.checked).map((box) => box.value), ...other.value.split(/[\s,]+/).filter((one) => one)],
 	};
 }
 

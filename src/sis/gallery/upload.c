@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define ABOUT_HEADER "Sis-Upload"       /* base64 of {"name","caption","to","label"}: as a field, for a caption may be longer than a request line */
+#define ABOUT_HEADER "Sis-Upload"       /* base64 of {"name","caption","to","label","convert":"jpeg"|""}: as a field, for a caption may be longer than a request line */
 #define ABOUT_MAX_BYTES 12288u
 #define TELL_MS 100u
 
@@ -38,7 +38,8 @@ static bool read_about(struct http_request *request, struct job *job)
 	size_t size;
 	return field != NULL && base64_decode_lenient(span_from_string(field), text, sizeof(text), &size) == 0 &&
 	       json_parse((struct span){ text, size }, sizeof(text), &about) == 0 && json_is_object(about) && take_text(about, "name", &job->name) &&
-	       take_text(about, "caption", &job->caption) && take_text(about, "to", &job->to) && take_text(about, "label", &job->label);
+	       take_text(about, "caption", &job->caption) && take_text(about, "to", &job->to) && take_text(about, "label", &job->label) &&
+	       take_text(about, "convert", &job->convert) && (*job->convert == '\0' || strcmp(job->convert, "jpeg") == 0);
 }
 
 static int open_place(uint64_t size)
@@ -131,7 +132,7 @@ static int run_upload(struct job *job, struct hand *hand, struct why *why)
 	int r = source_from_fd(fd_take(&job->in_fd), job->name, job->caption, &source, why);
 	if (r < 0)
 		return r;
-	r = source_prepare_picture(job->gallery->sis, &source, false, NULL, job->gallery->pictures, why);
+	r = source_prepare_picture(job->gallery->sis, &source, false, *job->convert != '\0' ? job->convert : NULL, job->gallery->pictures, why);
 	if (r == 0)
 		r = audience_fetch(job->gallery->sis, hand->session, hand->pins, *job->to != '\0' ? job->to : job->gallery->profile->user, &audience, why);
 	if (r == 0 && atomic_load(&job->cancelled))

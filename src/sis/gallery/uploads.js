@@ -52,14 +52,26 @@ export function onProgress({ label, done, total }) {
 	job.words.textContent = `${Math.floor(100 * done / total)} % of ${size(job.file.size)}`;
 }
 
+/** Some pictures cannot be rid of what they tell of place and time, but be made anew. */
+function offerJpeg(job) {
+	job.line.append(el("button", { type: "button", onclick: () => {
+		remove(job);
+		waiting.push({ file: job.file, caption: job.caption, to: job.to, label: `${job.label}j`, convert: "jpeg" });
+		line(waiting.at(-1));
+		next();
+	} }, "Share as a new JPEG"));
+}
+
 async function send(job) {
 	job.words.textContent = "sealing …";
-	job.sending = upload(job.file, { name: job.file.name, caption: job.caption, to: job.to, label: job.label }, () => {});
+	job.sending = upload(job.file, { name: job.file.name, caption: job.caption, to: job.to, label: job.label, convert: job.convert ?? "" }, () => {});
 	try {
 		await job.sending.promise;
 		finish(job, "shared");
 	} catch (error) {
 		finish(job, error.name === "AbortError" ? "cancelled" : error.message, error.name !== "AbortError");
+		if (error.status === 400 && !job.convert && job.file.type.startsWith("image/"))
+			offerJpeg(job);
 	}
 }
 

@@ -83,6 +83,7 @@ static void job_free(struct job *job)
 	free(job->name);
 	free(job->caption);
 	free(job->label);
+	free(job->convert);
 	json_decref(job->asked);
 	json_decref(job->json);
 	if (job->body.data != NULL)
