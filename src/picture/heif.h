@@ -49,3 +49,18 @@ struct heif_walk {
 int heif_walk_places(struct heif *heif, const struct heif_walk *walk);
 /* Where iloc's entries begin, behind their number. */
 size_t heif_places_start(const struct heif *heif);
+
+/* heif_put.c: into the new file, at the same places or (children of meta) as far to the front as what goes allows. */
+#define HEIF_NOT_UNDERSTOOD "its structure is not understood"
+uint8_t *heif_out_at(const struct heif *heif, size_t at);
+void heif_put_bytes(const struct heif *heif, size_t at, struct span bytes);
+void heif_put_u32(const struct heif *heif, size_t at, uint32_t value);
+void heif_put_header(const struct heif *heif, const struct box *box, size_t at);
+void heif_put_blank(const struct heif *heif, const struct box *box, size_t at);
+void heif_put_whole(const struct heif *heif, const struct box *box, size_t at);
+bool heif_is_dropped(const struct heif *heif, uint32_t id);
+/* Each writes a child of meta and returns the size that it has now. */
+size_t heif_put_infos(struct heif *heif, size_t at);
+size_t heif_put_places(struct heif *heif, size_t at);
+size_t heif_put_references(struct heif *heif, size_t at);
+int heif_put_item_properties(struct heif *heif, size_t at, size_t *ret_size);
