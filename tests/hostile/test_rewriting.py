@@ -244,6 +244,30 @@ def another_object():
     check_equal(os.listdir(directory), [], "files that came")
 
 
+@test("a conversation whose history the server cuts off, or from which it leaves out a message, says how many of whom are missing")
+def truncated_history():
+    scene = Scene()
+    def send(words):
+        return find_item_id(scene.alice.run("--json", "send", scene.bob.user, words).stdout)
+    def hides(item):
+        def rewrite(request, told):
+            if request.path == "/v1/items" and told.status == 200:
+                answer = told.json()
+                answer["items"] = [one for one in answer["items"] if one["item"] != item]
+                told.set_json(answer)
+        scene.server.rewrite = rewrite
+    chat = ("chat", scene.alice.user, "--history", "10")
+    last = [send("message %d" % number) for number in range(3)][-1]
+    check_in("message 2", scene.bob.run(*chat, input=b"").stdout)
+    hides(last)
+    check_one_sentence(scene.bob.run(*chat, input=b"", status=None), "1 message of %s/phone that had come before is no longer given" % scene.alice.user, (65,))
+    hides(send("the one that goes missing"))
+    send("the one after it")
+    done = scene.bob.run(*chat, input=b"", status=None)
+    check_one_sentence(done, "1 message of %s/phone before this one has not arrived" % scene.alice.user, (65,))
+    check_in("the one after it", done.stdout)
+
+
 @test("a suite that is not ours, in statement or grant, is refused by name")
 def downgraded_suite():
     scene = Scene()
