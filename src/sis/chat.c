@@ -22,7 +22,7 @@
 #define HISTORY_MAX 10000u
 #define TICK_MS 1000
 #define HELD_TICK_MS 100
-#define LEAVE_NS 1500000000u
+#define LEAVE_NS 2000000000u
 
 struct chat_options { unsigned history; bool hidden; };
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* A gap may be explained by the next events; this long it is kept back. */
-#define HOLD_NS 500000000u
+#define HOLD_NS 1000000000u
 #define PRESENCE_FRESH_S 60
 #define CRL_FRESH_S 600
 

@@ -416,6 +416,19 @@ def terminal_errors():
     screen.end(130)
 
 
+@test("a group is its members: one conversation, by whichever name it is called")
+def group():
+    daemon = shared_daemon()
+    ada, ben, cleo = daemon.client("ada"), daemon.client("ben"), daemon.client("cleo")
+    ada.run("group", "set", "family", "ben,cleo")
+    ada.run("send", "@family", "one")
+    ada.run("chat", "@family", input=b"two\n")
+    ada.run("send", "cleo,ben", "three")
+    for client in (ben, cleo):
+        check_equal([(e["words"], e["number"], e["to"]) for e in listed(client)],
+                    [(words, n, ["ada", "ben", "cleo"]) for n, words in enumerate(("one", "two", "three"), 1)], client.user)
+
+
 @test("chat: who is revoked is told so, and the chat ends; what was not sent is counted")
 def revoked():
     daemon = shared_daemon()
