@@ -109,6 +109,8 @@ void peers_add(uint32_t worker, int fd)
 	peer->worker = worker;
 	peer->next = peers;
 	peers = peer;
+	/* The worker may serve watchers already, who would not have heard of what was published before we knew it: let them look. */
+	(void)CHANNEL_SEND(peer->channel, 0, published, PUBLISHED, &(struct message_published){ 0 });
 }
 
 static struct peer *peers_get(uint64_t serial)

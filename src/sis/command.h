@@ -38,6 +38,7 @@ struct command {
 	X(send) \
 	X(gallery) \
 	X(chat) \
+	X(watch) \
 	X(contacts) \
 	X(group) \
 	X(devices) \

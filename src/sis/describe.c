@@ -40,3 +40,14 @@ void item_dimensions(const struct item *item, char *ret_text, size_t capacity)
 	if (item->manifest.width > 0 && item->manifest.height > 0)
 		snprintf(ret_text, capacity, "%u×%u", item->manifest.width, item->manifest.height);
 }
+
+void item_file_name(const struct item *item, char ret_name[256])
+{
+	struct span told = span_from_string(item->manifest.name);
+	if (item->opened.statement.kind == ITEM_MESSAGE && told.size == 0)
+		told = span_from_string("message.txt");
+	if (file_name_is_safe(told))
+		snprintf(ret_name, 256, "%.*s", (int)told.size, (const char *)told.data);
+	else
+		file_name_make_safe(told, ret_name);
+}

@@ -8,3 +8,5 @@
 json_t *item_describe(const struct item *item);
 /* For people: "4032×3024", or empty. */
 void item_dimensions(const struct item *item, char *ret_text, size_t capacity);
+/* Its name as a file's: the sender's where that is harmless, else the nearest that is. */
+void item_file_name(const struct item *item, char ret_name[256]);

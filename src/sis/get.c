@@ -2,6 +2,7 @@
  *
  * sis get: fetches items, and gives each a name only when every byte of it held. */
 #include "sis/command.h"
+#include "sis/describe.h"
 #include "sis/fetch.h"
 #include "sis/jobs.h"
 #include "sis/naming.h"
@@ -69,18 +70,12 @@ static int place_find(const struct sis *sis, const struct get_options *options, 
 
 static void choose_name(const struct errand *errand, const struct item *item, char ret_name[256])
 {
-	struct span told = span_from_string(item->manifest.name);
 	char safe[256];
-	if (item->opened.statement.kind == ITEM_MESSAGE && told.size == 0)
-		told = span_from_string("message.txt");
 	if (errand->place.exact) {
 		snprintf(ret_name, 256, "%s", errand->place.name);
 		return;
 	}
-	if (file_name_is_safe(told))
-		snprintf(safe, sizeof(safe), "%.*s", (int)told.size, (const char *)told.data);
-	else
-		file_name_make_safe(told, safe);
+	item_file_name(item, safe);
 	size_t keep = strlen(safe), most = errand->options->sealed ? 251 : 255;
 	if (keep > most)
 		for (keep = most; keep > 0 && ((unsigned char)safe[keep] & 0xc0) == 0x80;)

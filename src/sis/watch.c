@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * sis watch: says what arrives, while it arrives, each item checked before a word of it is shown. */
+#include "sis/watch.h"
+
+#include "sis/command.h"
+#include "sis/describe.h"
+#include "sis/fetch.h"
+#include "sis/message.h"
+#include "sis/naming.h"
+#include "sis/output.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define WATCH_FILE "watch"
+#define CHECK_EVERY_NS 600000000000u    /* how old the list of revocations may get */
+#define AWAY_NS 1000000000u             /* a shorter absence is not worth a line */
+#define NEXT_MS 500
+#define RETRY_MS 1000
+#define ITEM_JSON_MAX (8u << 20)
+
+static const struct option_row rows[] = {
+	{ "get", 'g', "DIR", "fetch what arrives into this directory, checked, at once", OPTION_TEXT, offsetof(struct watch_options, directory) },
+	{ "exec", 'x', "CMD", "run a command for each event, the facts in its environment", OPTION_TEXT, offsetof(struct watch_options, command) },
+	{ "since", 0, "ID|all|now", "begin after this item, or at the beginning, or now", OPTION_TEXT, offsetof(struct watch_options, since) },
+	{ "no-notify", 0, NULL, "no desktop notifications", OPTION_FLAG, offsetof(struct watch_options, no_notify) },
+};
+
+/* ------------------------------------------------ where to begin ------------------------------------------------ */
+
+static bool read_position(const struct profile *profile, uint64_t *ret_position)
+{
+	char text[32];
+	CLEANUP_FD int fd = openat(profile->dir_fd, WATCH_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n = fd >= 0 ? read(fd, text, sizeof(text)) : 0;
+	return n > 0 && span_to_u64((struct span){ (uint8_t *)text, (size_t)n }, INT64_MAX, ret_position);
+}
+
+static void save_position(struct watch *watch)
+{
+	char text[32];
+	if (watch->done == watch->saved)
+		return;
+	int size = snprintf(text, sizeof(text), "%llu", (unsigned long long)watch->done);
+	profile_write_quick(watch->visit->profile, WATCH_FILE, (struct span){ (uint8_t *)text, (size_t)size });
+	watch->saved = watch->done;
+}
+
+static int position_of(struct watch *watch, const char *prefix, uint64_t *ret_position, struct why *why)
+{
+	char id[ITEM_ID_TEXT + 1], target[64];
+	CLEANUP_JSON json_t *json = NULL;
+	int r = item_resolve(watch->visit->session, prefix, id, why);
+	snprintf(target, sizeof(target), "/v1/items/%s", id);
+	if (r == 0)
+		r = session_get_json(watch->visit->session, target, ITEM_JSON_MAX, &json, why);
+	if (r == 0 && json_member_u64(json, "sequence", ret_position) < 0)
+		r = why_set(why, -SIS_ERR_PROTOCOL, "the server does not say when the item came");
+	return r;
+}
+
+static int begin(struct watch *watch, struct why *why)
+{
+	const char *since = watch->options->since;
+	uint64_t after = 0;
+	watch->from_now = since == NULL ? !read_position(watch->visit->profile, &after) : strcmp(since, "now") == 0;
+	int r = since != NULL && !watch->from_now && strcmp(since, "all") != 0 ? position_of(watch, since, &after, why) : 0;
+	if (r < 0)
+		return r;
+	watch->done = watch->saved = after;
+	return events_open(watch->sis, watch->visit->profile, watch->from_now, after, "content", &watch->events, why);
+}
+
+/* ------------------------------------------------ items ------------------------------------------------ */
+
+static bool is_passing(int error)
+{
+	return error == -SIS_ERR_UNAVAILABLE || error == -SIS_ERR_TIMEOUT || error == -SIS_ERR_CLOSED || error == -SIS_ERR_BUSY || error == -SIS_ERR_TLS ||
+	       error == -SIS_ERR_TOO_MANY || error == -SIS_ERR_AGAIN;
+}
+
+/* What came is not what was signed; and not: our disk is full, or it was deleted meanwhile. */
+static bool is_evidence(int error)
+{
+	return error_exit_status(error) == EX_DATAERR;
+}
+
+static int fetch_once(struct watch *watch, const struct item *item, char **ret_path, struct why *why)
+{
+	const char *directory = watch->options->directory;
+	struct outfile file;
+	char name[256], taken[256];
+	int r = outfile_open(directory, &file, why);
+	if (r < 0)
+		return r;
+	item_file_name(item, name);
+	struct fetch fetch = { .session = watch->visit->session, .item = item, .plain_fd = file.fd, .sealed_fd = -1 };
+	r = fetch_object(&fetch, why);
+	if (r == 0)
+		r = outfile_publish(&file, name, false, false, taken, why);
+	outfile_close(&file);
+	if (r == 0)
+		*ret_path = xasprintf("%s%s%s", directory, directory[strlen(directory) - 1] == '/' ? "" : "/", taken);
+	return r;
+}
+
+/* What this device has sent is here already. The server may go away in the middle: then it is tried again until it comes. */
+static int fetch(struct watch *watch, const struct item *item, char **ret_path, struct why *why)
+{
+	const struct profile *profile = watch->visit->profile;
+	bool is_own = strcmp(item->opened.statement.owner, profile->user) == 0 && strcmp(item->owner_device, profile->device) == 0;
+	if (watch->options->directory == NULL || is_own)
+		return 0;
+	for (;;) {
+		why->text[0] = '\0';
+		int r = fetch_once(watch, item, ret_path, why);
+		if (atomic_load(&sis_cancelled) && r < 0)
+			return -SIS_ERR_INTERRUPTED;
+		if (!is_passing(r))
+			return r;
+		usleep(RETRY_MS * 1000);
+	}
+}
+
+static int on_item(struct watch *watch, struct news *news, struct why *why)
+{
+	CLEANUP_FREE char *path = NULL;
+	struct item item;
+	int r = item_accept(&watch->visit->acceptor, news->event->data, NULL, &item, why), error = r;
+	bool holds = r == 0;
+	if (holds && message_is_presence(&item)) {
+		item_wipe(&item);
+		return 0;
+	}
+	if (holds)
+		r = error = fetch(watch, &item, &path, why);
+	watch->n_bad += error < 0 && r != -SIS_ERR_INTERRUPTED;
+	if (holds && error < 0 && r != -SIS_ERR_INTERRUPTED && !is_evidence(error)) {
+		output_error(watch->sis, item.id, error, why);
+		error = 0;
+	}
+	if (r != -SIS_ERR_INTERRUPTED) {
+		*news = (struct news){ .event = news->event, .item = error == 0 ? &item : NULL, .path = path, .error = error, .words = why_text(why, error) };
+		watch_show(watch, news);
+		watch_notify(watch, news);
+		why->text[0] = '\0';
+		r = watch_run_command(watch, news, why);
+	}
+	if (holds)
+		item_wipe(&item);
+	return r;
+}
+
+/* ------------------------------------------------ events ------------------------------------------------ */
+
+/* A list of revocations does for a while; until then, or until we hear of one. A server that cannot be asked just now has been asked before. */
+static void check_anew(struct watch *watch)
+{
+	struct acceptor acceptor;
+	struct why why = { "" };
+	watch->checked_ns = time_monotonic_ns();
+	if (acceptor_open(watch->sis, watch->visit->session, watch->visit->pins, &acceptor, &why) < 0)
+		return;
+	acceptor_close(&watch->visit->acceptor);
+	watch->visit->acceptor = acceptor;
+}
+
+static int on_hello(struct watch *watch, const struct event *event, struct why *why)
+{
+	if (watch->sis->json)
+		output_json(json_pack("{s:s, s:I}", "event", "hello", "sequence", (json_int_t)event->sequence));
+	else if (watch->is_away)
+		output_note(watch->sis, "the server is back");
+	fflush(stdout);
+	watch->is_away = false;
+	/* Asked for now: what the server calls now must not be older than what it has shown us elsewhere. */
+	bool is_now = watch->from_now;
+	watch->from_now = false;
+	return is_now ? horizon_check(&watch->visit->horizon, event->sequence, why) : 0;
+}
+
+static int on_event(struct watch *watch, const struct event *event, struct why *why)
+{
+	struct news news = { .event = event };
+	if (strcmp(event->kind, "hello") == 0)
+		return on_hello(watch, event, why);
+	if (strcmp(event->kind, "device") == 0 || time_monotonic_ns() - watch->checked_ns > CHECK_EVERY_NS)
+		check_anew(watch);
+	watch->visit->acceptor.now = time_now();
+	if (event->sequence > watch->visit->horizon.known)
+		(void)horizon_check(&watch->visit->horizon, event->sequence, NULL);
+	if (strcmp(event->kind, "item") == 0)
+		return on_item(watch, &news, why);
+	watch_show(watch, &news);
+	return watch_run_command(watch, &news, why);
+}
+
+static void look_after_server(struct watch *watch)
+{
+	const char *trouble = events_trouble(watch->events);
+	uint64_t now = time_monotonic_ns();
+	if (trouble == NULL) {
+		watch->away_ns = 0;
+		return;
+	}
+	if (watch->away_ns == 0)
+		watch->away_ns = now;
+	if (watch->is_away || now - watch->away_ns < AWAY_NS)
+		return;
+	watch->is_away = true;
+	output_note(watch->sis, "the server is away (%s); waiting for it", trouble);
+}
+
+static int watch_on(struct watch *watch, struct why *why)
+{
+	for (;;) {
+		struct event event;
+		int r = events_next(watch->events, 0, &event, why);
+		if (r == 0) {
+			save_position(watch);
+			pins_save(watch->visit->pins, NULL);
+			programs_reap(&watch->programs);
+			look_after_server(watch);
+			r = events_next(watch->events, NEXT_MS, &event, why);
+		}
+		if (r == 0)
+			continue;
+		if (r < 0)
+			return r;
+		r = on_event(watch, &event, why);
+		if (r >= 0)
+			watch->done = event.sequence;
+		event_free(&event);
+		if (r < 0)
+			return r;
+	}
+}
+
+/* ^C is how a watch ends: in order. */
+static int end(struct watch *watch, int error, struct why *why)
+{
+	save_position(watch);
+	programs_wait(&watch->programs);
+	events_free(watch->events);
+	if (error == -SIS_ERR_INTERRUPTED) {
+		atomic_store(&sis_cancelled, false);
+		return 0;
+	}
+	if (error == -SIS_ERR_ROLLED_BACK && watch->options->since == NULL && why->text[0] != '\0')
+		output_note(watch->sis, "only if a backup was restored: \"sis watch --since now\" begins anew");
+	return error;
+}
+
+static int run(const struct sis *sis, void *options, char **arguments, unsigned n)
+{
+	CLEANUP_VISIT struct visit visit = { 0 };
+	struct watch watch = { .sis = sis, .options = options, .visit = &visit };
+	struct why why = { "" };
+	struct stat status;
+	(void)arguments;
+	(void)n;
+	const char *directory = watch.options->directory;
+	if (directory != NULL && (stat(directory, &status) < 0 || !S_ISDIR(status.st_mode)))
+		return output_usage(sis, "watch", "\"%s\" is no directory", directory);
+	int r = visit_begin(sis, &visit, &why);
+	if (r == 0)
+		r = begin(&watch, &why);
+	if (r == 0) {
+		watch.checked_ns = time_monotonic_ns();
+		watch.may_notify = watch_can_notify(&watch);
+		r = end(&watch, watch_on(&watch, &why), &why);
+	}
+	r = visit_end(sis, &visit, r, &why);
+	return r < 0 ? output_status(1, 1, r) : watch.n_bad > 0 ? 1 : 0;
+}
+
+const struct command command_watch = {
+	"watch", "", "say what arrives, while it arrives",
+	"Prints a line for each item that is shared with you, for what is shared on, removed or ends, and for changes of your contacts' devices, until ^C. Items\n"
+	"are checked as by \"sis list\"; one that does not hold is shown as BAD, and makes the exit status 1. Goes on where the last watch of this profile ended\n"
+	"(the first time: now), and comes back by itself when the server was away.\n"
+	"\n"
+	"The command of --exec is run by /bin/sh, at most 4 at a time, with SIS_EVENT (item, bad, grant, removed, device, reset), SIS_SEQUENCE, SIS_ITEM,\n"
+	"SIS_OWNER, SIS_DEVICE, SIS_KIND, SIS_NAME (made harmless), SIS_CAPTION, SIS_TIME, SIS_FILE (with --get), SIS_USER, SIS_BY, SIS_WHAT and SIS_ERROR in its\n"
+	"environment: quote them (\"$SIS_NAME\").",
+	rows, ARRAY_SIZE(rows), 0, 0, sizeof(struct watch_options), run,
+};

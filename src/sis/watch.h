@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The parts of `sis watch`: what to do with an event, and what to show of it. */
+#pragma once
+
+#include "sis/events.h"
+#include "sis/programs.h"
+#include "sis/visit.h"
+
+struct watch_options { const char *directory, *command, *since; bool no_notify; };
+
+struct watch {
+	const struct sis *sis;
+	const struct watch_options *options;
+	struct visit *visit;
+	struct events *events;
+	struct programs programs;
+	uint64_t done, saved;                   /* everything up to here was shown; and that is in the profile */
+	uint64_t checked_ns, away_ns, notified_ns;
+	bool from_now, is_away, may_notify;
+	unsigned n_bad;
+};
+
+/* An event with what became of it: shown, and told to the command. item is NULL for all but items that hold. */
+struct news {
+	const struct event *event;
+	const struct item *item;
+	const char *path;                       /* of what was fetched; NULL: nothing was */
+	int error;                              /* of an item that does not hold */
+	const char *words;
+};
+void watch_show(const struct watch *watch, const struct news *news);
+int watch_run_command(struct watch *watch, const struct news *news, struct why *why);
+void watch_notify(struct watch *watch, const struct news *news);
+bool watch_can_notify(const struct watch *watch);
