@@ -281,6 +281,8 @@ def thumbnails():
         with Image.open(io.BytesIO(frames["J"])) as small:
             check_equal((small.format, small.size, dict(small.getexif()), small.info.get("icc_profile")), ("JPEG", (288, 512), {}, None), "thumbnail")
         check_equal([secret for secret in SECRETS if secret in frames["J"]], [], "what is still in it")
+        inspected = program.do("i", frames["J"])
+        check_equal((inspected["T"], "E" in inspected), (b"", True), "what gexiv2 finds in the thumbnail")
         pixels = program.do("d", frames["J"])
         check_equal((pixels["S"], len(pixels["P"])), (struct.pack(">II", 288, 512), 288 * 512 * 4), "pixels")
         png_file = io.BytesIO()
