@@ -313,7 +313,7 @@ def revoked():
     check(done.returncode != 0 and "revoked" in done.stderr, done.stderr)
 
 
-@test("options: a port, IPv6, no page for a while ends it; a browser is opened through a file that others cannot read")
+@test("options: a port, IPv6; a browser is opened through a file that others cannot read")
 def options():
     daemon = shared_daemon()
     erin = daemon.client(unique("erin"))
