@@ -196,7 +196,7 @@ def resident(pid):
 def stalled():
     with watched_daemon(workers=1) as daemon:
         alice = SealingDevice(daemon)
-        sent = upload_many(alice, 160, name="n" * 14000)
+        sent = upload_many(alice, 240, name="n" * 28000)
         daemon.write_config(idle_timeout="1s")
         check_in("configuration reloaded", daemon.reload())
         stream = Stream(daemon, alice, after=0, include="manifest", receive_buffer=32768)
@@ -209,7 +209,7 @@ def stalled():
             pass
         last = got[-1].number if got else stream.hello.number
         rest = Stream(daemon, alice, last=last)
-        check_equal(items_of(got + rest.take(len(sent) - len(got))), sent, "all of it")
+        check_equal(items_of(got + rest.take(len(sent) - len(items_of(got)))), sent, "all of it")
 
 
 class Follower(threading.Thread):
