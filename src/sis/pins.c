@@ -322,13 +322,13 @@ int pins_import(struct pins *pins, const json_t *contacts, void (*fn)(const char
 
 /* ------------------------------------------------ writing ------------------------------------------------ */
 
-int pins_save(struct pins *pins, struct why *why)
+/* Locked. */
+static int save_changes(struct pins *pins, struct why *why)
 {
 	CLEANUP_FD int lock = -1;
 	CLEANUP_JSON json_t *contacts = NULL;
 	size_t i;
 	json_t *change;
-	verified_save(pins->verified);
 	if (json_array_size(pins->changes) == 0)
 		return 0;
 	int r = profile_lock(pins->profile, "contacts.lock", &lock);
@@ -344,5 +344,14 @@ int pins_save(struct pins *pins, struct why *why)
 	r = contacts_write(pins->profile, contacts, why);
 	if (r == 0)
 		json_array_clear(pins->changes);
+	return r;
+}
+
+int pins_save(struct pins *pins, struct why *why)
+{
+	verified_save(pins->verified);
+	pthread_mutex_lock(&pins->mutex);
+	int r = save_changes(pins, why);
+	pthread_mutex_unlock(&pins->mutex);
 	return r;
 }

@@ -113,10 +113,9 @@ void verified_add(struct verified *verified, enum verified_kind kind, const uint
 	pthread_mutex_unlock(&verified->mutex);
 }
 
-void verified_save(struct verified *verified)
+/* Locked. */
+static void save(struct verified *verified)
 {
-	if (!verified->changed)
-		return;
 	CLEANUP_FREE char *text = xcalloc(verified->n + 1, VERIFIED_LINE);
 	size_t size = 0;
 	for (unsigned i = 0; i < verified->n; i++) {
@@ -126,4 +125,12 @@ void verified_save(struct verified *verified)
 	}
 	profile_write_quick(verified->profile, VERIFIED_FILE, (struct span){ (uint8_t *)text, size });
 	verified->changed = false;
+}
+
+void verified_save(struct verified *verified)
+{
+	pthread_mutex_lock(&verified->mutex);
+	if (verified->changed)
+		save(verified);
+	pthread_mutex_unlock(&verified->mutex);
 }
