@@ -87,20 +87,46 @@ static void new_line(struct page *page)
 	page->at = page->indent;
 }
 
-/* One line of the words, broken where the terminal's line is full. */
-static void put_line(struct page *page, struct span line)
+/* Broken wherever the terminal's line is full. */
+static void put_run(struct page *page, struct span run)
 {
-	while (line.size > 0) {
+	while (run.size > 0) {
 		if (page->columns > 0 && page->at >= page->columns)
 			new_line(page);
 		unsigned first;
-		wrap_character(line, &first);
+		wrap_character(run, &first);
 		if (page->columns > 0 && page->at + first > page->columns && page->at > page->indent)
 			new_line(page);
-		size_t size = page->columns > 0 ? wrap_fit(line, page->columns - page->at) : line.size;
-		put(page, line.data, size);
-		page->at += wrap_width((struct span){ line.data, size });
-		line = skip(line, size);
+		size_t size = page->columns > 0 ? wrap_fit(run, page->columns - page->at) : run.size;
+		put(page, run.data, size);
+		page->at += wrap_width((struct span){ run.data, size });
+		run = skip(run, size);
+	}
+}
+
+/* What begins a line, up to where spaces begin or end. */
+static struct span first_run(struct span line)
+{
+	size_t size = 1;
+	while (size < line.size && (line.data[size] == ' ') == (line.data[0] == ' '))
+		size++;
+	return (struct span){ line.data, size };
+}
+
+/* One line of the words: a word that no longer fits begins the next line, if it fits there; spaces at a line's end vanish. */
+static void put_line(struct page *page, struct span line)
+{
+	while (line.size > 0) {
+		struct span run = first_run(line);
+		line = skip(line, run.size);
+		unsigned width = wrap_width(run);
+		if (page->columns > 0 && page->at + width > page->columns) {
+			if (run.data[0] == ' ')
+				run.size = page->columns > page->at ? page->columns - page->at : 0;
+			else if (page->at > page->indent && page->indent + width <= page->columns)
+				new_line(page);
+		}
+		put_run(page, run);
 	}
 }
 

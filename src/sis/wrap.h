@@ -12,6 +12,6 @@ size_t wrap_character(struct span text, unsigned *ret_columns);
 unsigned wrap_width(struct span text);
 /* The bytes of the longest beginning that takes at most so many columns; at least one character of a text that is not empty. */
 size_t wrap_fit(struct span text, unsigned columns);
-/* A stranger's words made harmless, with line feeds where they had them and where a line is full; every line but the first starts with indent
- * spaces. columns 0: lines are never full. malloc'd. */
+/* A stranger's words made harmless, with line feeds where they had them and where a line is full, between words where a word fits into a line;
+ * every line but the first starts with indent spaces. columns 0: lines are never full. malloc'd. */
 char *wrap_words(const char *first, struct span words, unsigned indent, unsigned columns);

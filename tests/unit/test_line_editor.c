@@ -116,8 +116,12 @@ static void check_wrap(const char *first, const char *words, unsigned columns, c
 static void words_are_broken_at_the_edge_and_made_harmless(void **state)
 {
 	check_wrap("bob: ", "hello", 40, "bob: hello");
-	check_wrap("bob: ", "hello world", 10, "bob: hello\n   world");
+	check_wrap("bob: ", "hello world", 10, "bob: hello\n  world");
 	check_wrap("b: ", "\346\227\245\346\234\254\350\252\236\346\227\245\346\234\254", 8, "b: \346\227\245\346\234\254\n  \350\252\236\346\227\245\346\234\254");
+	check_wrap("b: ", "to be or not to be", 10, "b: to be \n  or not \n  to be");
+	check_wrap("b: ", "a verylongword b", 10, "b: a veryl\n  ongword \n  b");
+	check_wrap("b: ", "1234567  8", 10, "b: 1234567\n  8");
+	check_wrap("b: ", "   x", 10, "b:    x");
 	check_wrap("b: ", "one\ntwo\n", 40, "b: one\n  two\n  ");
 	check_wrap("b: ", "\033[2Jx\r\342\200\256y", 0, "b: ?[2Jx??y");
 	check_wrap("", "", 40, "");
