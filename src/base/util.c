@@ -56,6 +56,14 @@ int fd_set_nonblocking(int fd, bool nonblocking)
 	return 0;
 }
 
+void fd_hold_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+	}
+}
+
 int fd_write_all(int fd, const void *data, size_t size)
 {
 	const uint8_t *at = data;

@@ -18,6 +18,9 @@ void fd_closep(int *fd);                                /* closes when >= 0, kee
 int fd_close(int fd);                                   /* returns -1, so: fd = fd_close(fd) */
 int fd_take(int *fd);                                   /* moves ownership out: returns *fd and sets it to -1 */
 int fd_set_nonblocking(int fd, bool nonblocking);
+/* First thing in a program that people start: which of standard input, output and error is closed is held by /dev/null, opened the wrong way round. Using
+ * it fails as before, and no file or socket of ours gets its number, to be written to as if it were standard error. */
+void fd_hold_standard(void);
 
 /* Whole blocking transfers that retry EINTR; 0 or a negative error. fd_read_all fails with CLOSED on an early end. */
 int fd_write_all(int fd, const void *data, size_t size);

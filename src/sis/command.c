@@ -47,6 +47,17 @@ static bool option_store(const struct option_row *row, const char *value, void *
 	return true;
 }
 
+static bool is_global(const char *word)
+{
+	static const char *const globals[] = { "--json", "--quiet", "-q", "--home", "--profile" };
+	for (size_t i = 0; i < ARRAY_SIZE(globals); i++) {
+		size_t size = strlen(globals[i]);
+		if (strncmp(word, globals[i], size) == 0 && (word[size] == '\0' || word[size] == '='))
+			return true;
+	}
+	return false;
+}
+
 /* One option word; *at moves on when its value is the next word. */
 static int option_take(const struct sis *sis, const struct command *command, int argc, char **argv, int *at, void *options)
 {
@@ -60,6 +71,8 @@ static int option_take(const struct sis *sis, const struct command *command, int
 		row = option_find_letter(command, word[1]);
 		value = word[2] != '\0' ? word + 2 : NULL;
 	}
+	if (row == NULL && is_global(word))
+		return output_usage(sis, command->name, "%s stands before the command: sis %s %s", word, word, command->name);
 	if (row == NULL)
 		return output_usage(sis, command->name, "there is no option %s", word);
 	if (row->kind == OPTION_FLAG && value != NULL)

@@ -156,6 +156,8 @@ static int export_pins(const struct contacts_visit *visit, struct why *why)
 	}
 	CLEANUP_FD int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	int r = fd < 0 ? error_from_errno(errno) : fd_write_all(fd, text, strlen(text));
+	if (r < 0 && fd >= 0)
+		unlink(path);
 	return r < 0 ? why_set(why, r, "%s cannot be written: %s", path, error_text(r)) : 0;
 }
 
@@ -188,7 +190,7 @@ static int import_pins(const struct contacts_visit *visit, struct why *why)
 	if (r == 0)
 		r = contacts_parse(span, &contacts);
 	if (r < 0)
-		return why_set(why, r, "%s cannot be read as exported contacts: %s", visit->subject, error_text(r));
+		return why_set(why, r, "cannot be read as exported contacts: %s", error_text(r));
 	r = check_authority(visit->profile, span, why);
 	if (r < 0)
 		return r;

@@ -74,7 +74,9 @@ static int invite_take(const char *argument, struct invite *ret_invite, struct w
 	if (strcmp(argument, "-") != 0)
 		return invite_parse(span_from_string(argument), ret_invite, why);
 	int r = invite_read_stdin(text, sizeof(text));
-	if (r == 0)
+	if (r < 0)
+		why_set(why, r, "the invite cannot be read from standard input: %s", strerror(errno));
+	else
 		r = invite_parse(span_from_string(text), ret_invite, why);
 	secret_wipe(text, sizeof(text));
 	return r;

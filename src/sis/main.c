@@ -57,6 +57,8 @@ static int print_help(void)
 
 static int print_help_about(const struct sis *sis, const char *name)
 {
+	if (strcmp(name, "help") == 0)
+		return print_help();
 	if (strcmp(name, "--table") == 0) {
 		for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 			command_print_table(commands[i]);
@@ -113,19 +115,32 @@ static int run_command(struct sis *sis, int argc, char **argv)
 	return atomic_load(&sis_cancelled) && status != 0 ? 130 : status;
 }
 
+/* --home DIR or --home=DIR, --profile likewise: where it belongs and what it is, NULL when that is missing; *at moves on. */
+static const char *global_value(struct sis *sis, int argc, char **argv, int *at, const char ***ret_place)
+{
+	const char *word = argv[*at];
+	size_t size = strcspn(word, "=");
+	bool is_home = size == 6 && strncmp(word, "--home", size) == 0, is_profile = size == 9 && strncmp(word, "--profile", size) == 0;
+	if (!is_home && !is_profile)
+		return NULL;
+	*ret_place = is_home ? &sis->home : &sis->profile;
+	if (word[size] == '=')
+		return word + size + 1;
+	return *at + 1 < argc ? argv[++*at] : NULL;
+}
+
 /* Options before the command. Returns where the command is, or 0 when that was all (*ret_status tells). */
 static int parse_globals(struct sis *sis, int argc, char **argv, int *ret_status)
 {
 	int i = 1;
 	*ret_status = 0;
 	for (; i < argc && argv[i][0] == '-'; i++) {
-		const char **value = strcmp(argv[i], "--home") == 0 ? &sis->home : strcmp(argv[i], "--profile") == 0 ? &sis->profile : NULL;
-		if (value != NULL && i + 1 < argc) {
-			*value = argv[++i];
-		} else if (strncmp(argv[i], "--home=", 7) == 0) {
-			sis->home = argv[i] + 7;
-		} else if (strncmp(argv[i], "--profile=", 10) == 0) {
-			sis->profile = argv[i] + 10;
+		const char **value = NULL, *text = global_value(sis, argc, argv, &i, &value);
+		if (value != NULL && (text == NULL || *text == '\0')) {
+			*ret_status = output_usage(sis, NULL, "%s needs a value", value == &sis->home ? "--home" : "--profile");
+			return 0;
+		} else if (value != NULL) {
+			*value = text;
 		} else if (strcmp(argv[i], "--json") == 0) {
 			sis->json = true;
 		} else if (strcmp(argv[i], "--quiet") == 0 || strcmp(argv[i], "-q") == 0) {
@@ -137,7 +152,7 @@ static int parse_globals(struct sis *sis, int argc, char **argv, int *ret_status
 			*ret_status = print_help();
 			return 0;
 		} else {
-			*ret_status = output_usage(sis, NULL, value != NULL ? "%s needs a value" : "there is no option %s before the command", argv[i]);
+			*ret_status = output_usage(sis, NULL, "there is no option %s before the command", argv[i]);
 			return 0;
 		}
 	}
@@ -149,11 +164,14 @@ static int parse_globals(struct sis *sis, int argc, char **argv, int *ret_status
 int main(int argc, char **argv)
 {
 	struct sis sis = { 0 };
+	fd_hold_standard();
 	int status, at = parse_globals(&sis, argc, argv, &status);
 	if (at > 0 && at + 2 < argc && strcmp(argv[at], "help") == 0 && strncmp(argv[at + 1], "--complete", 10) == 0)
 		status = complete(&sis, argv[at + 1], argv + at + 2, argc - at - 2);
 	else if (at > 0 && at + 2 < argc && strcmp(argv[at], "help") == 0 && strcmp(argv[at + 1], "--man") == 0)
 		status = print_man(argv[at + 2]);
+	else if (at > 0 && strcmp(argv[at], "help") == 0 && at + 2 < argc)
+		status = output_usage(&sis, "help", "\"%s\" is one argument too many", argv[at + 2]);
 	else if (at > 0 && strcmp(argv[at], "help") == 0)
 		status = at + 1 < argc ? print_help_about(&sis, argv[at + 1]) : print_help();
 	else if (at > 0)

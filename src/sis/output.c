@@ -3,6 +3,7 @@
  * Lines for people and for scripts. */
 #include "sis/output.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -90,7 +91,7 @@ void output_error(const struct sis *sis, const char *subject, int error, const s
 {
 	char safe_subject[300] = "", safe_why[640];
 	if (subject != NULL)
-		harmless(subject, safe_subject, sizeof(safe_subject));
+		harmless(*subject != '\0' ? subject : "\"\"", safe_subject, sizeof(safe_subject));
 	harmless(why_text(why, error), safe_why, sizeof(safe_why));
 	/* A sentence that already says what to do needs no second advice. */
 	const char *hint = strstr(safe_why, "; ") == NULL ? hint_for(error) : NULL;
@@ -155,8 +156,11 @@ int output_usage(const struct sis *sis, const char *command, const char *format,
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	harmless(text, safe, sizeof(safe));
-	fprintf(stderr, "sis: %s%s%s; see \"sis help%s%s\"\n", command != NULL ? command : "", command != NULL ? ": " : "", safe,
-	        command != NULL ? " " : "", command != NULL ? command : "");
+	CLEANUP_FREE char *hint = xasprintf("see \"sis help%s%s\"", command != NULL ? " " : "", command != NULL ? command : "");
+	if (sis->json)
+		error_json(NULL, -SIS_ERR_USAGE, safe, hint);
+	else
+		fprintf(stderr, "sis: %s%s%s; %s\n", command != NULL ? command : "", command != NULL ? ": " : "", safe, hint);
 	return EX_USAGE;
 }
 
@@ -202,7 +206,11 @@ int output_finish(const struct sis *sis, int status)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
-	fprintf(stderr, "sis: standard output cannot be written\n");
+	struct pollfd out = { .fd = STDOUT_FILENO, .events = POLLOUT };
+	struct why why = { "standard output cannot be written" };
+	/* Whoever reads no further ("sis list | head") has seen enough, and needs no sentence. */
+	if (poll(&out, 1, 0) != 1 || (out.revents & POLLERR) == 0)
+		output_error(sis, NULL, -SIS_ERR_IO, &why);
 	return status != 0 ? status : EX_IOERR;
 }
 

@@ -117,6 +117,43 @@ def help_agrees():
                 check_in(option.rstrip("="), texts[0])
 
 
+def usage_error(client, *arguments):
+    return json.loads(client.run("--json", *arguments, status=64).stderr)
+
+
+@test("used wrongly: one sentence that says what to do, as JSON when that was asked for; an option in the wrong place, an empty home, a word too many")
+def wrong_usage():
+    client = Client(None, "nobody", home="/nowhere")
+    check_equal([usage_error(client, *words)["error"] for words in ((), ("frob",), ("list", "--frob"), ("get",), ("help", "list", "x"))], ["USAGE"] * 5)
+    check_in("--json stands before the command: sis --json list", client.run("list", "--json", status=64).stderr)
+    for words in (["--home", ""], ["--home="], ["--profile", ""], ["--home"]):
+        check_in("needs a value", run_program([SIS] + words + (["list"] if words != ["--home"] else []), status=64).stderr)
+    check_equal(run_program([SIS, "help", "help"]).stdout, run_program([SIS, "help"]).stdout, "help about help")
+    check_in('upload: "": cannot be opened', shared_daemon().client().run("upload", "", status=66).stderr)
+
+
+def shell(client, words, more):
+    return run_program(["sh", "-c", '"$@" ' + more, "sh"] + client.command(*words), status=None)
+
+
+@test("standard output that is full or closed is told, with exit status 74; a reader that goes away is not; no file gets the number of a closed descriptor")
+def standard_descriptors():
+    daemon = shared_daemon()
+    alice = daemon.client()
+    done = shell(alice, ["whoami"], ">/dev/full")
+    check_equal((done.returncode, done.stderr), (74, "sis: whoami: standard output cannot be written\n"), "standard output that is full")
+    check_equal(shell(alice, ["whoami"], ">&-").returncode, 74, "standard output that is closed")
+    done = run_program(["bash", "-c", '(read -r _; exec "$@") < <(sleep 0.1; echo) | true; echo ${PIPESTATUS[0]}', "sh"] + alice.command("whoami"))
+    check_equal((done.stdout, done.stderr), ("74\n", ""), "nobody reads")
+    check_in("Bad file descriptor", shell(alice, ["upload", "-"], "<&-").stderr)
+    check_in("invite cannot be read", run_program(["sh", "-c", '"$@" <&-', "sh", SIS, "--home", temporary("new"), "enroll", "-"], status=71).stderr)
+    path = write_file(os.path.join(temporary("p"), "x.txt"), "words")
+    before = alice.items()
+    check_equal([shell(alice, ["upload", path], "<&- >&- 2>&-").returncode for _ in range(2)], [74, 74], "all closed")
+    check_equal(len(alice.items()), len(before) + 2, "items")
+    check_equal(find_in_tree(alice.home, [b"standard output", b"  to " + alice.user.encode()]), [], "what was written in the wrong place")
+
+
 @test("every command stands in sis(1), and every option of it, as the command itself says it, in the command's own man page or there")
 def man_pages():
     overview = read_file(os.path.join(SOURCE, "man/sis.1")).decode()
