@@ -5,7 +5,9 @@ sentence, ends with an exit status that is not 0, and nothing wrong is shown as 
 
 import os
 import pty
+import signal
 import sys
+import threading
 import types
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
@@ -266,6 +268,90 @@ def truncated_history():
     done = scene.bob.run(*chat, input=b"", status=None)
     check_one_sentence(done, "1 message of %s/phone before this one has not arrived" % scene.alice.user, (65,))
     check_in("the one after it", done.stdout)
+
+
+class Watch:
+    """sis watch --json of a client, its lines as they come."""
+
+    def __init__(self, client, *options):
+        self.lines = []
+        self.process = client.popen("--json", "watch", "--no-notify", *options, text=True)
+        threading.Thread(target=lambda: self.lines.extend(map(json.loads, self.process.stdout)), daemon=True).start()
+
+    def items(self):
+        return [line.get("item") for line in list(self.lines) if line.get("event") in ("item", "bad")]
+
+    def end(self, signal_number=None):
+        if signal_number:
+            self.process.send_signal(signal_number)
+        status = self.process.wait(20 * SLOW)
+        return status, self.process.stderr.read()
+
+
+@test("an event stream that is cut at every item goes on where it was: each item once, in order")
+def stream_cut():
+    scene = Scene()
+    passed = set()
+
+    def cut(request, event):
+        if event.kind != "item" or event.data["item"] in passed:
+            return [event]
+        passed.add(event.data["item"])
+        return None
+    scene.server.on_event = cut
+    watch = Watch(scene.bob, "--since", "now")
+    wait_for(lambda: watch.lines, "the watcher's first connection")
+    wanted = [scene.alice.upload(make_picture(seed=seed), scene.bob) for seed in range(3)]
+    wait_for(lambda: len(watch.items()) >= len(wanted), "all items")
+    status, words = watch.end(signal.SIGINT)
+    check_equal(watch.items(), wanted, "items")
+    check_equal(status, 0, "exit status: %s" % words)
+
+
+@test("an event stream that is played again, or goes back, ends the watch with a sentence, and shows nothing twice")
+def stream_replayed():
+    for lie in ("twice", "older"):
+        scene = Scene()
+        kept = []
+
+        def lies(request, event, lie=lie, kept=kept):
+            if event.kind != "item":
+                return [event]
+            kept.append(event)
+            if lie == "twice":
+                return [event, event]
+            return [event] if len(kept) == 1 else [kept[0]]
+        scene.server.on_event = lies
+        watch = Watch(scene.bob, "--since", "now")
+        wait_for(lambda: watch.lines, "the watcher's first connection")
+        scene.alice.upload(make_picture(seed=7), scene.bob)
+        wait_for(lambda: watch.items() or watch.process.poll() is not None, "the first item")
+        if lie == "older":
+            scene.alice.upload(make_picture(seed=8), scene.bob)
+        status, words = watch.end()
+        check(status in (65, 76), "exit status %d: %s" % (status, words))
+        check_equal(len(watch.items()), 1, "items that were shown: %r" % watch.lines)
+        check_in("server", words)
+
+
+@test("an item that does not hold is told as bad by the watch, which fetches nothing of it and does not end with 0")
+def stream_altered():
+    scene = Scene()
+    grants = item_json(scene.daemon, scene.bob, scene.first)["grants"]
+
+    def swap(request, event):
+        if event.kind == "item":
+            event.data["grants"] = grants
+        return [event]
+    scene.server.on_event = swap
+    directory = temporary("got")
+    watch = Watch(scene.bob, "--since", "now", "--get", directory)
+    wait_for(lambda: watch.lines, "the watcher's first connection")
+    scene.alice.upload(make_picture(seed=9), scene.bob)
+    wait_for(lambda: watch.items(), "the bad item")
+    status, words = watch.end(signal.SIGINT)
+    check_equal([line["verified"] for line in watch.lines if "verified" in line], [False], "lines: %r" % watch.lines)
+    check_equal((status, os.listdir(directory)), (1, []), "exit status and files: %s" % words)
 
 
 @test("a suite that is not ours, in statement or grant, is refused by name")
