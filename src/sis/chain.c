@@ -50,8 +50,9 @@ int chain_sign(const struct profile *profile, struct statement *statement, char 
 	uint8_t hash[DIGEST_BYTES];
 	uint64_t sequence;
 	int r = profile_lock(profile, "chain.json", &fd);
-	if (r == 0)
-		r = chain_read(fd, &sequence, statement->previous);
+	if (r < 0)
+		return why_set(why, r, "chain.json of the profile cannot be written: %s", error_text(r));
+	r = chain_read(fd, &sequence, statement->previous);
 	if (r == -SIS_ERR_BAD_FORMAT)
 		return why_set(why, r, "chain.json of the profile is malformed; restore it from a backup");
 	if (r < 0)

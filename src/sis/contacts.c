@@ -126,6 +126,9 @@ static int forget(const struct contacts_visit *visit, struct why *why)
 	int r = pins_forget(visit->pins, visit->subject);
 	if (r < 0)
 		return say_unknown(why, r, visit->subject);
+	r = pins_save(visit->pins, why);
+	if (r < 0)
+		return r;
 	if (visit->sis->json)
 		output_json(json_pack("{s:s, s:b}", "user", visit->subject, "forgotten", 1));
 	else if (!visit->sis->quiet)

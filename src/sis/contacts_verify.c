@@ -116,10 +116,11 @@ static void show(const struct contacts_visit *visit, const struct row rows[2], c
 		output_line("%s is not verified; compare the words with them, by telephone or face to face, and say it with --yes or --code", visit->subject);
 }
 
-static int remember(const struct contacts_visit *visit, bool verified)
+/* Not saying yes takes nothing back: only other words do. */
+static int remember(const struct contacts_visit *visit, bool verified, struct why *why)
 {
-	/* Not saying yes takes nothing back: only other words do. */
-	return verified ? pins_set_verified(visit->pins, visit->subject, true) : 0;
+	int r = verified ? pins_set_verified(visit->pins, visit->subject, true) : 0;
+	return r == 0 ? pins_save(visit->pins, why) : r;
 }
 
 int contacts_verify(const struct contacts_visit *visit, struct why *why)
@@ -149,6 +150,8 @@ int contacts_verify(const struct contacts_visit *visit, struct why *why)
 			(void)pins_set_verified(visit->pins, visit->subject, false);
 		return verified;
 	}
-	show(visit, rows, text, verified == 1);
-	return remember(visit, verified == 1);
+	r = remember(visit, verified == 1, why);
+	if (r == 0)
+		show(visit, rows, text, verified == 1);
+	return r;
 }

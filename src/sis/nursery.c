@@ -44,7 +44,9 @@ int nursery_open(const struct sis *sis, const char *name, struct nursery *nurser
 	if (r < 0)
 		return r;
 	nursery->lock_fd = openat(nursery->home_fd, ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (nursery->lock_fd < 0 || flock(nursery->lock_fd, LOCK_EX | LOCK_NB) < 0)
+	if (nursery->lock_fd < 0)
+		return why_set(why, error_from_errno(errno), "%s cannot be written to: %s", nursery->path, strerror(errno));
+	if (flock(nursery->lock_fd, LOCK_EX | LOCK_NB) < 0)
 		return why_set(why, -SIS_ERR_BUSY, "another enrolment goes on in %s; wait until it is done", nursery->path);
 	struct stat status;
 	if (fstatat(nursery->home_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0)

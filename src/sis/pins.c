@@ -8,10 +8,12 @@
 #include "sis/revocations.h"
 #include "sis/verified.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct pins {
 	const struct profile *profile;
@@ -176,6 +178,9 @@ static int judge(struct pins *pins, const char *user, const char *device, const 
 		return 0;
 	}
 	/* Nothing for a person to accept: which key this device has is known here. Keys that it had before are pinned. */
+	if (is_this && faccessat(profile->dir_fd, PROFILE_NEXT_KEY, F_OK, 0) == 0)
+		return why_set(why, -SIS_ERR_PIN_CHANGED, "the server gives another key for this device, perhaps because \"sis renew --new-key\" was cut off here; run "
+		               "that again");
 	if (is_this)
 		return why_set(why, -SIS_ERR_PIN_CHANGED, "THE SERVER GIVES ANOTHER KEY, %s, FOR THIS VERY DEVICE (%s/%s): somebody may be posing as you; share "
 		               "nothing before the administrator has explained it", pin, user, device);
@@ -332,8 +337,9 @@ static int save_changes(struct pins *pins, struct why *why)
 	if (json_array_size(pins->changes) == 0)
 		return 0;
 	int r = profile_lock(pins->profile, "contacts.lock", &lock);
-	if (r == 0)
-		r = contacts_read(pins->profile, &contacts, why);
+	if (r < 0)
+		return why_set(why, r, "contacts.json of the profile cannot be written: %s", error_text(r));
+	r = contacts_read(pins->profile, &contacts, why);
 	if (r < 0)
 		return r;
 	json_array_foreach(pins->changes, i, change) {

@@ -297,11 +297,21 @@ int profile_write(const struct profile *profile, int dir_fd, const char *passphr
 	return r;
 }
 
+int profile_prepare_certificate(const struct profile *profile, const struct signing_key *key, struct why *why)
+{
+	/* The old certificate is as large as the new one will be. */
+	int r = write_certificate(profile->dir_fd, "device.pem.next", (struct span){ profile->certificate.data, profile->certificate.size });
+	if (r == 0 && key != NULL)
+		r = profile_write_signing_key(profile->dir_fd, PROFILE_NEXT_KEY, key, profile->passphrase);
+	unlinkat(profile->dir_fd, "device.pem.next", 0);
+	return r < 0 ? why_set(why, r, "nothing was asked for, because the profile cannot be written: %s", error_text(r)) : 0;
+}
+
 int profile_replace_certificate(const struct profile *profile, const struct signing_key *key, struct span certificate, struct why *why)
 {
 	int r = write_certificate(profile->dir_fd, "device.pem.next", certificate);
-	if (r == 0 && key != NULL)
-		r = profile_write_signing_key(profile->dir_fd, "device.key", key, profile->passphrase);
+	if (r == 0 && key != NULL && renameat(profile->dir_fd, PROFILE_NEXT_KEY, profile->dir_fd, "device.key") < 0)
+		r = error_from_errno(errno);
 	if (r == 0 && renameat(profile->dir_fd, "device.pem.next", profile->dir_fd, "device.pem") < 0)
 		r = error_from_errno(errno);
 	/* The ticket resumes as the old certificate. */

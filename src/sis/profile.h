@@ -43,7 +43,11 @@ int profile_open_home(const struct sis *sis, int *ret_dir_fd, char **ret_path, s
 int profile_name(const struct sis *sis, const char **ret_name, struct why *why);
 /* Writes every file of a profile into the open directory; dir_fd of the profile is ignored. */
 int profile_write(const struct profile *profile, int dir_fd, const char *passphrase);
-/* Replaces the certificate, and the key when it is not NULL: a crash in between is mended at the next profile_open. */
+/* Before a certificate is asked for: proves that the profile can take one, and keeps the key that it is to be for, when that is a new one. Whatever happens
+ * then, the key that the server may have certified is not lost. */
+#define PROFILE_NEXT_KEY "device.key.next"
+int profile_prepare_certificate(const struct profile *profile, const struct signing_key *key, struct why *why);
+/* Replaces the certificate, and the key (the prepared one) when it is not NULL: a crash in between is mended at the next profile_open. */
 int profile_replace_certificate(const struct profile *profile, const struct signing_key *key, struct span certificate, struct why *why);
 
 /* device.pem as it is now: another process may have renewed it. */

@@ -5,21 +5,44 @@
 #include "sis/output.h"
 #include "sis/renewal.h"
 
+#include <string.h>
+
 struct renew_options { bool new_key; };
 
 static const struct option_row rows[] = {
 	{ "new-key", 0, NULL, "with a new signing key: your contacts will have to accept it", OPTION_FLAG, offsetof(struct renew_options, new_key) },
 };
 
+/* Whoever has renewed meanwhile was waited for, and the profile is another one then. */
+static int open_alone(const struct sis *sis, struct profile **ret_profile, int *ret_lock, struct why *why)
+{
+	CLEANUP_PROFILE struct profile *profile = NULL;
+	CLEANUP_BLOB struct blob der = { 0 };
+	int r = profile_open(sis, &profile, why);
+	if (r == 0)
+		r = renewal_lock(profile, ret_lock, why);
+	if (r < 0)
+		return r;
+	if (profile_load_certificate(profile, &der) < 0 || der.size != profile->certificate.size || memcmp(der.data, profile->certificate.data, der.size) != 0) {
+		profile_free(profile);
+		profile = NULL;
+		r = profile_open(sis, &profile, why);
+	}
+	*ret_profile = profile;
+	profile = NULL;
+	return r;
+}
+
 static int run(const struct sis *sis, void *options_, char **arguments, unsigned n)
 {
 	const struct renew_options *options = options_;
 	CLEANUP_PROFILE struct profile *profile = NULL;
+	CLEANUP_FD int lock = -1;
 	struct why why = { "" };
 	char until[TIME_TEXT + 1] = "";
 	(void)arguments;
 	(void)n;
-	int r = profile_open(sis, &profile, &why);
+	int r = open_alone(sis, &profile, &lock, &why);
 	if (r == 0)
 		r = renewal_renew(profile, options->new_key, &why);
 	if (r == 0)

@@ -5,6 +5,7 @@
 
 #include "sis/enroll.h"
 #include "sis/output.h"
+#include "sis/profile_keys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +34,21 @@ void renewal_mark_published(const struct profile *profile)
 	unlinkat(profile->dir_fd, UNPUBLISHED_FILE, 0);
 }
 
+int renewal_lock(const struct profile *profile, int *ret_fd, struct why *why)
+{
+	int r = profile_lock(profile, TRIED_FILE, ret_fd);
+	return r < 0 ? why_set(why, r, "nothing was asked for, because the profile cannot be written: %s", error_text(r)) : 0;
+}
+
+/* One that was chosen before, when the answer never came, goes first: the server may have certified it, and tells it to others as ours. */
+static int choose_key(struct profile *profile, struct signing_key *ret_key)
+{
+	struct why ignored = { "" };
+	int r = profile_read_signing_key(profile, PROFILE_NEXT_KEY, ret_key, &ignored);
+	return r == 0 ? 0 : signing_key_generate(KEY_ED25519, ret_key);
+}
+
+/* Everything that needs room in the profile comes before the server makes a certificate, which it tells to everybody at once. */
 int renewal_renew(struct profile *profile, bool new_key, struct why *why)
 {
 	struct signing_key key = profile->key;
@@ -40,16 +56,18 @@ int renewal_renew(struct profile *profile, bool new_key, struct why *why)
 	const struct http_client_header header = { "Sis-Rekey-Proof", proof };
 	struct http_client *client = NULL;
 	CLEANUP_BLOB struct blob certificate = { 0 };
-	int r = new_key ? signing_key_generate(KEY_ED25519, &key) : 0;
+	int r = new_key ? choose_key(profile, &key) : 0;
 	if (r == 0 && new_key)
 		r = rekey_proof_make(&profile->key, profile->facts.fingerprint, &key.public_key, proof);
+	if (r == 0)
+		r = profile_prepare_certificate(profile, new_key ? &key : NULL, why);
+	if (r == 0)
+		r = renewal_mark_unpublished(profile);
 	if (r == 0)
 		r = enroll_client(profile, NULL, true, &client);
 	if (r == 0)
 		r = enroll_request(client, "/.well-known/est/simplereenroll", new_key ? &header : NULL, profile, &key, &certificate, why);
 	http_client_free(client);
-	if (r == 0)
-		r = renewal_mark_unpublished(profile);
 	if (r == 0)
 		r = profile_replace_certificate(profile, new_key ? &key : NULL, (struct span){ certificate.data, certificate.size }, why);
 	if (r == 0) {

@@ -12,6 +12,8 @@ int renewal_publish(const struct profile *profile, struct why *why);
 /* Before a new certificate is in force, and after the key is published under it: whatever ends this process in between, a later one publishes. */
 int renewal_mark_unpublished(const struct profile *profile);
 void renewal_mark_published(const struct profile *profile);
+/* Waits for whoever renews just now. */
+int renewal_lock(const struct profile *profile, int *ret_fd, struct why *why);
 bool renewal_is_due(const struct certificate *facts, int64_t now);
 
 /* From then on, renewals that are due are made by this process: main.c says so. */

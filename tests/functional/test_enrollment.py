@@ -213,6 +213,30 @@ def renewal_by_sis():
     client.upload(make_picture(), daemon.client(unique("reader")))
 
 
+@test("a renewal that the profile cannot take is not asked for; one with a new key whose answer was lost goes on with that key; several at once come one after another")
+def renewal_cut_off():
+    daemon = shared_daemon()
+    client, reader = daemon.client(unique("rekey")), daemon.client(unique("reader"))
+    next_key, before = os.path.join(client.directory, "device.key.next"), temporary("before")
+    certificates = lambda: len(json.loads(daemon.sisctl("--json", "certs", client.user).stdout)["certificates"])
+    os.mkdir(next_key)
+    check_in("nothing was asked for, because the profile cannot be written", client.run("renew", "--new-key", status=None).stderr)
+    check_equal(certificates(), 1, "certificates")
+    os.rmdir(next_key)
+    for name in ("device.key", "device.pem"):
+        shutil.copy2(os.path.join(client.directory, name), before)
+    client.run("renew", "--new-key")
+    os.rename(client.key_path, next_key)
+    for name in ("device.key", "device.pem"):
+        shutil.copy2(os.path.join(before, name), client.directory)
+    check_in('run that again', client.run("upload", make_picture(), "--to", reader.user, status=77).stderr)
+    client.run("renew", "--new-key")
+    check(not os.path.exists(next_key), "the key is in its place")
+    several = [client.popen("renew", "--new-key") for _ in range(4)]
+    check_equal([process.wait(60 * SLOW) for process in several], [0] * 4, "several at once")
+    client.upload(make_picture(), reader)
+
+
 @test("a device cannot make the revocation list long with certificate upon certificate")
 def many_renewals():
     daemon = shared_daemon()
