@@ -67,7 +67,9 @@ static void take_refusal(struct chat *chat, const struct note *note)
 	const char *why = why_text(&note->why, note->error);
 	if (errand->kind == ERRAND_PRESENCE || note->error == -SIS_ERR_INTERRUPTED)
 		return;
-	chat->error = note->error;
+	/* Who sits there sees it and tries again: that is not how the chat ends. */
+	if (!chat->is_terminal)
+		chat->error = note->error;
 	if (errand->kind != ERRAND_SAY) {
 		chat_tell(chat, "warning", "it could not be fetched: %s", why);
 		return;

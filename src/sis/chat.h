@@ -103,6 +103,7 @@ struct chat {
 	unsigned n_held;
 	char day[16];                           /* of the last line */
 	bool is_wrong;                          /* something did not hold */
+	bool is_unkept;                         /* the state of conversations cannot be written, which was said */
 	int error;
 	struct why why;
 };

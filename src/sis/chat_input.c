@@ -18,6 +18,8 @@ void chat_read_terminal(struct chat *chat)
 			screen_suspend();
 		} else if (event == LINE_DONE) {
 			CLEANUP_FREE char *text = xstrdup(chat->line.text);
+			for (size_t n = strlen(text); n > 0 && text[n - 1] == '\n'; n--)       /* of what was pasted with its last line's end */
+				text[n - 1] = '\0';
 			line_clear(&chat->line);
 			chat_say(chat, text, true);
 			secret_wipe(text, strlen(text));

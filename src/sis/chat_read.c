@@ -2,6 +2,7 @@
  *
  * What arrives in a chat: messages, pictures, who comes and goes, and what the server says is gone. */
 #include "sis/chat.h"
+#include "sis/groups.h"
 #include "sis/output.h"
 
 #include <stdio.h>
@@ -129,8 +130,9 @@ static bool check_place(struct chat *chat, const struct item *item, enum sight s
 		r = known ? 0 : conversation_save(chat->visit.profile, &conversation, &why);
 		conversation_close(&conversation, &lock);
 	}
-	if (r < 0)
-		chat_tell(chat, "warning", "%s", why.text);
+	if (r < 0 && !chat->is_unkept)
+		chat_tell(chat, "warning", "%s; nothing that is missing will be noticed", why.text);
+	chat->is_unkept = r < 0;
 	for (unsigned i = 0; i < n; i++) {
 		again = again || findings[i].kind == FINDING_AGAIN;
 		chat_hold(chat, &findings[i]);
@@ -163,6 +165,8 @@ static void take_accepted(struct chat *chat, const struct item *item, enum sight
 		take_presence(chat, item, sight);
 		return;
 	}
+	if (group_is_item(chat->visit.profile, item))
+		return;
 	if (statement->kind != ITEM_MESSAGE) {
 		if (!is_shown(chat, item->id) && sight == SIGHT_ALL)
 			chat_show_file(chat, item, audience);

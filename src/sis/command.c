@@ -83,7 +83,7 @@ static int option_take(const struct sis *sis, const struct command *command, int
 		value = argv[++*at];
 	}
 	if (!option_store(row, value, options))
-		return output_usage(sis, command->name, "--%s takes a number from 1, not \"%s\"", row->name, value);
+		return output_usage(sis, command->name, "--%s takes a number from 1 to 1000000, not \"%s\"", row->name, value);
 	return 0;
 }
 

@@ -21,7 +21,7 @@ static int audience_names(char *text, const char *self, const char *names[AUDIEN
 {
 	unsigned n = 0, unique = 0;
 	char *state = NULL;
-	for (char *name = strtok_r(text, ",", &state); name != NULL; name = strtok_r(NULL, ",", &state)) {
+	for (char *name = strtok_r(text, ", ", &state); name != NULL; name = strtok_r(NULL, ", ", &state)) {
 		if (!name_is_valid(span_from_string(name)))
 			return why_set(why, -SIS_ERR_BAD_NAME, "\"%s\" is not a valid user name: 1 to 32 of a-z 0-9 . _ -", name);
 		if (n == AUDIENCE_MAX)

@@ -124,7 +124,10 @@ int conversation_lock_sending(const struct profile *profile, const char *key, in
 	char name[CONVERSATION_KEY + 32];
 	snprintf(name, sizeof(name), DIRECTORY "/%s.lock", key);
 	int r = make_directory(profile, why);
-	return r == 0 ? profile_lock(profile, name, ret_fd) : r;
+	if (r < 0)
+		return r;
+	r = profile_lock(profile, name, ret_fd);
+	return r < 0 ? why_set(why, r, "the state of a conversation cannot be written: %s", error_text(r)) : 0;
 }
 
 int conversation_open(const struct profile *profile, const char *key, struct conversation *ret_conversation, int *ret_lock_fd, struct why *why)

@@ -126,7 +126,7 @@ static int each_name(const struct task *task, int (*fn)(const struct task *task,
 	for (unsigned i = 0; i < task->n_arguments && r == 0; i++) {
 		CLEANUP_FREE char *text = xstrdup(task->arguments[i]);
 		char *state = NULL;
-		for (char *name = strtok_r(text, ",", &state); name != NULL && r == 0; name = strtok_r(NULL, ",", &state))
+		for (char *name = strtok_r(text, ", ", &state); name != NULL && r == 0; name = strtok_r(NULL, ", ", &state))
 			r = fn(task, name, why);
 	}
 	return r;

@@ -184,7 +184,7 @@ int groups_expand(const struct sis *sis, struct session *session, struct pins *p
 	CLEANUP_FREE char *text = xstrdup(to);
 	char *state = NULL, *list = NULL;
 	int r = 0;
-	for (char *name = strtok_r(text, ",", &state); name != NULL && r == 0; name = strtok_r(NULL, ",", &state)) {
+	for (char *name = strtok_r(text, ", ", &state); name != NULL && r == 0; name = strtok_r(NULL, ", ", &state)) {
 		if (name[0] == '@')
 			r = append_group(sis, session, pins, name + 1, &list, why);
 		else

@@ -40,13 +40,15 @@ static int read_words(char *words, size_t *ret_size, struct why *why)
 	return 0;
 }
 
-static int find_words(char **arguments, unsigned n, char *room, struct span *ret_words, struct why *why)
+static int find_words(const struct sis *sis, char **arguments, unsigned n, char *room, struct span *ret_words, struct why *why)
 {
 	size_t size = 0;
 	if (n > 1 && strcmp(arguments[1], "-") != 0) {
 		*ret_words = span_from_string(arguments[1]);
 		return message_check_words(*ret_words, why);
 	}
+	if (isatty(STDIN_FILENO) && !sis->quiet)
+		output_note(sis, "type the message, then Enter and ^D");
 	int r = read_words(room, &size, why);
 	*ret_words = (struct span){ (uint8_t *)room, size };
 	return r == 0 ? message_check_words(*ret_words, why) : r;
@@ -112,7 +114,9 @@ static int run(const struct sis *sis, void *options, char **arguments, unsigned 
 	CLEANUP_SESSION struct session *session = NULL;
 	struct span words;
 	struct why why = { "" };
-	int r = find_words(arguments, n, room, &words, &why);
+	if (n > 2)
+		return output_usage(sis, "send", "words are one argument: put them between quotes");
+	int r = find_words(sis, arguments, n, room, &words, &why);
 	if (r == 0)
 		r = profile_open(sis, &profile, &why);
 	if (r == 0)
@@ -132,5 +136,5 @@ const struct command command_send = {
 	"send", "USER,… [WORDS]", "send a message",
 	"Sends WORDS to the people named (and your own devices), sealed and signed like a picture. Without WORDS, or with \"-\", standard input is the\n"
 	"message: at most 60000 bytes. \"sis list\" and \"sis chat\" show it; \"sis rm ID\" removes it.",
-	rows, ARRAY_SIZE(rows), 1, 2, sizeof(struct send_options), run,
+	rows, ARRAY_SIZE(rows), 1, 10000, sizeof(struct send_options), run,
 };

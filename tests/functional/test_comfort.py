@@ -125,6 +125,7 @@ def usage_error(client, *arguments):
 def wrong_usage():
     client = Client(None, "nobody", home="/nowhere")
     check_equal([usage_error(client, *words)["error"] for words in ((), ("frob",), ("list", "--frob"), ("get",), ("help", "list", "x"))], ["USAGE"] * 5)
+    check_in("put them between quotes", client.run("send", "bob", "hello", "there", status=64).stderr)
     check_in("--json stands before the command: sis --json list", client.run("list", "--json", status=64).stderr)
     for words in (["--home", ""], ["--home="], ["--profile", ""], ["--home"]):
         check_in("needs a value", run_program([SIS] + words + (["list"] if words != ["--home"] else []), status=64).stderr)

@@ -364,6 +364,7 @@ def terminal():
     check_equal([e["words"] for e in listed(udo) if "first" in e["words"]], ["first line\nsecond line"], "what was pasted")
     left.type("typing")
     left.wait("typing")
+    udo.run("group", "set", "friends", "tina")
     right.type("日本語の文章はとても長いので折り返す必要があります。\r")
     left.wait("あります")
     left.wait("typing")
@@ -381,6 +382,8 @@ def terminal():
     directory = temporary("kept")
     right.type("/get 1 %s\r" % directory)
     wait_for(lambda: os.listdir(directory) == ["sea.jpg"], "the picture")
+    right.type("/get 1 %s/missing\r" % directory)
+    right.wait("it could not be fetched: no file can")
     opened = os.path.join(temporary("opened"), "it")
     opener = os.path.join(right.programs, "xdg-open")
     write_file(opener, "#!/bin/sh\ncmp \"$1\" %s && echo \"$1\" > %s.new && mv %s.new %s\n" % (picture, opened, opened, opened))
@@ -390,6 +393,7 @@ def terminal():
     for screen in (left, right):
         rows = [row for row in screen.rows() if width(row) > 40]
         check_equal(rows, [], "rows that are too wide")
+    check_not_in("friends.group", right.text())
     left.type("\x1a")
     wait_for(lambda: " T " in open("/proc/%d/stat" % left.process.pid).read(), "it to be stopped")
     check_equal(termios.tcgetattr(left.slave)[3], left.before[3], "settings while it is stopped")
