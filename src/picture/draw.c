@@ -100,7 +100,14 @@ static ChafaCanvas *make_canvas(const struct drawing *drawing, int cell_width, i
 	ChafaSymbolMap *symbols = chafa_symbol_map_new();
 	int columns = drawing->columns, rows = drawing->rows;
 	chafa_calc_canvas_geometry((int)drawing->width, (int)drawing->height, &columns, &rows, (float)cell_width / (float)cell_height, FALSE, FALSE);
-	chafa_symbol_map_add_by_tags(symbols, CHAFA_SYMBOL_TAG_BLOCK | CHAFA_SYMBOL_TAG_SPACE | CHAFA_SYMBOL_TAG_HALF | CHAFA_SYMBOL_TAG_QUAD);
+	/* In one colour blocks are all there or not at all: what is between is made of dots, 2×4 in a cell, more or fewer of them. */
+	bool one_colour = drawing->colours == CHAFA_CANVAS_MODE_FGBG;
+	chafa_symbol_map_add_by_tags(symbols, one_colour ? CHAFA_SYMBOL_TAG_BRAILLE | CHAFA_SYMBOL_TAG_SPACE :
+	                             CHAFA_SYMBOL_TAG_BLOCK | CHAFA_SYMBOL_TAG_SPACE | CHAFA_SYMBOL_TAG_HALF | CHAFA_SYMBOL_TAG_QUAD);
+	if (one_colour) {
+		chafa_canvas_config_set_dither_mode(config, CHAFA_DITHER_MODE_DIFFUSION);
+		chafa_canvas_config_set_dither_grain_size(config, 4, 2);
+	}
 	chafa_canvas_config_set_symbol_map(config, symbols);
 	chafa_canvas_config_set_geometry(config, columns, rows);
 	chafa_canvas_config_set_cell_geometry(config, cell_width, cell_height);
