@@ -173,5 +173,5 @@ void access_say_what_stays(const struct sis *sis)
 {
 	static atomic_bool said;
 	if (!sis->json && !sis->quiet && !atomic_exchange(&said, true))
-		output_warning(sis, "what somebody has fetched already cannot be recalled");
+		output_note(sis, "what somebody has fetched cannot be recalled");
 }

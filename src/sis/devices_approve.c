@@ -142,6 +142,17 @@ static int approve_one(struct session *session, const char *id, void *own, void 
 	return r == -SIS_ERR_NO_ITEM ? 0 : r;
 }
 
+static void approve_say(const struct approval *approval, unsigned n)
+{
+	char had[64] = "", unreadable[80] = "";
+	if (approval->n_had > 0)
+		snprintf(had, sizeof(had), ", besides %u that it could read before", approval->n_had);
+	if (approval->n_unreadable > 0)
+		snprintf(unreadable, sizeof(unreadable), "; %u more this device cannot read either", approval->n_unreadable);
+	output_line("%s can read %u more %s now%s%s%s", approval->device->name, n, n == 1 ? "item" : "items", had, unreadable,
+	            n < approval->n_ids ? "; say the same again for the rest" : "");
+}
+
 static void approve_report(const struct approval *approval)
 {
 	unsigned n = atomic_load(&approval->n_granted);
@@ -149,8 +160,7 @@ static void approve_report(const struct approval *approval)
 		output_json(json_pack("{s:s, s:I, s:I, s:I, s:I}", "device", approval->device->name, "granted", (json_int_t)n, "had", (json_int_t)approval->n_had,
 		                      "unreadable", (json_int_t)approval->n_unreadable, "left", (json_int_t)(approval->n_ids - n)));
 	else if (!approval->sis->quiet)
-		output_line("%s can read %u more %s now; it had %u, %u are not for this device either%s", approval->device->name, n, n == 1 ? "item" : "items",
-		            approval->n_had, approval->n_unreadable, n < approval->n_ids ? "; say the same again for the rest" : "");
+		approve_say(approval, n);
 }
 
 static int approve_grant(struct approval *approval, struct visit *visit, unsigned n_jobs, int *ret_status, struct why *why)

@@ -55,7 +55,11 @@ static int place_find(const struct sis *sis, const struct get_options *options, 
 		return 0;
 	}
 	size_t size = strlen(output);
-	if ((stat(output, &status) == 0 && S_ISDIR(status.st_mode)) || size == 0 || output[size - 1] == '/') {
+	bool is_named_directory = size > 0 && output[size - 1] == '/';
+	/* One that is there already, or cannot be made, is told when the file is. */
+	if (is_named_directory)
+		(void)mkdir(output, 0700);
+	if ((stat(output, &status) == 0 && S_ISDIR(status.st_mode)) || size == 0 || is_named_directory) {
 		place->directory = xstrdup(size > 0 ? output : ".");
 		return 0;
 	}

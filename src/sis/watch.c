@@ -177,8 +177,11 @@ static int on_hello(struct watch *watch, const struct event *event, struct why *
 		output_json(json_pack("{s:s, s:I}", "event", "hello", "sequence", (json_int_t)event->sequence));
 	else if (watch->is_away)
 		output_note(watch->sis, "the server is back");
+	else if (!watch->has_begun && !watch->sis->quiet && isatty(STDERR_FILENO))
+		output_note(watch->sis, "watching for %s; ^C ends it", watch->visit->profile->user);
 	fflush(stdout);
 	watch->is_away = false;
+	watch->has_begun = true;
 	/* Asked for now: what the server calls now must not be older than what it has shown us elsewhere. */
 	bool is_now = watch->from_now;
 	watch->from_now = false;

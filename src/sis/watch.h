@@ -17,7 +17,7 @@ struct watch {
 	struct programs programs;
 	uint64_t done, saved;                   /* everything up to here was shown; and that is in the profile */
 	uint64_t checked_ns, away_ns, notified_ns;
-	bool from_now, is_away, may_notify;
+	bool from_now, has_begun, is_away, may_notify;
 	unsigned n_bad;
 };
 

@@ -130,14 +130,14 @@ def several_gets():
     check_equal(listed, names[-3:], "the latest three")
 
 
-@test("get -o - writes to standard output; get --sis keeps the sealed bundle, which verify reads without the server's help")
+@test("get -o - writes to standard output, -o DIR/ makes the directory; get --sis keeps the sealed bundle, which verify reads without the server's help")
 def other_outputs():
     daemon = shared_daemon()
     judy = daemon.client("judy")
     path = write_file(os.path.join(temporary("file"), "notes.txt"), b"not a picture at all\n" * 5000)
     item = judy.upload(path)
     check_equal(judy.run("get", item, "-o", "-", binary=True).stdout, read_file(path), "standard output")
-    place = temporary("sis")
+    place = os.path.join(temporary("sis"), "new") + "/"
     judy.run("get", item, "--sis", "-o", place)
     name, = os.listdir(place)
     check(name.endswith(".sis"), "name %r" % name)
