@@ -139,7 +139,7 @@ def kills():
     verify(daemon, device, acknowledged)
     left = os.listdir(os.path.join(daemon.state_dir, "incoming"))
     print("# %d kills in %d rounds, %d items acknowledged, %d unfinished uploads kept" % (n_kills, n_rounds, len(acknowledged), len(left)))
-    check(len(acknowledged) > 20, "too little was uploaded to mean anything")
+    check(len(acknowledged) > 20 / SLOW, "too little was uploaded to mean anything: %d items" % len(acknowledged))
     check_equal(daemon.end(), None, "the last stop")
 
 

@@ -653,6 +653,11 @@ static void attack(void *arg)
 /* ------------------------------------------------ start, as the real one ------------------------------------------------ */
 
 /* A new identity: another worker is gone. */
+/* PUBLISHED may come at any time. */
+static void ignore_news(struct channel *channel, struct channel_packet *packet, void *arg)
+{
+}
+
 static void take_news(struct channel *channel, struct channel_packet *packet, void *arg)
 {
 	if (packet->type != MESSAGE_TLS_IDENTITY)
@@ -672,7 +677,7 @@ static void on_start(struct channel_packet *packet)
 	ledger_fd = fcntl(packet->fds[0], F_DUPFD_CLOEXEC, 10);
 	signer_fd = fcntl(packet->fds[1], F_DUPFD_CLOEXEC, 10);
 	if (confine_worker(state_dir, (uid_t)message.uid, (gid_t)message.gid, words, sizeof(words), &weak) < 0 ||
-	    channel_new(NULL, fd_take(&packet->fds[0]), ROLE_WORKER, ROLE_LEDGER, NULL, NULL, NULL, &ledger) < 0 ||
+	    channel_new(NULL, fd_take(&packet->fds[0]), ROLE_WORKER, ROLE_LEDGER, ignore_news, NULL, NULL, &ledger) < 0 ||
 	    channel_new(NULL, fd_take(&packet->fds[1]), ROLE_WORKER, ROLE_SIGNER, take_news, NULL, NULL, &signer) < 0)
 		_exit(1);
 	struct channel_packet identity;
