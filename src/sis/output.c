@@ -182,7 +182,11 @@ void output_columns(const char *left, const char *right)
 	int width = 32;
 	for (const char *c = left; *c != '\0'; c++)
 		width += ((unsigned char)*c & 0xc0) == 0x80;
-	printf("  %-*s %s\n", width, left, right);
+	/* What is too long for its column has a line of its own. */
+	if (strlen(left) > (size_t)width)
+		printf("  %s\n  %-32s %s\n", left, "", right);
+	else
+		printf("  %-*s %s\n", width, left, right);
 }
 
 void output_json(json_t *json)
