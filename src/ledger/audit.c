@@ -15,6 +15,7 @@
 #define AUDIT_BATCH 256
 #define REFUSALS_BURST 200.0
 #define REFUSALS_PER_S 20.0
+#define SUM_EVERY_NS 5000000000u
 #define AUDIT_MAX_WAITING 8192          /* lines; more are lost, and counted */
 
 struct audit_line {
@@ -30,7 +31,8 @@ static struct {
 	unsigned n_waiting, n_running;
 	uint64_t n_lost;
 	struct loop_source *timer;
-	int64_t last_failure;
+	bool failing;                           /* the last batch was not written */
+	int64_t last_failure, lost_told;
 } audit = { .last = &audit.first };
 
 static void audit_free_lines(struct audit_line *line)
@@ -56,7 +58,10 @@ static void audit_done(struct completion *completion)
 {
 	struct audit_change *change = (struct audit_change *)completion;
 	audit.n_running--;
-	if (change->change.result < 0)
+	audit.failing = change->change.result < 0;
+	for (struct audit_line *line = audit.failing ? change->first : NULL; line != NULL; line = line->next)
+		audit.n_lost++;
+	if (audit.failing)
 		audit_store_failed(change->change.result, "lines of the audit log are only in the journal");
 	else
 		logs_wake();
@@ -146,7 +151,8 @@ void audit_event(const struct log_args *args)
 	audit_queue(line);
 }
 
-struct audit_limiter { double tokens; uint64_t at_ns; int64_t n_dropped; };
+struct audit_limiter { double tokens; uint64_t at_ns, summed_ns; int64_t n_dropped; };
+static struct audit_limiter uploads, others;    /* nobody hides the one kind behind the other */
 
 static bool audit_limiter_allows(struct audit_limiter *limiter)
 {
@@ -165,15 +171,32 @@ static bool audit_limiter_allows(struct audit_limiter *limiter)
 
 void audit_refusal(const struct log_args *args)
 {
-	static struct audit_limiter uploads, others;    /* nobody hides the one kind behind the other */
 	struct audit_limiter *limiter = args->event == EVENT_UPLOAD_REFUSED ? &uploads : &others;
-	if (!audit_limiter_allows(limiter))
+	if (audit_limiter_allows(limiter))
+		audit_event(args);
+}
+
+static void audit_limiter_sum(struct audit_limiter *limiter, const char *what, bool at_once)
+{
+	uint64_t now = time_monotonic_ns();
+	if (limiter->n_dropped == 0 || (!at_once && now - limiter->summed_ns < SUM_EVERY_NS))
 		return;
-	if (limiter->n_dropped > 0 && limiter->tokens > REFUSALS_BURST / 2) {
-		audit_event(&LOG(LIMIT_HIT, .peer = args->peer, .reason = "refusals are noted in measure", .count = limiter->n_dropped));
-		limiter->n_dropped = 0;
-	}
-	audit_event(args);
+	audit_event(&LOG(LIMIT_HIT, .peer = "many", .reason = what, .count = limiter->n_dropped));
+	limiter->n_dropped = 0;
+	limiter->summed_ns = now;
+}
+
+void audit_sum_dropped(bool at_once)
+{
+	int64_t now = time_now();
+	audit_limiter_sum(&uploads, "refused uploads are noted in measure", at_once);
+	audit_limiter_sum(&others, "refusals are noted in measure", at_once);
+	/* While nothing can be written, trying again is for once a minute. */
+	if (audit.n_lost == 0 || (audit.failing && !at_once && now - audit.lost_told < 60))
+		return;
+	audit.lost_told = now;
+	audit_event(&LOG(LIMIT_HIT, .peer = "ledger", .reason = "lines of the audit trail are only in the log", .count = (int64_t)audit.n_lost));
+	audit.n_lost = 0;
 }
 
 int audit_write(struct store_writer *writer, const struct log_args *args)

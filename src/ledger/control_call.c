@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PARAMETERS_MAX 5
+#define PARAMETERS_MAX 7
 #define DESCRIPTION_MAX 8192
 
 struct control_parameter { const char *name; json_type type; bool optional; };
@@ -40,12 +40,15 @@ static const struct control_row table[CONTROL_METHODS] = {
 		"devices: int, connections: int", "Ends a user, or one device, and closes every live connection before it answers" },
 	[CONTROL_LIST_CERTIFICATES] = { CONTROL_INTERFACE, "ListCertificates", { { "user", JSON_STRING, true } },
 		"certificates: []Certificate", "Every certificate that was issued" },
-	[CONTROL_LOGS] = { CONTROL_INTERFACE, "Logs", { { "user", JSON_STRING, true }, { "since", JSON_STRING, true }, { "follow", JSON_TRUE, true } },
+	[CONTROL_LOGS] = { CONTROL_INTERFACE, "Logs", { { "user", JSON_STRING, true }, { "device", JSON_STRING, true }, { "item", JSON_STRING, true },
+		{ "event", JSON_STRING, true }, { "since", JSON_STRING, true }, { "until", JSON_STRING, true }, { "follow", JSON_TRUE, true } },
 		"entry: ?Entry", "The audit log, one reply an entry; only with \"more\". The last reply has no entry" },
 	[CONTROL_STATUS] = { CONTROL_INTERFACE, "Status", { { 0 } },
 		"status: object", "The processes, their sandboxes, and figures" },
 	[CONTROL_CHECK] = { CONTROL_INTERFACE, "Check", { { "full", JSON_TRUE, true } },
 		"problems: []string, items: int, bytes: int", "Compares database and objects; full reads every byte" },
+	[CONTROL_AUDIT_VERIFY] = { CONTROL_INTERFACE, "AuditVerify", { { "head", JSON_STRING, true } },
+		"problems: []string, lines: int, anchor: string, head: string", "Verifies the chain of the audit log; head, NUMBER:HASH, is one that was noted before" },
 };
 
 static const char control_types[] =

@@ -223,6 +223,35 @@ static void method_check(struct control_call *call)
 		control_fail_error(call, r, r == -SIS_ERR_BUSY ? "another check is running: wait for its end" : NULL);
 }
 
+/* ------------------------------------------------ the audit trail ------------------------------------------------ */
+
+static void methods_verified(int error, json_t *problems, const struct store_audit_verdict *verdict, void *arg)
+{
+	struct control_call *call = arg;
+	char anchor[STORE_AUDIT_HEAD_TEXT + 1], head[STORE_AUDIT_HEAD_TEXT + 1];
+	if (error < 0) {
+		json_decref(problems);
+		control_fail_error(call, error, NULL);
+		return;
+	}
+	store_audit_head_print(&verdict->anchor, anchor);
+	store_audit_head_print(&verdict->last, head);
+	control_reply(call, json_pack("{s:o, s:I, s:s, s:s}", "problems", problems, "lines", (json_int_t)verdict->n_lines, "anchor", anchor, "head", head), false);
+}
+
+static void method_audit_verify(struct control_call *call)
+{
+	const char *text = control_string(call, "head");
+	struct store_audit_head known;
+	if (text[0] != '\0' && store_audit_head_parse(span_from_string(text), &known) < 0) {
+		control_fail(call, "org.varlink.service.InvalidParameter", json_pack("{s:s}", "parameter", "head"));
+		return;
+	}
+	int r = audit_verify_start(text[0] != '\0' ? &known : NULL, methods_verified, call);
+	if (r < 0)
+		control_fail_error(call, r, r == -SIS_ERR_BUSY ? "the audit trail is being verified already: wait for its end" : NULL);
+}
+
 /* ------------------------------------------------ dispatch ------------------------------------------------ */
 
 static void (*const methods[CONTROL_METHODS])(struct control_call *call) = {
@@ -236,6 +265,7 @@ static void (*const methods[CONTROL_METHODS])(struct control_call *call) = {
 	[CONTROL_LOGS] = logs_start,
 	[CONTROL_STATUS] = status_start,
 	[CONTROL_CHECK] = method_check,
+	[CONTROL_AUDIT_VERIFY] = method_audit_verify,
 };
 
 void control_dispatch(struct control_call *call)

@@ -25,7 +25,7 @@ struct ledger {
 	struct {
 		bool open_registration, device_invites;
 		char public_address[300];       /* "host:port", for invites */
-		uint64_t invite_lifetime_s, certificate_lifetime_s, max_item_bytes, quota_bytes, upload_lifetime_s;
+		uint64_t invite_lifetime_s, certificate_lifetime_s, max_item_bytes, quota_bytes, upload_lifetime_s, audit_lifetime_s;
 	} conf;
 	bool has_ca;
 	uint8_t ca_fingerprint[STORE_FINGERPRINT_BYTES];
@@ -246,8 +246,18 @@ void audit_event(const struct log_args *args);
 void audit_refusal(const struct log_args *args);
 /* The same, inside a transaction: the line is there exactly when the deed is. Log it with log_event() when it is done. */
 int  audit_write(struct store_writer *writer, const struct log_args *args);
+void audit_sum_dropped(bool at_once);                           /* LIMIT_HIT for what was dropped, also when nothing further happens */
 void audit_handle(const struct message_audit *message);
 void audit_flush(void);
+
+/* ---- audit_chain.c ---- */
+void audit_head_log(struct store_reader *reader);               /* AUDIT_HEAD: number and hash of the last line, to the log alone */
+void audit_chain_tick(void);                                    /* once a day the head; and what audit_lifetime ends */
+/* Calls fn once: problems owned by it. known NULL: no head to compare with. BUSY while another runs. */
+typedef void audit_verified_fn(int error, json_t *problems, const struct store_audit_verdict *verdict, void *arg);
+int audit_verify_start(const struct store_audit_head *known, audit_verified_fn *fn, void *arg);
+
+/* ---- audit.c, still ---- */
 /* A failure of the store, at most once in ten seconds. */
 void audit_store_failed(int error, const char *what);
 

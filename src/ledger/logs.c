@@ -14,8 +14,7 @@
 struct logs {
 	struct control_call *call;
 	uint64_t after;
-	int64_t since;
-	const char *user;                       /* of the call's parameters; NULL: everybody */
+	struct store_audit_filter filter;       /* words of the call's parameters */
 	bool follow, busy, gone;
 	unsigned n_sent;
 	struct logs *next;
@@ -72,7 +71,7 @@ static void logs_continue(struct logs *logs)
 	logs->busy = true;
 	do {
 		logs->n_sent = 0;
-		r = store_list_audit(ledger.view, logs->user, logs->since, logs->after, LOGS_PAGE, logs_send, logs);
+		r = store_list_audit(ledger.view, &logs->filter, logs->after, LOGS_PAGE, logs_send, logs);
 	} while (r == 0 && !logs->gone && logs->n_sent == LOGS_PAGE && control_is_drained(logs->call));
 	logs->busy = false;
 	struct control_call *call = logs->call;
@@ -141,20 +140,30 @@ static bool logs_take_turn(struct logs *logs)
 	return true;
 }
 
+static bool logs_take_time(struct control_call *call, const char *name, int64_t *ret_time)
+{
+	const char *text = control_string(call, name);
+	if (text[0] == '\0' || time_decode(span_from_string(text), ret_time) == 0)
+		return true;
+	control_fail(call, "org.varlink.service.InvalidParameter", json_pack("{s:s}", "parameter", name));
+	return false;
+}
+
 void logs_start(struct control_call *call)
 {
-	const char *since = control_string(call, "since"), *user = control_string(call, "user");
+	struct store_audit_filter filter = {
+		.user = control_string(call, "user"), .device = control_string(call, "device"), .item = control_string(call, "item"),
+		.event = control_string(call, "event"),
+	};
+	if (!logs_take_time(call, "since", &filter.since) || !logs_take_time(call, "until", &filter.until))
+		return;
 	struct logs *logs = calloc(1, sizeof(*logs));
-	if (logs == NULL || (since[0] != '\0' && time_decode(span_from_string(since), &logs->since) < 0)) {
-		if (logs != NULL)
-			control_fail(call, "org.varlink.service.InvalidParameter", json_pack("{s:s}", "parameter", "since"));
-		else
-			control_fail_error(call, -SIS_ERR_NO_MEMORY, NULL);
-		free(logs);
+	if (logs == NULL) {
+		control_fail_error(call, -SIS_ERR_NO_MEMORY, NULL);
 		return;
 	}
 	logs->call = call;
-	logs->user = user[0] != '\0' ? user : NULL;
+	logs->filter = filter;
 	logs->follow = json_member_bool(call->text.parameters, "follow", false);
 	call->state = logs;
 	call->on_drained = logs_drained;

@@ -34,6 +34,7 @@ static _Noreturn void ledger_end(void)
 {
 	audit_flush();
 	transact_stop();
+	audit_head_log(ledger.view);
 	sweep_end();
 	/* Nothing is half done: the next start need not search. */
 	if (completion_n_expected() == 0 || !expired_grace)
@@ -65,7 +66,9 @@ static void ledger_tick(void *arg)
 	struct loop_source **timer = arg;
 	uploads_tick();
 	expiry_tick();
+	audit_chain_tick();
 	control_tick();
+	audit_sum_dropped(false);
 	if (++n_ticks % TICKS_SLOW == 0 && !ledger.stopping) {
 		people_tick();
 		publish_tick();
@@ -150,6 +153,7 @@ static void handle_config(struct channel_packet *packet)
 	ledger.conf.max_item_bytes = message.max_item_bytes;
 	ledger.conf.quota_bytes = message.quota_bytes;
 	ledger.conf.upload_lifetime_s = message.upload_lifetime_s;
+	ledger.conf.audit_lifetime_s = message.audit_lifetime_s;
 	log_set_level((int)message.log_level);
 	ledger.configured = true;
 	ledger_step();
@@ -181,6 +185,7 @@ static void handle_stop(struct channel_packet *packet)
 		exit(EX_OK);
 	ledger.stopping = true;
 	control_stop();
+	audit_sum_dropped(true);
 	audit_flush();
 	(void)loop_add_timer(ledger.role.loop, message.grace_ms, grace_expired, NULL, NULL);
 	ledger_step();

@@ -33,6 +33,10 @@ static const struct command_option check_options[] = {
 	{ 0, "full", false, "read every byte, too, and compare it with the signed digests" }, { 0 }
 };
 
+static const struct command_option audit_options[] = {
+	{ 'H', "head", true, "NUMBER:HASH that was noted before (AUDIT_HEAD in the journal)" }, { 0 }
+};
+
 static const struct command commands[] = {
 	{ "add", "USER", "add a user (with --device: or a device to one who is there) and print the invite", 1, 1, device_option, command_add },
 	{ "invite", "USER", "print an invite for one more device of a user", 1, 1, device_option, command_invite },
@@ -42,6 +46,7 @@ static const struct command commands[] = {
 	{ "logs", "", "who did what", 0, 0, logs_options, command_logs },
 	{ "status", "", "the daemon's processes and their sandboxes", 0, 0, NULL, command_status },
 	{ "check", "", "is everything there that the database promises?", 0, 0, check_options, command_check },
+	{ "audit", "verify", "is the audit trail what was written?", 1, 1, audit_options, command_audit },
 };
 
 /* What the daemon may answer, in words for people. */

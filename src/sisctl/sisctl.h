@@ -32,6 +32,7 @@ int command_revoke(struct sisctl *sisctl, char **arguments, const char *const *v
 int command_certs(struct sisctl *sisctl, char **arguments, const char *const *values);
 int command_logs(struct sisctl *sisctl, char **arguments, const char *const *values);
 int command_status(struct sisctl *sisctl, char **arguments, const char *const *values);
+int command_audit(struct sisctl *sisctl, char **arguments, const char *const *values);
 int command_check(struct sisctl *sisctl, char **arguments, const char *const *values);
 
 /* complete.c: the words after "sisctl", the last one being the one to complete; prints candidates with a tab and a description, or ":files". */

@@ -11,16 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <syslog.h>
-#include <systemd/sd-journal.h>
 #include <unistd.h>
 
 #define TEXT_MAX 1024
 #define LINE_MAX_BYTES 8192
-#define FIELDS_MAX 24
 
 static bool to_journal;
+static int64_t n_lost;                  /* lines that neither journal nor standard error took */
 
 static char held_complaint[TEXT_MAX];
 static bool hold_complaints;
@@ -107,20 +105,6 @@ static void fields_fill(struct builder *fields, const struct log_args *args)
 	fields_put_number(fields, "COUNT", args->count);
 }
 
-static int journal_send(const char *fields, size_t size)
-{
-	struct iovec iovec[FIELDS_MAX];
-	int n = 0;
-
-	for (size_t at = 0; at < size && n < FIELDS_MAX; n++) {
-		size_t length = strcspn(fields + at, "\n");
-
-		iovec[n] = (struct iovec){ (void *)(uintptr_t)(fields + at), length };
-		at += length + 1;
-	}
-	return sd_journal_sendv(iovec, n);
-}
-
 /* Quoted where a space would make it look like two. */
 static void line_put_fields(struct builder *line, const char *fields, size_t size)
 {
@@ -133,7 +117,7 @@ static void line_put_fields(struct builder *line, const char *fields, size_t siz
 	}
 }
 
-static void stderr_write(const char *event, int priority, const char *text, const char *fields, size_t size)
+static bool stderr_write(const char *event, int priority, const char *text, const char *fields, size_t size)
 {
 	char buffer[LINE_MAX_BYTES], when[TIME_TEXT + 1] = "";
 	struct builder line = builder_from(buffer, sizeof buffer - 1);
@@ -142,10 +126,10 @@ static void stderr_write(const char *event, int priority, const char *text, cons
 	builder_printf(&line, "%s %s %s %s", when, priority_name(priority), event, text);
 	line_put_fields(&line, fields, size);
 	buffer[line.size] = '\n';
-	(void)fd_write_all(STDERR_FILENO, buffer, line.size + 1);       /* nobody is left to be told */
+	return stderr_send(buffer, line.size + 1);
 }
 
-static void journal_write(enum role sender, const struct log_args *args, const char *text)
+static bool journal_write(enum role sender, const struct log_args *args, const char *text)
 {
 	char buffer[LINE_MAX_BYTES];
 	struct builder all = builder_from(buffer, sizeof buffer - 1);
@@ -157,9 +141,9 @@ static void journal_write(enum role sender, const struct log_args *args, const c
 	head = all.size;
 	fields_fill(&all, args);
 	buffer[all.size] = '\0';
-	if (to_journal && journal_send(buffer, all.size) == 0)
-		return;
-	stderr_write(event_name(args->event), priority, text, buffer + head, all.size - head);
+	if (to_journal && journal_send(buffer, all.size))
+		return true;
+	return stderr_write(event_name(args->event), priority, text, buffer + head, all.size - head);
 }
 
 static void audit(struct master *master, enum role sender, const struct log_args *args, const char *text)
@@ -179,10 +163,29 @@ void journal_log(struct master *master, enum role sender, const struct log_args 
 	char text[TEXT_MAX];
 
 	event_format(args, text, sizeof text);
-	if (event_priority(args->event) <= level_of(master))
-		journal_write(sender, args, text);
+	if (event_priority(args->event) <= level_of(master)) {
+		if (journal_write(sender, args, text))
+			journal_tell_lost(master);
+		else
+			n_lost++;
+	}
 	if (event_is_audited(args->event) && !event_is_kept_by(args->event, role_letter(sender)))
 		audit(master, sender, args, text);
+}
+
+/* Told when lines are taken again, and from the audit trail, where none of the audited ones is missing. */
+void journal_tell_lost(struct master *master)
+{
+	struct log_args args = LOG(LOG_LOST, .count = n_lost);
+	char text[TEXT_MAX];
+
+	if (n_lost == 0)
+		return;
+	event_format(&args, text, sizeof text);
+	if (!journal_write(ROLE_MASTER, &args, text))
+		return;
+	n_lost = 0;
+	audit(master, ROLE_MASTER, &args, text);
 }
 
 static void sink(const struct log_args *args, void *arg)

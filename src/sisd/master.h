@@ -153,6 +153,11 @@ void notify_extend_start(uint64_t microseconds);
 char *status_print(const struct master *master);                /* JSON, malloc'd; NULL on no memory */
 void journal_begin(struct master *master);
 void journal_log(struct master *master, enum role sender, const struct log_args *args);
+void journal_tell_lost(struct master *master);          /* LOG_LOST, when there is something to tell and who takes it */
+
+/* journal_send.c: false when it was not taken; never waits for more than a moment */
+bool journal_send(const char *fields, size_t size);     /* NAME=value lines, each with its line feed */
+bool stderr_send(const char *line, size_t size);
 
 /* Usage: MASTER_LOG(master, STARTED, .detail = "...") */
 #define MASTER_LOG(master_, name_, ...) journal_log((master_), ROLE_MASTER, &LOG(name_, __VA_ARGS__))

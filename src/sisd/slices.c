@@ -126,6 +126,7 @@ static void configure_ledger(struct process *ledger)
 		.public_address = span_from_string(address),
 		.invite_lifetime_s = conf->invite_lifetime, .certificate_lifetime_s = conf->certificate_lifetime,
 		.max_item_bytes = conf->max_item_bytes, .quota_bytes = conf->quota_bytes, .upload_lifetime_s = conf->upload_lifetime,
+		.audit_lifetime_s = conf->audit_lifetime,
 		.log_level = log_level_number(conf),
 	};
 

@@ -64,13 +64,23 @@ static const char *end_describe(const struct process *process, char *text, size_
 	return text;
 }
 
+/* What was dropped of what it logged in this round. */
+static void events_sum(struct process *process)
+{
+	if (process->n_events > EVENTS_PER_ROUND)
+		MASTER_LOG(process->master, LIMIT_HIT, .peer = process_name(process), .reason = "it logs too much",
+		           .count = process->n_events - EVENTS_PER_ROUND);
+	process->n_events = 0;
+}
+
 static void process_reset(struct process *process)
 {
+	events_sum(process);
 	process->state = PROCESS_ABSENT;
 	process->pid = 0;
 	process->stat_fd = fd_close(process->stat_fd);
 	process->exited = process->broke_protocol = process->heard = false;
-	process->silent_rounds = process->n_events = 0;
+	process->silent_rounds = 0;
 	process->end_reason = NULL;
 	process->connections = 0;
 	process->route[0] = process->peer[0] = '\0';
@@ -257,10 +267,7 @@ static void watchdog_check_start(struct process *process)
 
 static void watchdog_check(struct process *process, bool forgive)
 {
-	if (process->n_events > EVENTS_PER_ROUND)
-		MASTER_LOG(process->master, LIMIT_HIT, .peer = process_name(process), .reason = "it logs too much",
-		           .count = process->n_events - EVENTS_PER_ROUND);
-	process->n_events = 0;
+	events_sum(process);
 	if (process->pid == 0 || process->exited || process->end_reason)
 		return;
 	if (forgive)
@@ -283,6 +290,7 @@ static void watchdog_round(void *arg)
 
 	MASTER_FOR_EACH(master, process)
 		watchdog_check(process, late);
+	journal_tell_lost(master);
 	if (master->phase == MASTER_STARTING)
 		notify_extend_start(3 * WATCHDOG_ROUND_MS * 1000ULL);
 	master->watchdog_due_ns = now + WATCHDOG_ROUND_MS * NS_PER_MS;

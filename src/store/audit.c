@@ -1,20 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The audit log: what `sisctl logs` shows. */
+ * Reading the audit trail: what `sisctl logs` shows where there is no journal, and with --audit. */
 #include "store/db.h"
 #include "store/writer.h"
-
-static const char *audit_text(const char *text)
-{
-	return text != NULL && text[0] != '\0' ? text : NULL;
-}
-
-int store_add_audit(struct store_writer *writer, const struct store_audit *audit)
-{
-	static const char sql[] = "INSERT INTO audit(time, event, role, user, device, item, peer, text) VALUES(?, ?, ?, ?, ?, ?, ?, ?)";
-	return db_run(&writer->reader, sql, "ittttttt", audit->time, audit->event, audit_text(audit->role), audit_text(audit->user),
-	              audit_text(audit->device), audit_text(audit->item), audit_text(audit->peer), audit->text != NULL ? audit->text : "");
-}
 
 static const char *audit_column(sqlite3_stmt *row, int column)
 {
@@ -22,13 +10,20 @@ static const char *audit_column(sqlite3_stmt *row, int column)
 	return text != NULL ? (const char *)text : "";
 }
 
-int store_list_audit(struct store_reader *reader, const char *user, int64_t since, uint64_t after, unsigned limit,
+static const char *audit_wanted(const char *text)
+{
+	return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
+int store_list_audit(struct store_reader *reader, const struct store_audit_filter *filter, uint64_t after, unsigned limit,
                      int (*fn)(const struct store_audit *audit, void *arg), void *arg)
 {
 	static const char sql[] = "SELECT sequence, time, event, role, user, device, item, peer, text FROM audit"
-	                          " WHERE sequence>? AND time>=? AND (?3 IS NULL OR user=?3) ORDER BY sequence LIMIT ?4";
+	                          " WHERE sequence>?1 AND time>=?2 AND (?3=0 OR time<?3) AND (?4 IS NULL OR user=?4) AND (?5 IS NULL OR device=?5)"
+	                          " AND (?6 IS NULL OR item=?6) AND (?7 IS NULL OR event=?7) ORDER BY sequence LIMIT ?8";
 	DB_STATEMENT sqlite3_stmt *row = NULL;
-	int r = db_bind(reader, &row, sql, "iiti", (int64_t)after, since, audit_text(user), (int64_t)limit);
+	int r = db_bind(reader, &row, sql, "iiitttti", (int64_t)after, filter->since, filter->until, audit_wanted(filter->user), audit_wanted(filter->device),
+	                audit_wanted(filter->item), audit_wanted(filter->event), (int64_t)limit);
 	while (r == 0 && (r = db_step(row)) > 0) {
 		struct store_audit audit = {
 			.sequence = (uint64_t)sqlite3_column_int64(row, 0),

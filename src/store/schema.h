@@ -47,5 +47,8 @@ static const char *const SCHEMA[] = {
 	" PRIMARY KEY(device_id, endorser_id)) STRICT, WITHOUT ROWID;"
 	"ALTER TABLE uploads ADD COLUMN metadata TEXT;"
 	"ALTER TABLE uploads ADD COLUMN digest BLOB;",
+	/* 3: the audit trail is a chain; audit_chain_begin gives the lines that are there their hashes, in the same transaction */
+	"ALTER TABLE audit ADD COLUMN hash BLOB;",
 };
+#define SCHEMA_AUDIT_CHAIN 3             /* the version from which on there is one */
 #define SCHEMA_VERSION ((int)(sizeof(SCHEMA) / sizeof(SCHEMA[0])))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * The writer's connection: opening and upgrading the database, transactions, small facts. */
+#include "store/audit_chain.h"
 #include "store/db.h"
 #include "store/schema.h"
 #include "store/writer.h"
@@ -21,6 +22,8 @@ static int writer_upgrade(struct store_reader *reader, int version)
 	int r = db_exec(reader, "BEGIN IMMEDIATE");
 	for (int i = version; i < SCHEMA_VERSION && r == 0; i++)
 		r = db_exec(reader, SCHEMA[i]);
+	if (r == 0 && version < SCHEMA_AUDIT_CHAIN)
+		r = audit_chain_begin(reader);
 	if (r == 0) {
 		char sql[64];
 		snprintf(sql, sizeof(sql), "PRAGMA user_version=%d", SCHEMA_VERSION);

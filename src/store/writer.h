@@ -226,11 +226,29 @@ struct store_audit {
 	int64_t time;
 	const char *event, *role, *user, *device, *item, *peer, *text;  /* NULL or empty: absent */
 };
-int store_add_audit(struct store_writer *writer, const struct store_audit *audit);
-/* In order, sequence > after and time >= since, at most limit; user NULL: all. */
-int store_list_audit(struct store_reader *reader, const char *user, int64_t since, uint64_t after, unsigned limit,
+int store_add_audit(struct store_writer *writer, const struct store_audit *audit);      /* at the end of the chain */
+struct store_audit_filter {
+	int64_t since, until;                   /* from since on, before until; until 0: without end */
+	const char *user, *device, *item, *event;       /* NULL or empty: any */
+};
+/* In order, what the filter lets through with sequence > after, at most limit. */
+int store_list_audit(struct store_reader *reader, const struct store_audit_filter *filter, uint64_t after, unsigned limit,
                      int (*fn)(const struct store_audit *audit, void *arg), void *arg);
 int store_last_audit(struct store_reader *reader, uint64_t *ret_sequence);
+
+/* ---- audit_chain.c, audit_verify.c ---- */
+struct store_audit_head { uint64_t number; uint8_t hash[DIGEST_BYTES]; };       /* of the last line; 0 and zeros before the first */
+#define STORE_AUDIT_HEAD_TEXT (20 + 1 + 2 * DIGEST_BYTES)
+int store_audit_head_parse(struct span text, struct store_audit_head *ret_head);        /* "NUMBER:HEX" */
+void store_audit_head_print(const struct store_audit_head *head, char ret_text[STORE_AUDIT_HEAD_TEXT + 1]);
+int store_get_audit_head(struct store_reader *reader, struct store_audit_head *ret_head);
+/* Removes lines from the beginning up to the first that is not older than before, at most limit; the rest can still be verified. */
+int store_trim_audit(struct store_writer *writer, int64_t before, unsigned limit, unsigned *ret_n);
+struct store_audit_verdict { uint64_t n_lines, n_problems; struct store_audit_head anchor, last; };
+/* problem is called with one sentence for each run of lines that are not as they were written, and when known, a head noted before (NULL: none),
+ * is not in the chain. Any thread with its own reader. */
+int store_verify_audit(struct store_reader *reader, const struct store_audit_head *known, void (*problem)(const char *sentence, void *arg), void *arg,
+                       struct store_audit_verdict *ret_verdict);
 
 /* ---------------------------------------------------- recover.c, check.c --------------------------------------------------------------- */
 struct store_recovery { unsigned n_finished, n_undone, n_orphans, n_dropped; bool unclean; };

@@ -30,11 +30,10 @@ static void log_refusal(struct exchange *exchange, struct span der, int error)
 	struct certificate certificate = { 0 };
 	bool named = error != -SIS_ERR_UNTRUSTED && certificate_parse(der, &certificate) == 0;
 	struct log_limiter *limiter = &exchange->worker->logins;
-	int64_t n_dropped = limiter->n_dropped;
 	if (!log_limiter_allows(limiter, LOG_BURST))
 		return;
 	log_event(&LOG(LOGIN_REFUSED, .user = named ? certificate.user : "?", .device = named ? certificate.device : "?",
-		.peer = http_request_peer(exchange->request), .reason = refusal_words(error), .count = n_dropped));
+		.peer = http_request_peer(exchange->request), .reason = refusal_words(error)));
 }
 
 static void refuse_without_certificate(struct exchange *exchange)

@@ -6,6 +6,7 @@
 #include "base/text.h"
 
 #define BURST_SECONDS 10.0              /* after this time a whole burst is allowed again */
+#define SUM_EVERY_NS 5000000000u
 #define SERVING_EVERY_NS 100000000u
 
 bool log_limiter_allows(struct log_limiter *limiter, double burst)
@@ -21,8 +22,24 @@ bool log_limiter_allows(struct log_limiter *limiter, double burst)
 		return false;
 	}
 	limiter->tokens -= 1;
-	limiter->n_dropped = 0;
 	return true;
+}
+
+static void log_limiter_sum(struct log_limiter *limiter, uint64_t now, const char *what)
+{
+	if (limiter->n_dropped == 0 || now - limiter->summed_ns < SUM_EVERY_NS)
+		return;
+	log_event(&LOG(LIMIT_HIT, .peer = "many", .reason = what, .count = limiter->n_dropped));
+	limiter->n_dropped = 0;
+	limiter->summed_ns = now;
+}
+
+void worker_sum_dropped(struct worker *worker, bool at_once)
+{
+	uint64_t now = at_once ? UINT64_MAX : time_monotonic_ns();
+	log_limiter_sum(&worker->logins, now, "refused logins are logged in measure");
+	log_limiter_sum(&worker->limited, now, "refused connections are logged in measure");
+	log_limiter_sum(&worker->refused, now, "refused requests are logged in measure");
 }
 
 void worker_tell_serving(struct worker *worker, const char *route, const char *peer)

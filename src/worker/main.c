@@ -99,6 +99,7 @@ void worker_become_ready(struct worker *self)
 
 static void leave(void *arg)
 {
+	worker_sum_dropped(&worker, true);
 	_exit(EX_OK);
 }
 
@@ -136,6 +137,7 @@ static void tell_status(void *arg)
 	struct loop_source **timer = arg;
 	if (worker.ready && worker.n_connections_told != http_server_n_connections(worker.server))
 		worker_tell_serving(&worker, "", "");
+	worker_sum_dropped(&worker, false);
 	loop_timer_set(*timer, STATUS_EVERY_MS);
 }
 

@@ -302,11 +302,10 @@ static void on_refused(const char *peer, const char *reason, void *arg)
 	struct worker *worker = arg;
 	bool is_limit = reason == HTTP_LIMIT_SOURCE || reason == HTTP_LIMIT_TOTAL;
 	struct log_limiter *limiter = is_limit ? &worker->limited : &worker->refused;
-	int64_t n_dropped = limiter->n_dropped;
 	if (!log_limiter_allows(limiter, is_limit ? LOG_BURST_LIMITS : LOG_BURST))
 		return;
 	if (is_limit)
-		log_event(&LOG(LIMIT_HIT, .peer = peer, .reason = reason, .count = n_dropped));
+		log_event(&LOG(LIMIT_HIT, .peer = peer, .reason = reason));
 	else
 		log_event(&LOG(PEER_REFUSED, .peer = peer, .reason = reason));
 }

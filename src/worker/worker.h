@@ -20,7 +20,7 @@
 #define WATCH_BUCKETS (1u << WATCH_BUCKET_BITS)
 
 /* At most some lines at once and then a few each second; what was left out is counted. */
-struct log_limiter { double tokens; uint64_t at_ns; int64_t n_dropped; };
+struct log_limiter { double tokens; uint64_t at_ns; int64_t n_dropped; uint64_t summed_ns; };
 
 struct worker {
 	struct loop *loop;
@@ -111,6 +111,7 @@ void *caller_connected(struct span certificate, void *arg);
 #define LOG_BURST 200
 #define LOG_BURST_LIMITS 5
 bool log_limiter_allows(struct log_limiter *limiter, double burst);
+void worker_sum_dropped(struct worker *worker, bool at_once);  /* LIMIT_HIT for what was not logged; every 5 s at most, or at_once: at the end */
 void worker_tell_serving(struct worker *worker, const char *route, const char *peer);
 
 /* ledger.c */

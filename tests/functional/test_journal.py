@@ -15,7 +15,7 @@ from sis_testlib import *  # noqa: E402,F403
 class JournalDaemon(Daemon):
     """A daemon whose standard error is what $JOURNAL_STREAM names, in a mount namespace where the journal's socket is ours."""
 
-    def __init__(self, **options):
+    def __init__(self, reads=True, stderr=None, **options):
         self.journal_dir = temporary("journal")
         os.chmod(self.journal_dir, 0o755)
         self.journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -24,18 +24,21 @@ class JournalDaemon(Daemon):
         os.chmod(self.journal_dir + "/socket", 0o666)
         self.entries = []
         # All the time, as journald does: the kernel holds few datagrams, and the sender waits when they are too many.
+        self.reads = threading.Event()
+        if reads:
+            self.reads.set()
         threading.Thread(target=self.read, daemon=True).start()
         commands = "mkdir -p /run/systemd/journal && mount --bind %s /run/systemd/journal" % self.journal_dir
-        super().__init__(start=False, wrapper=["unshare", "--mount", "--propagation", "private", "sh", "-c", commands + ' && exec "$0" "$@"'], **options)
+        super().__init__(start=False, wrapper=["unshare", "--mount", "--propagation", "private", "sh", "-c", commands + ' && exec "$0" "$@" 2>>"%s"' % (stderr or "/dev/stderr")], **options)
         write_file(self.log_path, b"")
-        status = os.stat(self.log_path)
+        status = os.stat(stderr or self.log_path)
         self.environment["JOURNAL_STREAM"] = "%d:%d" % (status.st_dev, status.st_ino)
 
     def command(self):
         return [word for word in super().command() if word != "-f"]
 
     def read(self):
-        while True:
+        while self.reads.wait():
             self.entries.append(parse(self.journal.recv(1 << 20)))
 
     def wait_entry(self, **fields):
@@ -99,6 +102,46 @@ def fields():
         for entry in list(daemon.entries):
             check_not_in("secret-name", repr(entry), "the journal")
         check_equal(daemon.log_text(), "", "standard error")
+
+
+@test("a journal that takes nothing holds nobody up: lines go to standard error, and when that is full too, they are counted and the count is told", root=True,
+      needs=["unshare"])
+def stalled():
+    if run_program(["unshare", "--mount", "true"], status=None).returncode != 0:
+        raise Skip("may not make a mount namespace")
+    with JournalDaemon(reads=False, workers=1) as daemon:
+        daemon.start()
+        for i in range(40):
+            daemon.sisctl("add", "user%d" % i)
+        daemon.wait_log("user user39 added")
+        daemon.reads.set()
+        daemon.wait_entry(SIS_EVENT="STARTED")
+        daemon.sisctl("add", "afterwards")
+        daemon.wait_entry(SIS_EVENT="USER_ADDED", SIS_USER="afterwards")
+        check_not_in("afterwards", daemon.log_text(), "standard error")
+    fifo = temporary("pipe")
+    os.rmdir(fifo)
+    os.mkfifo(fifo)
+    os.chmod(fifo, 0o666)
+    pipe = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        while True:
+            os.write(pipe, b"x" * 4096)
+    except BlockingIOError:
+        pass
+    with JournalDaemon(reads=False, stderr=fifo, workers=1) as daemon:
+        daemon.start()
+        for i in range(40):
+            daemon.sisctl("add", "user%d" % i)
+        check_equal(len([l for l in daemon.sisctl("--json", "logs").stdout.splitlines() if "USER_ADDED" in l]), 40, "lines of the audit trail")
+        daemon.reads.set()
+        wait_for(lambda: daemon.entries, "the journal's first lines")
+        daemon.sisctl("add", "afterwards")
+        told = wait_for(lambda: next((e for e in list(daemon.entries) if e.get("SIS_EVENT") == "LOG_LOST"), None), "LOG_LOST", 30)
+        check(int(told["SIS_COUNT"]) > 40, "lost lines: %r" % told)
+        check_equal(told["MESSAGE_ID"], event_table()["LOG_LOST"][0], "MESSAGE_ID")
+        wait_for(lambda: "LOG_LOST" in daemon.sisctl("--json", "logs").stdout, "the same in the audit trail")
+    os.close(pipe)
 
 
 run()

@@ -7,6 +7,11 @@
 
 #define GRANT(expires, rights) "sis-grant/1\nrecipient x\ntime 2026-01-01T00:00:00Z\nexpires " expires "\nrights " rights "\nsuite sis-1\n"
 
+static void a_problem(const char *sentence, void *arg)
+{
+	fail_msg("%s", sentence);
+}
+
 static void grants_keep_their_ends_and_rights(void **state)
 {
 	struct fixture *fixture = *state;
@@ -17,7 +22,8 @@ static void grants_keep_their_ends_and_rights(void **state)
 		" (2, randomblob(16), 1, 1, 1, 's', x'00', 10, 0,0,zeroblob(32), 0,0,zeroblob(32), 0,0,zeroblob(32));"
 		"INSERT INTO grants VALUES(1, 1, 'laptop', '" GRANT("never", "read") "'), (1, 2, 'laptop', '" GRANT("2026-12-24T18:00:00Z", "read,share") "'),"
 		" (2, 1, 'laptop', '" GRANT("2026-12-24T18:00:00Z", "read") "'), (2, 2, 'laptop', '" GRANT("2026-12-25T00:00:01Z", "read") "');"
-		"INSERT INTO inbox VALUES(1, 1, 1), (2, 1, 1), (1, 2, 2), (2, 2, 2); PRAGMA user_version=1;";
+		"INSERT INTO inbox VALUES(1, 1, 1), (2, 1, 1), (1, 2, 2), (2, 2, 2); INSERT INTO audit VALUES(1, 7, 'X', NULL, 'bob', NULL, NULL, NULL, 'one'), (2, 8, 'Y', 'worker', NULL, NULL, NULL, NULL, '');"
+		" PRAGMA user_version=1;";
 	char path[256];
 	fixture_close(fixture);
 	fixture_path(fixture, "db/sis.db", path);
@@ -41,6 +47,9 @@ static void grants_keep_their_ends_and_rights(void **state)
 	int64_t when;
 	OK(store_next_expiry(fixture->view, &when));
 	assert_int_equal(when, 1798135200);
+	struct store_audit_verdict verdict;
+	OK(store_verify_audit(fixture->view, NULL, a_problem, NULL, &verdict));
+	assert_int_equal(verdict.n_lines, 2);
 }
 
 int main(void)
