@@ -129,4 +129,20 @@ def heads():
         check_in("older lines were removed", daemon.sisctl("audit", "verify").stdout)
 
 
+@test("what is logged in measure is counted, and the sum is written though nothing further happens, to the log and to the trail")
+def summed():
+    with Daemon(workers=1) as daemon:
+        connection, data = daemon.tls(), b""
+        for n in (100, 200, 300):       # more in one go would wait for their answers to be read
+            connection.sendall(b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100)
+            while data.count(b"HTTP/1.1 404") < n:
+                data += connection.recv(65536)
+        def all_of_them(text, each):
+            sums = re.findall(r"refused requests are logged in measure; (\d+) more", text)
+            return bool(sums) and each + sum(map(int, sums)) == 300
+        wait_for(lambda: all_of_them(daemon.log_text(), len(re.findall("REQUEST_REFUSED", daemon.log_text()))), "300 that are logged or counted")
+        each = len(re.findall("REQUEST_REFUSED", daemon.log_text()))
+        wait_for(lambda: all_of_them(daemon.sisctl("logs").stdout, each), "the same sums in the trail")
+
+
 run()
