@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A reader of event streams (Server-Sent Events) without sis."""
 
+import contextlib
 import socket
 
 from sis_testlib import *
@@ -83,7 +84,11 @@ class Stream:
         return found
 
     def close(self):
-        self.file.close()
+        # Another thread may be reading, and holds the file's lock until something comes: closing alone would wait for that.
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self.file.close()
         self.socket.close()
 
     @staticmethod
