@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -114,6 +115,8 @@ int store_list_events(struct store_reader *reader, int64_t user_id, uint64_t aft
 		" UNION ALL SELECT sequence, kind, time, item, user, device, what FROM events WHERE user_id=?1 AND sequence>?2 ORDER BY sequence";
 	struct events_listing listing = { .fn = fn, .arg = arg };
 	DB_STATEMENT sqlite3_stmt *row = NULL;
+	/* Somebody's unfinished reading would make this one see an older moment, and a watcher miss what it was woken for. */
+	assert(sqlite3_txn_state(reader->db, "main") == SQLITE_TXN_NONE);
 	int r = db_bind(reader, &row, sql, "ii", user_id, after > INT64_MAX ? INT64_MAX : (int64_t)after);
 	while (r == 0 && listing.n < limit && (r = db_step(row)) > 0) {
 		r = events_read(row, user_id, &listing.event);

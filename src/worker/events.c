@@ -3,7 +3,17 @@
  * GET /v1/events: telling a device what is new, as it happens (Server-Sent Events, WHATWG HTML §9.2).
  *
  * The database is the only queue. A watcher is a cursor: what it is told is read from there whenever its socket takes more, so that a slow one costs
- * nothing, and none misses anything or hears it twice, whichever worker or daemon it comes back to. PUBLISHED wakes those whom the news concern. */
+ * nothing, and none misses anything or hears it twice, whichever worker or daemon it comes back to. PUBLISHED wakes those whom the news concern.
+ *
+ * Why nobody sleeps while there is news, without any help from heartbeats:
+ * - The ledger commits first and tells then (ledger/publish.c): a reading that begins after PUBLISHED was heard sees what it is about.
+ * - Each reading begins anew. A statement that was left un-reset would hold the connection in the moment when it began; store_list_events() asserts
+ *   that there is none.
+ * - A watcher is in its bucket and hungry before the loop takes the next message. So its first look comes after it can be woken: what was committed before
+ *   that look is seen by it, and whatever comes later is told later.
+ * - What was told before the ledger knew this worker wakes everybody once it does (ledger/peers.c). A worker that the ledger no longer knows ends.
+ * - Waking is a flag that only a look takes away, before it looks (stream_advance()). While the socket is full the flag stays, and epoll tells, by level,
+ *   when there is room; TLS bytes that are sealed and not yet sent count as output that waits. */
 #include "worker/item_json.h"
 
 #include "base/error.h"

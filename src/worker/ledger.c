@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 
+#define LOST_MS 500
+#define LOST_GRACE_MS 5000
+
 static struct exchange **waiting_slot(struct worker *worker, uint64_t id)
 {
 	struct exchange **slot = &worker->waiting[id % EXCHANGE_BUCKETS];
@@ -83,11 +86,19 @@ void ledger_on_packet(struct channel *channel, struct channel_packet *packet, vo
 	}
 }
 
-/* The master will stop us; until then everything that needs no ledger is served. */
+static void leave_alone(void *arg)
+{
+	worker_leave(arg, LOST_GRACE_MS);
+}
+
+/* When the ledger has died, the master stops us; until then everything that needs no ledger is served. When it has dropped us alone, nobody does, and
+ * watchers would be told of nothing any more: so we go, and another worker comes. */
 void ledger_on_broken(struct channel *channel, int error, const char *reason, void *arg)
 {
 	struct worker *worker = arg;
 	worker->ledger_lost = true;
+	if (loop_add_timer(worker->loop, LOST_MS, leave_alone, worker, NULL) < 0)
+		leave_alone(worker);
 	for (unsigned i = 0; i < EXCHANGE_BUCKETS; i++) {
 		struct exchange *exchange;
 		while ((exchange = worker->waiting[i]) != NULL) {

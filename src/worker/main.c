@@ -103,15 +103,20 @@ static void leave(void *arg)
 	_exit(EX_OK);
 }
 
+void worker_leave(struct worker *self, unsigned grace_ms)
+{
+	http_server_stop_listening(self->server);
+	if (loop_add_timer(self->loop, grace_ms, leave, NULL, NULL) < 0)
+		exit(EX_OK);
+	http_server_drain(self->server, leave, NULL);
+}
+
 static void on_stop(struct channel_packet *packet)
 {
 	struct message_stop message;
 	if (message_stop_decode(&packet->payload, &message) != 0 || worker.server == NULL)
 		exit(EX_OK);
-	http_server_stop_listening(worker.server);
-	if (loop_add_timer(worker.loop, message.grace_ms, leave, NULL, NULL) < 0)
-		exit(EX_OK);
-	http_server_drain(worker.server, leave, NULL);
+	worker_leave(&worker, message.grace_ms);
 }
 
 static void on_packet(struct channel *channel, struct channel_packet *packet, void *arg)

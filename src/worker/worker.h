@@ -132,7 +132,9 @@ void ledger_answer_done(struct exchange *exchange, struct channel_packet *packet
 int sign_start(struct worker *worker, int fd);
 int sign_handshake(uint32_t generation, enum key_algorithm algorithm, struct span data, uint8_t *ret_signature, size_t capacity, size_t *ret_size,
                    void *arg);
-void worker_become_ready(struct worker *worker);        /* main.c, when the first identity has come */
+/* main.c */
+void worker_become_ready(struct worker *worker);        /* when the first identity has come */
+void worker_leave(struct worker *worker, unsigned grace_ms);    /* finishes what is being answered, for at most this long, and ends */
 
 /* revoke.c */
 struct caller_tag { int64_t user_id, device_id; };

@@ -4,10 +4,12 @@
 
 import concurrent.futures
 import contextlib
+import ctypes
 import os
 import pty
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -220,6 +222,7 @@ class Follower(threading.Thread):
         self.watched, self.device, self.events, self.heard, self.n_streams, self.wrong, self.done = daemon, device, [], {}, 0, None, False
         self.stream = Stream(daemon, device)
         self.last = self.stream.hello.number
+        self.stream.close()
         self.start()
 
     def run(self):
@@ -321,6 +324,29 @@ def newborn_workers():
                 # One item each time, as the streams come back or just after: nothing follows that would wake those who missed it.
                 upload_until_stored(alice, stored)
                 check_heard(followers, stored)
+
+
+def cut_ledger_channel(pid):
+    """What the worker sees when the ledger has dropped it: the end of its channel, the first socket that it got after the master's."""
+    sockets = [int(fd) for fd in os.listdir("/proc/%d/fd" % pid) if os.readlink("/proc/%d/fd/%s" % (pid, fd)).startswith("socket:")]
+    libc = ctypes.CDLL(None, use_errno=True)
+    process = os.pidfd_open(pid)
+    fd = libc.syscall(438, process, sorted(sockets)[1], 0)         # pidfd_getfd
+    check(fd >= 0, lambda: "pidfd_getfd: " + os.strerror(ctypes.get_errno()))
+    with socket.socket(fileno=fd) as channel:
+        check_equal((channel.family, channel.type), (socket.AF_UNIX, socket.SOCK_SEQPACKET), "a channel")
+        channel.shutdown(socket.SHUT_RDWR)
+    os.close(process)
+
+
+@test("a worker that the ledger has dropped ends, and its watchers hear from another what they would have missed", root=True)
+def dropped_worker():
+    with watched_daemon(workers=1) as daemon:
+        alice, stored = SealingDevice(daemon), {}
+        with following(daemon, alice, 2) as followers:
+            cut_ledger_channel(daemon.roles()["worker"][0])
+            upload_until_stored(alice, stored)
+            check_heard(followers, stored)
 
 
 @test("a stopping daemon ends streams in order")
