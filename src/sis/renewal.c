@@ -34,6 +34,11 @@ void renewal_mark_published(const struct profile *profile)
 	unlinkat(profile->dir_fd, UNPUBLISHED_FILE, 0);
 }
 
+static bool is_published(const struct profile *profile)
+{
+	return faccessat(profile->dir_fd, UNPUBLISHED_FILE, F_OK, 0) < 0;
+}
+
 int renewal_lock(const struct profile *profile, int *ret_fd, struct why *why)
 {
 	int r = profile_lock(profile, TRIED_FILE, ret_fd);
@@ -56,6 +61,7 @@ int renewal_renew(struct profile *profile, bool new_key, struct why *why)
 	const struct http_client_header header = { "Sis-Rekey-Proof", proof };
 	struct http_client *client = NULL;
 	CLEANUP_BLOB struct blob certificate = { 0 };
+	bool was_published = is_published(profile);
 	int r = new_key ? choose_key(profile, &key) : 0;
 	if (r == 0 && new_key)
 		r = rekey_proof_make(&profile->key, profile->facts.fingerprint, &key.public_key, proof);
@@ -68,6 +74,8 @@ int renewal_renew(struct profile *profile, bool new_key, struct why *why)
 	if (r == 0)
 		r = enroll_request(client, "/.well-known/est/simplereenroll", new_key ? &header : NULL, profile, &key, &certificate, why);
 	http_client_free(client);
+	if (r < 0 && was_published)
+		renewal_mark_published(profile);
 	if (r == 0)
 		r = profile_replace_certificate(profile, new_key ? &key : NULL, (struct span){ certificate.data, certificate.size }, why);
 	if (r == 0) {
@@ -162,7 +170,7 @@ static void renew_claimed(struct profile *profile)
 	int r = 0;
 	if (!take_newer(profile) && renewal_is_due(&profile->facts, time_now()))
 		r = renewal_renew(profile, false, &why);
-	if (r == 0 && faccessat(profile->dir_fd, UNPUBLISHED_FILE, F_OK, 0) == 0) {
+	if (r == 0 && !is_published(profile)) {
 		r = renewal_publish(profile, &why);
 		tell(profile, r, &why);
 	} else if (r < 0 && r != -SIS_ERR_INTERRUPTED) {
@@ -172,7 +180,7 @@ static void renew_claimed(struct profile *profile)
 
 static bool has_work(const struct profile *profile)
 {
-	return renewal_is_due(&profile->facts, time_now()) || faccessat(profile->dir_fd, UNPUBLISHED_FILE, F_OK, 0) == 0;
+	return renewal_is_due(&profile->facts, time_now()) || !is_published(profile);
 }
 
 void renewal_after_session(const struct profile *profile)
