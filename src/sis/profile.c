@@ -115,7 +115,7 @@ static int read_facts(struct profile *profile, struct why *why)
 	if (r == 0)
 		r = json_parse((struct span){ (uint8_t *)text, size }, PROFILE_FILE_MAX, &json);
 	if (r < 0)
-		return why_set(why, r, "profile.json of the profile cannot be read: %s", error_text(r));
+		return why_set(why, r, "profile.json of the profile cannot be read: %s; see \"sis doctor\"", error_text(r));
 	const char *server = json_member_string(json, "server"), *user = json_member_string(json, "user"), *device = json_member_string(json, "device");
 	if (server == NULL || user == NULL || device == NULL || !address_parse(server, profile->host, profile->port) ||
 	    !name_is_valid(span_from_string(user)) || !name_is_valid(span_from_string(device)))
@@ -132,7 +132,7 @@ static int read_certificate(const struct profile *profile, const char *name, str
 	int r = file_read(profile->dir_fd, name, PROFILE_FILE_MAX, &text, &size);
 	if (r == 0)
 		r = certificate_from_pem((struct span){ (uint8_t *)text, size }, ret_der);
-	return r < 0 ? why_set(why, r, "%s of the profile cannot be read: %s", name, error_text(r)) : 0;
+	return r < 0 ? why_set(why, r, "%s of the profile cannot be read: %s; see \"sis doctor\"", name, error_text(r)) : 0;
 }
 
 int profile_load_certificate(const struct profile *profile, struct blob *ret_der)

@@ -36,7 +36,7 @@ static int read_key(struct profile *profile, const char *name, pem_fn *from_pem,
 	size_t size = 0;
 	int r = file_read(profile->dir_fd, name, KEY_FILE_MAX, &text, &size);
 	if (r < 0)
-		return why_set(why, r, "%s of the profile cannot be read: %s", name, error_text(r));
+		return why_set(why, r, "%s of the profile cannot be read: %s; see \"sis doctor\"", name, error_text(r));
 	struct span pem = { (uint8_t *)text, size };
 	r = from_pem(pem, profile->passphrase, ret_key);
 	if (r == -SIS_ERR_BAD_LOGIN && profile->passphrase == NULL) {
@@ -48,7 +48,7 @@ static int read_key(struct profile *profile, const char *name, pem_fn *from_pem,
 	free(text);
 	if (r == -SIS_ERR_BAD_LOGIN && why->text[0] == '\0')
 		return why_set(why, r, "the passphrase is wrong; try again");
-	return r < 0 && why->text[0] == '\0' ? why_set(why, r, "%s of the profile cannot be used: %s", name, error_text(r)) : r;
+	return r < 0 && why->text[0] == '\0' ? why_set(why, r, "%s of the profile cannot be used: %s; see \"sis doctor\"", name, error_text(r)) : r;
 }
 
 int profile_read_signing_key(struct profile *profile, const char *name, struct signing_key *ret_key, struct why *why)

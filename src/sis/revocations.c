@@ -96,11 +96,19 @@ static int look_up(struct revocations *revocations, const struct certificate *fa
 int revocations_check(struct revocations *revocations, struct session *session, const struct certificate *facts, struct why *why)
 {
 	int r = 0;
+	bool is_kept = false;
 	pthread_mutex_lock(&revocations->mutex);
-	if ((revocations->list.size == 0 || !is_recent(revocations->fetched)) && !read_list(revocations))
+	if ((revocations->list.size == 0 || !is_recent(revocations->fetched)) && !(is_kept = read_list(revocations)))
 		r = fetch_list(revocations, session, why);
 	if (r == 0)
 		r = look_up(revocations, facts, why);
+	/* The file is not flushed to the disk: after a crash of the machine anything may be in it. */
+	if (r < 0 && r != -SIS_ERR_REVOKED && is_kept) {
+		*why = (struct why){ "" };
+		r = fetch_list(revocations, session, why);
+		if (r == 0)
+			r = look_up(revocations, facts, why);
+	}
 	pthread_mutex_unlock(&revocations->mutex);
 	return r;
 }

@@ -79,6 +79,18 @@ def never():
     check_equal(os.listdir(place), [], "files")
 
 
+@test("what is kept to save time and a crash has mangled is fetched again: revocation list, ticket, what was verified and listed")
+def mangled():
+    daemon = shared_daemon()
+    alice, bob = daemon.client(), daemon.client()
+    alice.upload(make_picture(), bob)
+    for name in ("crl", "ticket", "verified", "recent"):
+        for garbage in (b"garbage", b""):
+            write_file(os.path.join(alice.directory, name), garbage)
+            item = alice.upload(make_picture(), bob)
+            check_in(item, alice.items(), "after %s was mangled" % name)
+
+
 @test("two profiles in one home are two people on two servers")
 def profiles():
     with Daemon(workers=1) as first, Daemon(workers=1) as second:
