@@ -157,6 +157,18 @@ void chat_mark_read(struct chat *chat, uint64_t sequence)
 	}
 }
 
+/* The index of the oldest that is shown, and one: who came and went is none of the history's N. */
+static size_t find_cut(const json_t *items, unsigned history)
+{
+	size_t i = 0;
+	for (unsigned n = 0; i < json_array_size(items); i++) {
+		n += !message_may_be_presence(json_array_get(items, i));
+		if (n > history)
+			break;
+	}
+	return i;
+}
+
 int chat_read_history(struct chat *chat)
 {
 	CLEANUP_JSON json_t *items = json_array();
@@ -167,10 +179,10 @@ int chat_read_history(struct chat *chat)
 		chat_visit(chat, key);
 	}
 	int r = gather(chat, &gathering);
-	size_t n = json_array_size(items);
+	size_t n = json_array_size(items), cut = find_cut(items, chat->history);
 	for (size_t i = n; r == 0 && i-- > 0;) {
 		note_listed(chat, json_array_get(items, i));
-		chat_take_item(chat, json_array_get(items, i), i < chat->history ? SIGHT_ALL : SIGHT_NEW);
+		chat_take_item(chat, json_array_get(items, i), i < cut ? SIGHT_ALL : SIGHT_NEW);
 	}
 	if (r < 0)
 		return r;

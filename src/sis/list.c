@@ -168,17 +168,28 @@ static int list_all(struct visit *visit, bool newest, struct shown *shown, struc
 	}
 }
 
+/* Who came and went is in no list: as many others are wanted. */
+static unsigned take_page(json_t *items, const json_t *page)
+{
+	unsigned n = 0;
+	for (size_t i = 0; i < json_array_size(page); i++) {
+		n += !message_may_be_presence(json_array_get(page, i));
+		json_array_append(items, json_array_get(page, i));
+	}
+	return n;
+}
+
 /* The latest, gathered from the newest on. */
 static int gather_latest(struct visit *visit, unsigned limit, json_t *items, struct why *why)
 {
 	uint64_t after = 0, next;
-	while (json_array_size(items) < limit) {
+	for (unsigned n = 0; n < limit;) {
 		CLEANUP_JSON json_t *json = NULL;
-		unsigned left = limit - (unsigned)json_array_size(items);
+		unsigned left = limit - n;
 		int r = list_page(visit, after, left < PAGE_ITEMS ? left : PAGE_ITEMS, true, &json, why);
 		if (r < 0)
 			return r;
-		json_array_extend(items, json_object_get(json, "items"));
+		n += take_page(items, json_object_get(json, "items"));
 		if (json_member_u64(json, "next", &next) < 0)
 			return 0;
 		if (after != 0 && next >= after)

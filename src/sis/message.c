@@ -28,6 +28,15 @@ bool message_is_presence(const struct item *item)
 	return item->opened.statement.kind == ITEM_MESSAGE && item->has_manifest && strcmp(item->manifest.media_type, PRESENCE_TYPE) == 0;
 }
 
+bool message_may_be_presence(const json_t *json)
+{
+	CLEANUP_FREE struct statement *statement = xcalloc(1, sizeof(*statement));
+	struct grant grant;
+	const char *text = json_member_string(json, "statement"), *granted = json_string_value(json_array_get(json_object_get(json, "grants"), 0));
+	return text != NULL && granted != NULL && statement_parse(span_from_string(text), statement, NULL) == 0 && statement->kind == ITEM_MESSAGE &&
+	       grant_parse(span_from_string(granted), &grant, NULL) == 0 && grant.expires != 0 && grant.expires <= statement->time + PRESENCE_LIFE_S + 60;
+}
+
 void message_describe(const struct item *item, json_t *json)
 {
 	char id[ITEM_ID_TEXT + 1];

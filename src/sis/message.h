@@ -35,5 +35,7 @@ int message_deliver(struct sender *sender, struct message *message, struct why *
 bool message_may_retry(int error);
 void message_end(struct message *message);
 bool message_is_presence(const struct item *item);
+/* An ITEM of a listing, before it is opened: a message that ends within the hour is nothing that lists count. Only that: what it is, is seen in it. */
+bool message_may_be_presence(const json_t *json);
 /* Adds what is a message's own to the JSON of an item: "words", "reply_to", "number". */
 void message_describe(const struct item *item, json_t *json);

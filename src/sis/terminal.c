@@ -57,7 +57,7 @@ int terminal_ask_secret(const char *prompt, char **ret_text, struct why *why)
 	if (r == 0)
 		*ret_text = xstrdup(line);
 	secret_wipe(line, sizeof(line));
-	return r == -SIS_ERR_USAGE ? why_set(why, -SIS_ERR_BAD_LOGIN, "nothing was typed") : r;
+	return r == -SIS_ERR_USAGE ? why_set(why, -SIS_ERR_BAD_LOGIN, "nothing was typed; run the command again") : r;
 }
 
 int terminal_ask_new_secret(const char *prompt, char **ret_passphrase, struct why *why)

@@ -402,6 +402,7 @@ def terminal():
     left.type("\x03")
     left.end()
     right.wait("tina has left")
+    check_in("sea.jpg", udo.run("list", "--limit", "1").stdout, "the latest but who came and went")
     right.type("\x04")
     right.end()
     check(not os.path.exists(read_file(opened).decode().strip()), "what was only opened goes with the chat")
