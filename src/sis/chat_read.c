@@ -137,6 +137,8 @@ static bool check_place(struct chat *chat, const struct item *item, enum sight s
 		again = again || findings[i].kind == FINDING_AGAIN;
 		chat_hold(chat, &findings[i]);
 	}
+	/* What this device said in an earlier chat may come back to it only now. */
+	known = known || conversation_has_sent(&visited->before, &arrival);
 	return !again && (sight == SIGHT_ALL || (!known && !visited->before.is_new));
 }
 

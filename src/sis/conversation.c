@@ -252,6 +252,14 @@ void conversation_settle(struct conversation *conversation, bool arrived)
 	conversation->pending.number = 0;
 }
 
+bool conversation_has_sent(const struct conversation *conversation, const struct arrival *arrival)
+{
+	char name[DEVICE_PATH];
+	const struct conversation_device *own = device_find(conversation, conversation->own);
+	snprintf(name, sizeof(name), "%s/%s", arrival->user, arrival->device);
+	return own != NULL && strcmp(name, own->name) == 0 && arrival->place->number <= own->number;
+}
+
 void finding_text(const struct finding *finding, char *ret_text, size_t capacity)
 {
 	static const struct { bool counted; const char *before, *one, *many; } texts[] = {

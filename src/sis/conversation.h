@@ -53,6 +53,7 @@ void conversation_set_pending(struct conversation *conversation, uint64_t number
 void conversation_set_sent(struct conversation *conversation, uint64_t number, const uint8_t hash[DIGEST_BYTES]);
 void conversation_settle(struct conversation *conversation, bool arrived);
 
+
 enum finding_kind {
 	FINDING_MISSING,                        /* n before this one */
 	FINDING_LATE,                           /* one that was missing */
@@ -75,6 +76,9 @@ struct arrival {                        /* an accepted message */
 	struct span statement;
 	const struct manifest_conversation *place;
 };
+/* This very device said it, and knew so then. */
+bool conversation_has_sent(const struct conversation *conversation, const struct arrival *arrival);
+
 #define FINDINGS_MAX (SEEN_MAX + 2)
 /* Looks at a message and remembers it. Returns how many findings there are. *ret_known: another command of this device has looked at it before. */
 unsigned conversation_accept(struct conversation *conversation, const struct arrival *arrival, struct finding ret_findings[FINDINGS_MAX],

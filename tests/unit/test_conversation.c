@@ -144,6 +144,23 @@ static void a_message_that_never_arrived_gives_its_number_back(void **state)
 	assert_int_equal(place.number, 2);
 }
 
+static void what_this_device_said_is_told_from_what_others_did(void **state)
+{
+	struct manifest_conversation place = { .number = 1 };
+	struct arrival arrival = { .user = "alice", .device = "laptop", .place = &place };
+	begin();
+	assert_false(conversation_has_sent(&conversation, &arrival));
+	conversation_set_pending(&conversation, 1, statement("laptop", 1, ""), "aebagaaaaaaaaaaaaaaaaaaaaa");
+	assert_false(conversation_has_sent(&conversation, &arrival));
+	conversation_settle(&conversation, true);
+	assert_true(conversation_has_sent(&conversation, &arrival));
+	place.number = 2;
+	assert_false(conversation_has_sent(&conversation, &arrival));
+	place.number = 1;
+	arrival.device = "phone";
+	assert_false(conversation_has_sent(&conversation, &arrival));
+}
+
 static void a_truncated_history_is_found_unless_it_is_explained(void **state)
 {
 	struct finding finding;
@@ -224,6 +241,7 @@ int main(void)
 		cmocka_unit_test(what_others_have_seen_is_said_once_and_moves_nothing),
 		cmocka_unit_test(own_messages_come_back_and_a_copy_of_this_device_is_noticed),
 		cmocka_unit_test(a_message_that_never_arrived_gives_its_number_back),
+		cmocka_unit_test(what_this_device_said_is_told_from_what_others_did),
 		cmocka_unit_test(a_truncated_history_is_found_unless_it_is_explained),
 		cmocka_unit_test(every_finding_has_its_sentence),
 		cmocka_unit_test_setup_teardown(the_state_is_read_as_it_was_written, test_home_make, test_home_remove),
