@@ -4,6 +4,8 @@ sysusersdir = $(prefix)/lib/sysusers.d
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
 nodist_systemdunit_DATA = systemd/sisd.service
 dist_systemdunit_DATA = systemd/sisd.socket
+catalogdir = $(prefix)/lib/systemd/catalog
+dist_catalog_DATA = systemd/sisd.catalog
 EXTRA_DIST += systemd/sisd.service.in systemd/sis.sysusers systemd/sis.tmpfiles
 CLEANFILES += systemd/sisd.service
 
@@ -18,4 +20,13 @@ install-users:
 uninstall-local: uninstall-users
 uninstall-users:
 	rm -f $(DESTDIR)$(sysusersdir)/sis.conf $(DESTDIR)$(tmpfilesdir)/sis.conf
+
+# Writes what src/base/event.def and event_help.def say into the shipped catalog and manual; tests/unit/test_print compares them.
+update-events: sisd
+	./sisd --print-events catalog > $(srcdir)/systemd/sisd.catalog
+	./sisd --print-events man > events.man
+	sed -i -e '/^\.\\" events: begin/,/^\.\\" events: end/{/^\.\\" events: begin/r events.man' \
+		-e '/^\.\\" events: /!d}' $(srcdir)/man/sisd-events.7
+	rm -f events.man
+.PHONY: update-events
 .PHONY: install-users uninstall-users

@@ -3,36 +3,12 @@
  * The commented sisd.conf and the OPTIONS section of sisd.conf(5), both from the table. */
 #include "conf/conf.h"
 #include "conf/options.h"
+#include "base/print.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define COMMENT_WIDTH 98
-#define MAN_WIDTH 78                    /* mandoc -Tlint asks for it */
-
-/* The first size bytes of text, folded at spaces into lines that start with prefix. */
-static void print_folded(FILE *out, const char *prefix, const char *text, size_t size, size_t width)
-{
-	const char *end = text + size;
-	size_t column = 0;
-
-	while (text < end) {
-		size_t word = strcspn(text, " ");
-
-		if (word > (size_t)(end - text))
-			word = (size_t)(end - text);
-		if (column > 0 && column + 1 + word > width) {
-			fputc('\n', out);
-			column = 0;
-		}
-		fputs(column == 0 ? prefix : " ", out);
-		column += (column == 0 ? strlen(prefix) : 1) + word;
-		fwrite(text, 1, word, out);
-		text += word;
-		text += strspn(text, " ");
-	}
-	fputc('\n', out);
-}
 
 /* A number needs no quotes; everything with a unit does. */
 static bool default_is_bare(const struct option *option)
@@ -100,18 +76,6 @@ static const char *option_kind_name(const struct option *option)
 	};
 
 	return names[option->kind];
-}
-
-/* mdoc wants a new line after each sentence. No help text starts a line with a period or an apostrophe, which would be requests. */
-static void print_sentences(FILE *out, const char *text)
-{
-	while (*text) {
-		const char *end = strstr(text, ". ");
-		size_t size = end ? (size_t)(end - text) + 1 : strlen(text);
-
-		print_folded(out, "", text, size, MAN_WIDTH);
-		text += size + strspn(text + size, " ");
-	}
 }
 
 void conf_print_man(FILE *out)

@@ -2,6 +2,7 @@
  *
  * sisd(8): the command line of the daemon. */
 #include "sisd/master.h"
+#include "base/print.h"
 #include "base/util.h"
 #include "sandbox/sandbox.h"
 
@@ -15,11 +16,12 @@
 
 #define DEFAULT_CONF SIS_SYSCONFDIR "/sis/sisd.conf"
 
-enum { OPTION_CHECK = 256, OPTION_PRINT, OPTION_READY_FILE, OPTION_VERSION };
+enum { OPTION_CHECK = 256, OPTION_PRINT, OPTION_PRINT_EVENTS, OPTION_READY_FILE, OPTION_VERSION };
 
 static const struct option long_options[] = {
 	{ "check", no_argument, NULL, OPTION_CHECK },
 	{ "print-options", required_argument, NULL, OPTION_PRINT },
+	{ "print-events", required_argument, NULL, OPTION_PRINT_EVENTS },
 	{ "ready-file", required_argument, NULL, OPTION_READY_FILE },
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ "help", no_argument, NULL, 'h' },
@@ -29,7 +31,7 @@ static const struct option long_options[] = {
 static const char usage[] =
 	"Usage: sisd [-f] [-c FILE] [-L DIR] [--ready-file FILE]\n"
 	"       sisd [-c FILE] --check\n"
-	"       sisd --print-options conf|man | --version | --help\n"
+	"       sisd --print-options conf|man | --print-events catalog|man | --version | --help\n"
 	"\n"
 	"The daemon of Secure Image Sharing. It stays in the foreground.\n"
 	"\n"
@@ -39,13 +41,14 @@ static const char usage[] =
 	"  --ready-file FILE  when ready, write the port of the first listening socket into FILE\n"
 	"  --check            check the configuration, name every problem, and exit\n"
 	"  --print-options X  print the commented configuration (conf) or its manual (man)\n"
+	"  --print-events X   print the journal's catalog (catalog) or the manual of the events (man)\n"
 	"\n"
 	"See sisd(8) and sisd.conf(5).\n";
 
 struct command_line {
 	struct master_options options;
 	bool check;
-	const char *print;
+	const char *print, *print_events;
 };
 
 static int print_options(const char *what)
@@ -56,6 +59,19 @@ static int print_options(const char *what)
 		conf_print_man(stdout);
 	else {
 		complain("--print-options takes \"conf\" or \"man\", not \"%s\"", what);
+		return EX_USAGE;
+	}
+	return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
+}
+
+static int print_events(const char *what)
+{
+	if (strcmp(what, "catalog") == 0)
+		print_events_catalog(stdout);
+	else if (strcmp(what, "man") == 0)
+		print_events_man(stdout);
+	else {
+		complain("--print-events takes \"catalog\" or \"man\", not \"%s\"", what);
 		return EX_USAGE;
 	}
 	return fflush(stdout) == 0 ? EX_OK : EX_IOERR;
@@ -79,6 +95,7 @@ static int command_line_parse(int argc, char *argv[], struct command_line *ret_l
 		case 'L': options->libexec_dir = optarg; break;
 		case OPTION_CHECK: ret_line->check = true; break;
 		case OPTION_PRINT: ret_line->print = optarg; break;
+		case OPTION_PRINT_EVENTS: ret_line->print_events = optarg; break;
 		case OPTION_READY_FILE: options->ready_file = optarg; break;
 		case OPTION_VERSION: return print_and_exit("sisd " PACKAGE_VERSION "\n");
 		case 'h': return print_and_exit(usage);
@@ -103,5 +120,7 @@ int main(int argc, char *argv[])
 		return status;
 	if (line.print)
 		return print_options(line.print);
+	if (line.print_events)
+		return print_events(line.print_events);
 	return line.check ? master_check(&line.options) : master_run(&line.options);
 }

@@ -75,6 +75,18 @@ def ids_are_unique():
     check_equal(len({message_id for message_id, _ in table.values()}), len(table), "different ids")
 
 
+@test("journalctl takes the catalog, and has an explanation for every event", needs=["journalctl"])
+def catalog():
+    root = temporary("root")
+    os.makedirs(root + "/usr/lib/systemd/catalog")
+    os.makedirs(root + "/var/lib/systemd/catalog")
+    write_file(root + "/usr/lib/systemd/catalog/sisd.catalog", read_file(os.path.join(SOURCE, "systemd/sisd.catalog")))
+    run_program(["journalctl", "--root=" + root, "--update-catalog"])
+    listed = run_program(["journalctl", "--root=" + root, "--list-catalog"]).stdout
+    for name, (message_id, _) in event_table().items():
+        check_in(message_id, listed, name)
+
+
 @test("events reach the journal with MESSAGE_ID, PRIORITY and SIS_ fields, and standard error stays empty", root=True, needs=["unshare"])
 def fields():
     if run_program(["unshare", "--mount", "true"], status=None).returncode != 0:

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The shipped configuration and its manual are what the table says: after a change of options.def, run `make update-options`. */
+ * The shipped configuration and its manual are what the table says: after a change of options.def, run `make update-options`; of event.def or event_help.def, `make update-events`. */
 #include "conf/conf.h"
 #include "base/error.h"
+#include "base/print.h"
 #include "base/util.h"
 
 #include <fcntl.h>
@@ -75,11 +76,27 @@ static void the_shipped_file_is_valid_with_and_without_its_comments(void **state
 	assert_int_equal(all->certificate_lifetime, conf->certificate_lifetime);
 }
 
+static void the_shipped_catalog_is_the_printed_one(void **state)
+{
+	CLEANUP_FREE char *wanted = printed(print_events_catalog), *got = shipped("systemd/sisd.catalog");
+
+	assert_string_equal(got, wanted);
+}
+
+static void the_shipped_manual_holds_the_printed_events(void **state)
+{
+	CLEANUP_FREE char *wanted = printed(print_events_man), *got = shipped("man/sisd-events.7");
+
+	assert_non_null(strstr(got, wanted));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_shipped_file_is_the_printed_one),
 		cmocka_unit_test(the_shipped_manual_holds_the_printed_options),
+		cmocka_unit_test(the_shipped_catalog_is_the_printed_one),
+		cmocka_unit_test(the_shipped_manual_holds_the_printed_events),
 		cmocka_unit_test(the_shipped_file_is_valid_with_and_without_its_comments),
 	};
 
