@@ -237,11 +237,13 @@ static int watch_on(struct watch *watch, struct why *why)
 		if (r < 0)
 			return r;
 		r = on_event(watch, &event, why);
-		if (r >= 0)
+		/* What nobody could read was not told: the next watch tells it. output_finish says why this one ends. */
+		bool is_told = ferror(stdout) == 0;
+		if (r >= 0 && is_told)
 			watch->done = event.sequence;
 		event_free(&event);
-		if (r < 0)
-			return r;
+		if (r < 0 || !is_told)
+			return r < 0 ? r : 0;
 	}
 }
 

@@ -455,6 +455,24 @@ def watch_since():
     check_equal(lines.stop()[0], 0, "exit status")
 
 
+@test("sis watch ends when its output cannot be written any more, and the next one tells what was not told")
+def watch_unread():
+    daemon = shared_daemon()
+    wanda, zeno = daemon.client(), daemon.client()
+    first, second = zeno.upload(make_picture(), wanda), zeno.upload(make_picture(), wanda)
+    with open("/dev/full", "wb") as full:
+        watch = wanda.popen("watch", "--since", "all", "--no-notify", stdout=full)
+        check_equal((watch.wait(30 * SLOW), watch.stderr.read().decode()), (74, "sis: watch: standard output cannot be written\n"), "full")
+    watch = wanda.popen("--json", "watch", "--since", "all", "--no-notify")
+    told = []
+    while not told or told[-1].get("item") != second:
+        told.append(json.loads(watch.stdout.readline()))
+    check_in(first, [event.get("item") for event in told], "items")
+    watch.stdout.close()
+    zeno.upload(make_picture(), wanda)
+    check_equal((watch.wait(30 * SLOW), watch.stderr.read()), (74, b""), "a reader that goes away")
+
+
 @test("--exec runs a command with the facts in its environment alone, a few at a time, and no descriptor of ours")
 def watch_exec():
     daemon = shared_daemon()
