@@ -28,6 +28,19 @@ bool control_is_drained(const struct control_call *call);
 
 /* control_methods.c */
 void control_dispatch(struct control_call *call);
+int methods_set_time(json_t *object, const char *name, int64_t seconds);                /* null for 0; -1 on no memory */
+void methods_fail(struct control_call *call, int error, const char *detail);            /* chooses among the interface's errors */
+void methods_reply_list(struct control_call *call, int error, const char *name, json_t *list);
+/* operate.c, operate_lists.c */
+void operate_set_quota(struct control_call *call);
+void operate_remove_item(struct control_call *call);
+void operate_revoke_invites(struct control_call *call);
+void operate_disable_user(struct control_call *call);
+void operate_enable_user(struct control_call *call);
+void operate_disconnect(struct control_call *call);
+void operate_list_quotas(struct control_call *call);
+void operate_list_items(struct control_call *call);
+void operate_list_invites(struct control_call *call);
 /* logs.c, status.c */
 void logs_start(struct control_call *call);
 void status_start(struct control_call *call);

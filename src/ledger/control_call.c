@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define PARAMETERS_MAX 7
-#define DESCRIPTION_MAX 8192
+#define DESCRIPTION_MAX 16384
 
 struct control_parameter { const char *name; json_type type; bool optional; };
 
@@ -49,12 +49,33 @@ static const struct control_row table[CONTROL_METHODS] = {
 		"problems: []string, items: int, bytes: int", "Compares database and objects; full reads every byte" },
 	[CONTROL_AUDIT_VERIFY] = { CONTROL_INTERFACE, "AuditVerify", { { "head", JSON_STRING, true } },
 		"problems: []string, lines: int, anchor: string, head: string", "Verifies the chain of the audit log; head, NUMBER:HASH, is one that was noted before" },
+	[CONTROL_LIST_QUOTAS] = { CONTROL_INTERFACE, "ListQuotas", { { "user", JSON_STRING, true } },
+		"default: int, quotas: []Quota", "What each user may keep here, and keeps; 0 is no limit" },
+	[CONTROL_SET_QUOTA] = { CONTROL_INTERFACE, "SetQuota", { { "user", JSON_STRING, false }, { "bytes", JSON_INTEGER, true } },
+		"", "0: no limit; without bytes: the configured default" },
+	[CONTROL_LIST_ITEMS] = { CONTROL_INTERFACE, "ListItems", { { "user", JSON_STRING, true }, { "limit", JSON_INTEGER, true } },
+		"items: []Item", "What lies here, newest first: at most limit (50), which is at most 10000" },
+	[CONTROL_REMOVE_ITEM] = { CONTROL_INTERFACE, "RemoveItem", { { "item", JSON_STRING, false } },
+		"user: string", "Deletes an item, whoever's it is (user), and tells all who have it" },
+	[CONTROL_LIST_INVITES] = { CONTROL_INTERFACE, "ListInvites", { { 0 } },
+		"invites: []OpenInvite", "Invites that can be used, without their codes, which nobody knows" },
+	[CONTROL_REVOKE_INVITES] = { CONTROL_INTERFACE, "RevokeInvites", { { "user", JSON_STRING, true }, { "id", JSON_INTEGER, true } },
+		"user: string, invites: int", "Takes back one invite, or all of a user" },
+	[CONTROL_DISABLE_USER] = { CONTROL_INTERFACE, "DisableUser", { { "user", JSON_STRING, false } },
+		"connections: int", "For a time nothing is done by or for this user; closes every live connection before it answers" },
+	[CONTROL_ENABLE_USER] = { CONTROL_INTERFACE, "EnableUser", { { "user", JSON_STRING, false } },
+		"", "Ends that time" },
+	[CONTROL_DISCONNECT] = { CONTROL_INTERFACE, "Disconnect", { { "user", JSON_STRING, false }, { "device", JSON_STRING, true } },
+		"connections: int", "Closes live connections; who had them may come back" },
 };
 
 static const char control_types[] =
 	"type User (user: string, state: string, created: string, devices: int, items: int, bytes: int, invites: int)\n\n"
 	"type Certificate (user: string, device: string, fingerprint: string, serial: string, not_before: string, not_after: string,\n"
 	"  state: string, revoked: ?string)\n\n"
+	"type Quota (user: string, used: int, reserved: int, quota: int, own: bool)\n\n"
+	"type Item (item: string, user: string, received: string, bytes: int, kind: string, readers: int, expires: ?string)\n\n"
+	"type OpenInvite (id: int, user: string, device: string, created: string, expires: string)\n\n"
 	"type Entry (sequence: int, time: string, event: string, role: string, user: string, device: string, item: string, peer: string,\n"
 	"  text: string)\n";
 static const char control_errors[] =
@@ -189,7 +210,7 @@ static void control_describe_method(struct builder *text, const struct control_r
 	builder_printf(text, "\n# %s\nmethod %s(", row->doc, row->name);
 	for (int i = 0; i < PARAMETERS_MAX && row->parameter[i].name != NULL; i++)
 		builder_printf(text, "%s%s: %s%s", i > 0 ? ", " : "", row->parameter[i].name, row->parameter[i].optional ? "?" : "",
-		               row->parameter[i].type == JSON_TRUE ? "bool" : "string");
+		               row->parameter[i].type == JSON_TRUE ? "bool" : row->parameter[i].type == JSON_INTEGER ? "int" : "string");
 	builder_printf(text, ") -> (%s)\n", row->reply);
 }
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int methods_set_time(json_t *object, const char *name, int64_t seconds)
+int methods_set_time(json_t *object, const char *name, int64_t seconds)
 {
 	char text[TIME_TEXT + 1];
 	if (seconds == 0)
@@ -19,7 +19,7 @@ static int methods_set_time(json_t *object, const char *name, int64_t seconds)
 	return time_encode(seconds, text) < 0 ? -1 : json_object_set_new(object, name, json_string(text));
 }
 
-static void methods_fail(struct control_call *call, int error, const char *detail)
+void methods_fail(struct control_call *call, int error, const char *detail)
 {
 	const char *user = control_string(call, "user"), *device = control_string(call, "device");
 	switch (-error) {
@@ -67,6 +67,8 @@ static void methods_invited(struct invite_order *order, int error, const char *i
 		control_reply(call, json_pack("{s:s}", "invite", invite), false);
 	else if (error == -SIS_ERR_REVOKED)
 		control_fail_error(call, error, "the user was revoked, and the name is never given again: add the person under another name");
+	else if (error == -SIS_ERR_DISABLED)
+		control_fail_error(call, error, "the user is disabled: enable the user first");
 	else if (error == -SIS_ERR_CONFLICT)
 		control_fail_error(call, error, "the user had a device of this name, which was revoked: choose another name");
 	else
@@ -105,7 +107,7 @@ static void method_invite(struct control_call *call)
 
 static int methods_add_user_to(const struct store_user *user, void *arg)
 {
-	json_t *row = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "user", user->name, "state", user->state == STORE_LIVE ? "live" : "revoked",
+	json_t *row = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "user", user->name, "state", store_state_name(user->state),
 	                        "devices", (json_int_t)user->n_devices, "items", (json_int_t)user->n_items, "bytes", (json_int_t)user->used,
 	                        "invites", (json_int_t)user->n_invites);
 	if (row == NULL || methods_set_time(row, "created", user->created) < 0 || json_array_append(arg, row) < 0) {
@@ -117,7 +119,7 @@ static int methods_add_user_to(const struct store_user *user, void *arg)
 }
 
 /* Answers with {name: list}, or with the error that ended the listing. */
-static void methods_reply_list(struct control_call *call, int error, const char *name, json_t *list)
+void methods_reply_list(struct control_call *call, int error, const char *name, json_t *list)
 {
 	if (error == 0) {
 		control_reply(call, json_pack("{s:o}", name, list), false);
@@ -266,6 +268,15 @@ static void (*const methods[CONTROL_METHODS])(struct control_call *call) = {
 	[CONTROL_STATUS] = status_start,
 	[CONTROL_CHECK] = method_check,
 	[CONTROL_AUDIT_VERIFY] = method_audit_verify,
+	[CONTROL_LIST_QUOTAS] = operate_list_quotas,
+	[CONTROL_SET_QUOTA] = operate_set_quota,
+	[CONTROL_LIST_ITEMS] = operate_list_items,
+	[CONTROL_REMOVE_ITEM] = operate_remove_item,
+	[CONTROL_LIST_INVITES] = operate_list_invites,
+	[CONTROL_REVOKE_INVITES] = operate_revoke_invites,
+	[CONTROL_DISABLE_USER] = operate_disable_user,
+	[CONTROL_ENABLE_USER] = operate_enable_user,
+	[CONTROL_DISCONNECT] = operate_disconnect,
 };
 
 void control_dispatch(struct control_call *call)

@@ -147,7 +147,7 @@ static int enroll_check_again(struct store_writer *writer, struct enrollment *en
 		return store_add_user(writer, enrollment->user, enrollment->hash, enrollment->now, &enrollment->user_id);
 	int r = store_find_user(store_as_reader(writer), enrollment->user, &user);
 	if (r == 0 && (user.state != STORE_LIVE || user.user_id != enrollment->user_id))
-		r = -SIS_ERR_REVOKED;
+		r = user.state == STORE_DISABLED ? -SIS_ERR_DISABLED : -SIS_ERR_REVOKED;
 	if (r == 0 && enrollment->renewal) {
 		r = store_find_device(store_as_reader(writer), user.user_id, enrollment->device, &device_id, &state);
 		if (r == 0 && (state != STORE_LIVE || device_id != enrollment->device_id))
@@ -304,7 +304,7 @@ static int enroll_find_invite(struct enrollment *enrollment, const char **ret_de
 	if (!enroll_names_equal(invite.user, enrollment->user))
 		return -SIS_ERR_BAD_LOGIN;
 	if (invite.user_state != STORE_LIVE)
-		return -SIS_ERR_REVOKED;
+		return invite.user_state == STORE_DISABLED ? -SIS_ERR_DISABLED : -SIS_ERR_REVOKED;
 	if (invite.used != 0) {
 		*ret_detail = "this invite was used already: ask the administrator for another one";
 		return -SIS_ERR_BAD_LOGIN;

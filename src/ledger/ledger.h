@@ -167,6 +167,7 @@ void uploads_peer_gone(uint64_t peer);
 void uploads_revoke(int64_t user_id, int64_t device_id);        /* device_id 0: all of the user's */
 void uploads_tick(void);
 unsigned uploads_count(void);
+uint64_t uploads_reserved_by(int64_t user_id);                   /* bytes that the user's unfinished uploads may still become */
 
 /* ---- bundle.c: is the file what it says it is (pool thread) ---- */
 struct bundle {
@@ -219,9 +220,11 @@ void share_handle_drop(struct request request, const struct message_grants_drop 
 void expiry_note(int64_t when);                                 /* something ends then; 0: never */
 void expiry_tick(void);
 
-/* ---- revoke.c ---- */
+/* ---- revoke.c: closing connections, for good, for a time, or once ---- */
+enum revoke_what { REVOKE_FOR_GOOD, REVOKE_DISABLE, REVOKE_DISCONNECT };
 struct revoke_order {
 	struct change change;
+	enum revoke_what what;
 	void (*done)(struct revoke_order *order, int error, unsigned n_devices, unsigned n_connections, void *arg);
 	void *arg;
 	char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1], by[64], reason[128];
@@ -231,7 +234,7 @@ struct revoke_order {
 	unsigned n_devices, n_waited, n_connections;
 	struct device_news news;
 	uint64_t id;
-	bool crl_done;
+	bool was_disabled, crl_done;
 	struct loop_source *timer;
 	struct revoke_order *next;
 };

@@ -21,7 +21,7 @@ static int people_find_user_to_invite(struct store_writer *writer, struct invite
 	struct store_user user;
 	int r = store_find_user(store_as_reader(writer), order->user, &user);
 	if (r == 0 && user.state != STORE_LIVE)
-		r = -SIS_ERR_REVOKED;
+		r = user.state == STORE_DISABLED ? -SIS_ERR_DISABLED : -SIS_ERR_REVOKED;
 	if (r == 0)
 		*ret_user_id = user.user_id;
 	return r;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Revocation, in the order that leaves no gap: first the database, which decides at every request; then every worker closes the connections that
- * were let in before; then the list for those who cannot ask. Only then is the administrator told that it is done. */
+ * were let in before; then the list for those who cannot ask. Only then is the administrator told that it is done.
+ *
+ * Disabling a user goes the same way without the list, because the certificates stay good; what uploads have brought stays, too. Disconnecting is
+ * the closing alone. */
 #include "ledger/ledger.h"
 
 #include "base/error.h"
@@ -26,8 +29,9 @@ static int revoke_find(struct store_writer *writer, struct revoke_order *order)
 	if (r < 0)
 		return r;
 	order->user_id = user.user_id;
+	order->was_disabled = user.state == STORE_DISABLED;
 	if (order->device[0] == '\0')
-		return user.state == STORE_LIVE ? 0 : -SIS_ERR_REVOKED;
+		return user.state != STORE_REVOKED ? 0 : -SIS_ERR_REVOKED;
 	r = store_find_device(store_as_reader(writer), user.user_id, order->device, &order->device_id, &state);
 	return r < 0 ? r : state == STORE_LIVE ? 0 : -SIS_ERR_REVOKED;
 }
@@ -43,17 +47,44 @@ static int revoke_tell(const struct store_device *device, void *arg)
 	return devices_tell(telling->writer, order->user_id, device->device, DEVICE_REVOKED, &order->news);
 }
 
-static int revoke_run(struct store_writer *writer, struct change *change)
+/* Who is disabled has no devices for anybody: for the telling they are live once more, in this transaction. */
+static int revoke_run_for_good(struct store_writer *writer, struct revoke_order *order)
 {
-	struct revoke_order *order = (struct revoke_order *)change;
 	struct revoke_telling telling = { writer, order };
-	int r = revoke_find(writer, order);
 	unsigned reason = order->compromised ? REASON_KEY_COMPROMISE : REASON_CESSATION;
+	int r = order->was_disabled ? store_set_user_state(writer, order->user_id, STORE_DISABLED, STORE_LIVE) : 0;
 	if (r < 0)
 		return r;
 	/* While they are still among the live ones; those of a user who is revoked already are listed no more. */
 	r = store_list_devices(store_as_reader(writer), order->user, revoke_tell, &telling);
-	return r < 0 && r != -SIS_ERR_NO_USER ? r : store_revoke(writer, order->user_id, order->device_id, reason, order->now, &order->n_devices);
+	if (r == 0 || r == -SIS_ERR_NO_USER)
+		r = store_revoke(writer, order->user_id, order->device_id, reason, order->now, &order->n_devices);
+	if (r == 0 && order->was_disabled && order->device_id != 0)
+		r = store_set_user_state(writer, order->user_id, STORE_LIVE, STORE_DISABLED);
+	return r;
+}
+
+static int revoke_run(struct store_writer *writer, struct change *change)
+{
+	struct revoke_order *order = (struct revoke_order *)change;
+	int r = revoke_find(writer, order);
+	if (r == 0 && order->what == REVOKE_FOR_GOOD)
+		r = revoke_run_for_good(writer, order);
+	else if (r == 0 && order->what == REVOKE_DISABLE)
+		r = store_set_user_state(writer, order->user_id, STORE_LIVE, STORE_DISABLED);
+	return r;
+}
+
+static void revoke_log(const struct revoke_order *order)
+{
+	const char *device = order->device[0] != '\0' ? order->device : "*";
+	if (order->what == REVOKE_DISABLE)
+		audit_event(&LOG(USER_DISABLED, .user = order->user, .peer = order->by, .count = order->n_connections));
+	else if (order->what == REVOKE_DISCONNECT)
+		audit_event(&LOG(DISCONNECTED, .user = order->user, .device = device, .peer = order->by, .count = order->n_connections));
+	else
+		audit_event(&LOG(REVOKED, .user = order->user, .device = device, .peer = order->by, .count = order->n_connections,
+		                 .reason = order->reason[0] != '\0' ? order->reason : order->compromised ? "the key was compromised" : "no reason was given"));
 }
 
 static void revoke_end(struct revoke_order *order, int error)
@@ -64,11 +95,8 @@ static void revoke_end(struct revoke_order *order, int error)
 		at = &(*at)->next;
 	if (*at == order)
 		*at = order->next;
-	if (error == 0) {
-		const char *reason = order->reason[0] != '\0' ? order->reason : order->compromised ? "the key was compromised" : "no reason was given";
-		audit_event(&LOG(REVOKED, .user = order->user, .device = order->device[0] != '\0' ? order->device : "*", .peer = order->by,
-		                 .count = order->n_connections, .reason = reason));
-	}
+	if (error == 0)
+		revoke_log(order);
 	order->done(order, error, order->n_devices, order->n_connections, order->arg);
 	free(order);
 }
@@ -120,6 +148,11 @@ static void revoke_done(struct completion *completion)
 	orders = order;
 	(void)loop_add_timer(ledger.role.loop, REVOKE_WAIT_MS, revoke_timed_out, order, &order->timer);
 	order->n_waited = peers_broadcast_revoke(order->id, order->user_id, order->device_id);
+	if (order->what != REVOKE_FOR_GOOD) {
+		order->crl_done = true;
+		revoke_check_end(order);
+		return;
+	}
 	uploads_revoke(order->user_id, order->device_id);
 	publish(order->news.sequence, &order->news.told);
 	crl_publish(revoke_crl_done, (void *)(uintptr_t)order->id);

@@ -18,6 +18,16 @@ static uint64_t uploads_reserved(const struct upload *upload)
 	return upload->writer != 0 && upload->written < ledger.conf.max_item_bytes ? ledger.conf.max_item_bytes : upload->written;
 }
 
+uint64_t uploads_reserved_by(int64_t user_id)
+{
+	uint64_t reserved = 0;
+	UPLOADS_EACH(upload) {
+		if (upload->row.user_id == user_id)
+			reserved += uploads_reserved(upload);
+	}
+	return reserved;
+}
+
 /* Whether an upload may begin (self NULL) or go on, beside the user's others. */
 int uploads_check_limits(const struct store_caller *caller, const struct upload *self, uint64_t length, const char **ret_detail)
 {

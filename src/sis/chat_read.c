@@ -222,7 +222,7 @@ static void mark_gone(struct chat *chat, const char *id)
 static void take_removal(struct chat *chat, const json_t *data)
 {
 	const char *id = json_member_string(data, "item"), *what = json_member_string(data, "what"), *by = json_member_string(data, "by");
-	if (id == NULL || what == NULL || by == NULL || !name_is_valid(span_from_string(by)))
+	if (id == NULL || what == NULL || by == NULL || (by[0] != '\0' && !name_is_valid(span_from_string(by))))
 		return;
 	mark_gone(chat, id);
 	for (unsigned i = chat->n_items; i-- > 0;) {
@@ -231,11 +231,14 @@ static void take_removal(struct chat *chat, const json_t *data)
 			continue;
 		if (strcmp(what, "expired") == 0)
 			chat_tell(chat, "removed", "what %s said at %s has expired, says the server", item->owner, item->when);
+		else if (by[0] == '\0')
+			chat_tell(chat, "removed", "the administrator has removed what %s said at %s, says the server", item->owner, item->when);
 		else
 			chat_tell(chat, "removed", "%s has taken back what %s said at %s, says the server", by, item->owner, item->when);
 		return;
 	}
-	chat_find_person(chat, by)->n_removed++;
+	if (by[0] != '\0')
+		chat_find_person(chat, by)->n_removed++;
 }
 
 static void refresh(struct chat *chat)

@@ -23,6 +23,7 @@ static const struct { enum sis_error error; const char *hint; } hints[] = {
 	{ SIS_ERR_TOO_MANY, "wait a few minutes before the next attempt" },
 	{ SIS_ERR_CLOSED, "try again" },
 	{ SIS_ERR_REVOKED, "ask the administrator of the server, who can invite you again" },
+	{ SIS_ERR_DISABLED, "ask the administrator of the server; everything is kept meanwhile" },
 	{ SIS_ERR_BAD_LOGIN, "check it, or ask the administrator for a new invite" },
 	{ SIS_ERR_QUOTA, "remove items with \"sis rm\", or ask the administrator for more" },
 	{ SIS_ERR_NO_USER, "check the name" },

@@ -21,6 +21,13 @@ static const char *told_name(const struct news *news, const char *member)
 	return name != NULL && name_is_valid(span_from_string(name)) ? name : "?";
 }
 
+/* Nobody is named where the administrator removed it. */
+static const char *told_remover(const struct news *news)
+{
+	const char *name = json_member_string(news->event->data, "by");
+	return name != NULL && name[0] == '\0' ? "the administrator" : told_name(news, "by");
+}
+
 static const char *told_item(const struct news *news)
 {
 	uint8_t raw[ITEM_ID_BYTES];
@@ -106,7 +113,7 @@ static void show_for_people(const struct news *news)
 	} else if (is_kind(news, "grant")) {
 		output_line("%s%.8s%s  shared with %s by %s (says the server)", STYLED(STYLE_ID, told_item(news)), told_name(news, "user"), told_name(news, "by"));
 	} else if (is_kind(news, "removed")) {
-		output_line("%s%.8s%s  %s by %s (says the server)", STYLED(STYLE_ID, told_item(news)), told_what(news), told_name(news, "by"));
+		output_line("%s%.8s%s  %s by %s (says the server)", STYLED(STYLE_ID, told_item(news)), told_what(news), told_remover(news));
 	} else if (is_kind(news, "device")) {
 		show_device(news);
 	} else if (is_kind(news, "reset")) {

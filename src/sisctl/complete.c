@@ -26,7 +26,21 @@ static void offer_users(struct sisctl *sisctl, const char *typed)
 	for (size_t i = 0; i < json_array_size(users); i++) {
 		const char *user = json_member_string(json_array_get(users, i), "user"), *state = json_member_string(json_array_get(users, i), "state");
 		if (user != NULL && name_is_valid(span_from_string(user)))
-			offer(typed, "", user, state != NULL && strcmp(state, "live") != 0 ? "revoked" : "");
+			offer(typed, "", user, state == NULL || strcmp(state, "live") == 0 ? "" : strcmp(state, "disabled") == 0 ? "disabled" : "revoked");
+	}
+}
+
+static void offer_items(struct sisctl *sisctl, const char *typed)
+{
+	CLEANUP_REPLY struct varlink_reply reply = { 0 };
+	uint8_t id[ITEM_ID_BYTES];
+	if (sisctl_call(sisctl, "ListItems", json_object(), &reply) != 0)
+		return;
+	json_t *items = json_object_get(reply.parameters, "items");
+	for (size_t i = 0; i < json_array_size(items); i++) {
+		const char *item = json_member_string(json_array_get(items, i), "item"), *user = json_member_string(json_array_get(items, i), "user");
+		if (item != NULL && user != NULL && item_id_decode(span_from_string(item), id) == 0 && name_is_valid(span_from_string(user)))
+			offer(typed, "", item, user);
 	}
 }
 
@@ -54,12 +68,17 @@ static void complete_command(struct sisctl *sisctl, const struct command *comman
 {
 	const struct command_option *option = option_of(command, previous);
 	if (option != NULL && option->wants_value) {
-		if (strcmp(option->name, "user") == 0)
+		if (strcmp(option->name, "user") == 0 || strcmp(option->name, "revoke") == 0)
 			offer_users(sisctl, typed);
 	} else if (typed[0] == '-') {
 		for (const struct command_option *o = command->options; o != NULL && o->name != NULL; o++)
 			offer(typed, "--", o->name, o->help);
 		offer_common(typed);
+	} else if (strcmp(command->arguments, "ITEM...") == 0) {
+		offer_items(sisctl, typed);
+	} else if (strcmp(previous, command->name) == 0 && strncmp(command->arguments, "disable", 7) == 0) {
+		offer(typed, "", "disable", "nothing may be done by or for the user");
+		offer(typed, "", "enable", "as before");
 	} else if (strstr(command->arguments, "USER") != NULL) {
 		offer_users(sisctl, typed);
 	}

@@ -15,6 +15,7 @@
 
 #define DEFAULT_SOCKET "/run/sis/control.sock"
 #define INTERFACE "io.sis.control."
+#define ARGUMENTS_MANY 10000
 
 static const struct command_option device_option[] = {
 	{ 'd', "device", true, "name of the device that the invite is for" }, { 0 }
@@ -32,6 +33,16 @@ static const struct command_option logs_options[] = {
 static const struct command_option check_options[] = {
 	{ 0, "full", false, "read every byte, too, and compare it with the signed digests" }, { 0 }
 };
+static const struct command_option items_options[] = {
+	{ 'u', "user", true, "only what this user keeps here" },
+	{ 'n', "limit", true, "at most so many (50)" }, { 0 }
+};
+static const struct command_option invites_options[] = {
+	{ 0, "revoke", true, "take back all of this user's, or the one of this number" }, { 0 }
+};
+static const struct command_option disconnect_options[] = {
+	{ 'd', "device", true, "only this device" }, { 0 }
+};
 
 static const struct command_option audit_options[] = {
 	{ 'H', "head", true, "NUMBER:HASH that was noted before (AUDIT_HEAD in the journal)" }, { 0 }
@@ -45,6 +56,12 @@ static const struct command commands[] = {
 	{ "certs", "[USER]", "certificates that were issued", 0, 1, NULL, command_certs },
 	{ "logs", "", "who did what", 0, 0, logs_options, command_logs },
 	{ "status", "", "the daemon's processes and their sandboxes", 0, 0, NULL, command_status },
+	{ "quota", "[USER [SIZE|default|none]]", "how much users may keep here", 0, 2, NULL, command_quota },
+	{ "items", "", "what lies here, newest first", 0, 0, items_options, command_items },
+	{ "rm", "ITEM...", "remove items, whoever's they are", 1, ARGUMENTS_MANY, NULL, command_rm },
+	{ "invites", "", "invites that are open", 0, 0, invites_options, command_invites },
+	{ "user", "disable|enable USER", "let a user do nothing for a time, or end that time", 2, 2, NULL, command_user },
+	{ "disconnect", "USER", "close the live connections of a user or one device, who may come back", 1, 1, disconnect_options, command_disconnect },
 	{ "check", "", "is everything there that the database promises?", 0, 0, check_options, command_check },
 	{ "audit", "verify", "is the audit trail what was written?", 1, 1, audit_options, command_audit },
 };
@@ -161,13 +178,15 @@ json_t *parameters_new(const char *name, const char *value, ...)
 	return parameters;
 }
 
+#define HELP_COLUMN 18
 #define OPTION_COLUMN 14                        /* for a name and its " X" */
 
 static void print_help(FILE *file)
 {
 	fputs("sisctl [-s SOCKET] [--json] COMMAND …\n\nAdministration of a running sisd. Commands:\n", file);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		fprintf(file, "  %-8s%-7s %s\n", commands[i].name, commands[i].arguments, commands[i].help);
+		int width = fprintf(file, "  %s %s", commands[i].name, commands[i].arguments);
+		fprintf(file, "%*s %s\n", width < HELP_COLUMN ? HELP_COLUMN - width : 0, "", commands[i].help);
 		for (const struct command_option *o = commands[i].options; o != NULL && o->name != NULL; o++)
 			fprintf(file, "      %c%c --%s%-*s %s\n", o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->name,
 			        OPTION_COLUMN - (int)strlen(o->name), o->wants_value ? " X" : "", o->help);

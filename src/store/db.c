@@ -179,6 +179,12 @@ void db_column_name(sqlite3_stmt *statement, int column, char ret_name[NAME_MAX_
 		ret_name[0] = '\0';
 }
 
+enum store_state db_column_state(sqlite3_stmt *statement, int column)
+{
+	int state = sqlite3_column_int(statement, column);
+	return state == STORE_LIVE ? STORE_LIVE : state == STORE_DISABLED ? STORE_DISABLED : STORE_REVOKED;
+}
+
 int db_column_fixed(sqlite3_stmt *statement, int column, void *ret_data, size_t size)
 {
 	struct span span = db_column_span(statement, column);

@@ -50,6 +50,7 @@ int db_error(sqlite3 *db);
 
 struct span db_column_span(sqlite3_stmt *statement, int column);        /* borrowed until the next step; null reads as empty */
 void db_column_name(sqlite3_stmt *statement, int column, char ret_name[NAME_MAX_TEXT + 1]);
+enum store_state db_column_state(sqlite3_stmt *statement, int column);   /* of a user; what nobody knows counts as revoked */
 /* INTERNAL when the column is no blob of this size: a damaged database. */
 int db_column_fixed(sqlite3_stmt *statement, int column, void *ret_data, size_t size);
 

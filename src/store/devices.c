@@ -134,7 +134,7 @@ int store_list_revoked(struct store_reader *reader, int64_t now, int (*fn)(const
 
 static int devices_revoke_user(struct store_writer *writer, int64_t user_id)
 {
-	static const char user[] = "UPDATE users SET state=1 WHERE user_id=? AND state=0";
+	static const char user[] = "UPDATE users SET state=1 WHERE user_id=? AND state<>1";
 	static const char invites[] = "DELETE FROM invites WHERE user_id=? AND used=0";
 	int r = db_run(&writer->reader, user, "i", user_id);
 	if (r == 0 && sqlite3_changes(writer->reader.db) != 1)

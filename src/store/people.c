@@ -21,7 +21,7 @@ static void people_read_user(sqlite3_stmt *row, struct store_user *ret_user)
 	*ret_user = (struct store_user){
 		.user_id = sqlite3_column_int64(row, 0),
 		.created = sqlite3_column_int64(row, 1),
-		.state = sqlite3_column_int(row, 3) == STORE_LIVE ? STORE_LIVE : STORE_REVOKED,
+		.state = db_column_state(row, 3),
 		.quota = sqlite3_column_int64(row, 5),
 		.used = (uint64_t)sqlite3_column_int64(row, 6),
 		.n_devices = (uint64_t)sqlite3_column_int64(row, 7),
@@ -119,7 +119,7 @@ int store_find_invite(struct store_reader *reader, const uint8_t code_hash[STORE
 		.user_id = sqlite3_column_int64(row, 1),
 		.expires = sqlite3_column_int64(row, 2),
 		.used = sqlite3_column_int64(row, 3),
-		.user_state = sqlite3_column_int(row, 6) == STORE_LIVE ? STORE_LIVE : STORE_REVOKED,
+		.user_state = db_column_state(row, 6),
 	};
 	db_column_name(row, 4, ret_invite->user);
 	db_column_name(row, 5, ret_invite->device);
@@ -150,12 +150,13 @@ int store_expire_invites(struct store_writer *writer, int64_t now, void (*fn)(co
 	return r < 0 ? r : db_run(&writer->reader, drop, "i", now);
 }
 
-/* The newest items of the user are enough, and bound the work: who shared something only long ago hears when they share again. */
+/* The newest items of the user are enough, and bound the work: who shared something only long ago hears when they share again. Who is disabled hears of
+ * it when he is back. */
 int store_list_acquaintances(struct store_reader *reader, int64_t user_id, unsigned limit, int (*fn)(int64_t user_id, void *arg), void *arg)
 {
 	static const char sql[] =
 		"SELECT DISTINCT b.user_id FROM (SELECT item_row FROM inbox WHERE user_id=?1 ORDER BY sequence DESC LIMIT 2000) a"
-		" JOIN inbox b ON b.item_row=a.item_row JOIN users u ON u.user_id=b.user_id WHERE b.user_id<>?1 AND u.state=0 LIMIT ?2";
+		" JOIN inbox b ON b.item_row=a.item_row JOIN users u ON u.user_id=b.user_id WHERE b.user_id<>?1 AND u.state<>1 LIMIT ?2";
 	DB_STATEMENT sqlite3_stmt *row = NULL;
 	int r = db_bind(reader, &row, sql, "ii", user_id, (int64_t)limit);
 	while (r == 0 && (r = db_step(row)) > 0)

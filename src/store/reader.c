@@ -68,10 +68,13 @@ int store_find_caller(struct store_reader *reader, const uint8_t fingerprint[STO
 	int r = reader_get_row(reader, &row, sql, "b", ((struct span){ fingerprint, STORE_FINGERPRINT_BYTES }));
 	if (r < 0)
 		return r == -SIS_ERR_NO_INPUT ? -SIS_ERR_NOT_ALLOWED : r;
-	if (sqlite3_column_int(row, 4) != STORE_LIVE || sqlite3_column_int(row, 5) != STORE_LIVE)
+	enum store_state user_state = db_column_state(row, 4);
+	if (user_state == STORE_REVOKED || sqlite3_column_int(row, 5) != STORE_LIVE)
 		return -SIS_ERR_REVOKED;
 	if (sqlite3_column_int64(row, 6) <= time_now())
 		return -SIS_ERR_EXPIRED;
+	if (user_state != STORE_LIVE)
+		return -SIS_ERR_DISABLED;
 	ret_caller->user_id = sqlite3_column_int64(row, 0);
 	ret_caller->device_id = sqlite3_column_int64(row, 1);
 	ret_caller->not_after = sqlite3_column_int64(row, 6);

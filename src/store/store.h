@@ -13,7 +13,8 @@
 
 #define STORE_FINGERPRINT_BYTES 32
 
-enum store_state { STORE_LIVE, STORE_REVOKED };
+enum store_state { STORE_LIVE, STORE_REVOKED, STORE_DISABLED };     /* as stored; disabled: users only, for a time */
+const char *store_state_name(enum store_state state);           /* "live", "revoked", "disabled" (operate.c) */
 
 struct store_caller {                   /* a device, found by the certificate it showed */
 	int64_t user_id, device_id;

@@ -250,6 +250,23 @@ struct store_audit_verdict { uint64_t n_lines, n_problems; struct store_audit_he
 int store_verify_audit(struct store_reader *reader, const struct store_audit_head *known, void (*problem)(const char *sentence, void *arg), void *arg,
                        struct store_audit_verdict *ret_verdict);
 
+/* ------------------------------------------ operate.c: what only the administrator does ------------------------------------------ */
+/* quota: bytes, 0 for no limit, -1 for the configured one. */
+int store_set_quota(struct store_writer *writer, int64_t user_id, int64_t quota);
+/* CONFLICT when the user is not in the state from. */
+int store_set_user_state(struct store_writer *writer, int64_t user_id, enum store_state from, enum store_state to);
+struct store_stored { uint8_t id[ITEM_ID_BYTES]; char owner[NAME_MAX_TEXT + 1]; int64_t received, expires; uint64_t bytes, n_readers; struct span statement; };
+/* Newest first; user_id 0: everybody's; expires 0: never; n_readers besides the owner. */
+int store_list_stored(struct store_reader *reader, int64_t user_id, unsigned limit, int (*fn)(const struct store_stored *item, void *arg), void *arg);
+/* As store_delete_item, whoever's it is; who is told is told of nobody's name. */
+int store_remove_item(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES], char ret_owner[NAME_MAX_TEXT + 1], uint64_t *ret_sequence,
+                      struct store_told *told);
+/* Those that could be used now. */
+int store_list_invites(struct store_reader *reader, int64_t now, int (*fn)(const struct store_invite *invite, int64_t created, void *arg), void *arg);
+int store_find_open_invite(struct store_reader *reader, int64_t invite_id, int64_t *ret_user_id);       /* NO_INPUT */
+/* invite_id 0: all of the user's. */
+int store_drop_invites(struct store_writer *writer, int64_t user_id, int64_t invite_id, unsigned *ret_n);
+
 /* ---------------------------------------------------- recover.c, check.c --------------------------------------------------------------- */
 struct store_recovery { unsigned n_finished, n_undone, n_orphans, n_dropped; bool unclean; };
 /* At start, before anything else: ends what an unclean stop left half done, and marks the database as in use. */

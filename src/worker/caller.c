@@ -17,6 +17,8 @@ static const char *refusal_words(int error)
 		return "The client certificate has expired: enroll the device again.";
 	case SIS_ERR_REVOKED:
 		return "The user or device of the client certificate was revoked.";
+	case SIS_ERR_DISABLED:
+		return "The administrator has disabled this user for now.";
 	case SIS_ERR_NOT_ALLOWED:
 		return "The client certificate belongs to no device of this server.";
 	default:
@@ -45,7 +47,8 @@ static void refuse_without_certificate(struct exchange *exchange)
 
 static void refuse_certificate(struct exchange *exchange, struct span der, int error)
 {
-	bool is_theirs = error == -SIS_ERR_UNTRUSTED || error == -SIS_ERR_EXPIRED || error == -SIS_ERR_REVOKED || error == -SIS_ERR_NOT_ALLOWED;
+	bool is_theirs = error == -SIS_ERR_UNTRUSTED || error == -SIS_ERR_EXPIRED || error == -SIS_ERR_REVOKED ||
+	                error == -SIS_ERR_DISABLED || error == -SIS_ERR_NOT_ALLOWED;
 	if (is_theirs) {
 		log_refusal(exchange, der, error);
 		http_respond_problem(exchange->request, error, refusal_words(error));

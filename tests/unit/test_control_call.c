@@ -21,6 +21,7 @@ static void calls_are_accepted(void **state)
 		{ "{\"method\":\"io.sis.control.AddUser\",\"parameters\":{\"user\":\"alice\",\"device\":null}}", CONTROL_ADD_USER, false, false },
 		{ "{\"method\":\"io.sis.control.ListUsers\",\"parameters\":{},\"oneway\":true}", CONTROL_LIST_USERS, true, false },
 		{ "{\"method\":\"io.sis.control.Logs\",\"more\":true,\"parameters\":{\"follow\":false}}", CONTROL_LOGS, false, true },
+		{ "{\"method\":\"io.sis.control.SetQuota\",\"parameters\":{\"user\":\"alice\",\"bytes\":0}}", CONTROL_SET_QUOTA, false, false },
 		{ "{\"method\":\"io.sis.control.Status\",\"upgrade\":false}", CONTROL_STATUS, false, false },
 	};
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
@@ -71,6 +72,7 @@ static void every_method_is_described(void **state)
 {
 	char *ours = control_describe(CONTROL_INTERFACE), *service = control_describe("org.varlink.service");
 	assert_non_null(strstr(ours, "method Revoke(user: string, device: ?string, reason: ?string, compromised: ?bool) -> (devices: int, connections: int)"));
+	assert_non_null(strstr(ours, "method SetQuota(user: string, bytes: ?int) -> ()"));
 	assert_non_null(strstr(ours, "\nerror UserExists (user: string)\n"));
 	assert_non_null(strstr(service, "method GetInfo() -> ("));
 	assert_null(control_describe("io.sis.other"));
