@@ -161,6 +161,14 @@ static void add_key(json_t *contacts, const char *user, const char *device, cons
 		json_array_append_new(json_object_get(entry, "keys"), json_string(key));
 }
 
+static void drop_keys(json_t *contact)
+{
+	const char *device;
+	json_t *entry;
+	json_object_foreach(json_object_get(contact, "devices"), device, entry)
+		json_array_clear(json_object_get(entry, "keys"));
+}
+
 /* May this key become a device's first one, or is it for a person to judge? */
 static bool may_pin(const struct profile *profile, const json_t *contacts, const char *user, const char *device, const char *key)
 {
@@ -187,6 +195,9 @@ void contacts_apply(const struct profile *profile, json_t *contacts, enum contac
 		break;
 	case CONTACTS_VERIFY:
 		set_verified(make_contact(contacts, user), key);
+		break;
+	case CONTACTS_DOUBT:
+		drop_keys(json_object_get(contacts, user));
 		break;
 	case CONTACTS_FORGET:
 		json_object_del(contacts, user);

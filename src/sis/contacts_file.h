@@ -26,6 +26,7 @@ enum contacts_change {
 	CONTACTS_ACCEPT,                        /* one key more, whatever there is: a person said so, or a device that is pinned */
 	CONTACTS_REFUSE,
 	CONTACTS_VERIFY,                        /* key: the time, or empty: not verified any more */
+	CONTACTS_DOUBT,                         /* no key of the user is pinned any more; the devices stay known */
 	CONTACTS_FORGET,                        /* the whole contact */
 };
 void contacts_apply(const struct profile *profile, json_t *contacts, enum contacts_change change, const char *user, const char *device, const char *key);

@@ -16,7 +16,7 @@
 
 #define LINES_BESIDE_CODE 8
 
-struct row { const char *user; struct words words; };
+struct row { const char *user; struct words words; struct words_device *devices; unsigned n_devices; };
 
 /* Ourselves: what is approved here, this device first of all. Of others everything that is live has to be pinned, and is, when it comes for the first
  * time. */
@@ -48,7 +48,7 @@ static int make_row(const struct contacts_visit *visit, struct session *session,
 	int r = people_list(visit->sis, session, visit->pins, user, &listed, &n_listed, why);
 	if (r < 0)
 		return r;
-	CLEANUP_FREE struct words_device *devices = xcalloc(n_listed + 1, sizeof(*devices));
+	struct words_device *devices = ret_row->devices = xcalloc(n_listed + 1, sizeof(*devices));
 	for (unsigned i = 0; i < n_listed; i++) {
 		r = take_device(visit, user, &listed[i], &devices[n], why);
 		if (r < 0 && r != -SIS_ERR_AGAIN)
@@ -57,7 +57,8 @@ static int make_row(const struct contacts_visit *visit, struct session *session,
 	}
 	if (n == 0)
 		return why_set(why, -SIS_ERR_NO_KEY, "%s has no device yet; ask %s to enroll one", user, user);
-	*ret_row = (struct row){ .user = user };
+	ret_row->user = user;
+	ret_row->n_devices = n;
 	words_make((struct span){ visit->profile->ca.data, visit->profile->ca.size }, user, devices, n, &ret_row->words);
 	return 0;
 }
@@ -117,20 +118,26 @@ static void show(const struct contacts_visit *visit, const struct row rows[2], c
 }
 
 /* Not saying yes takes nothing back: only other words do. */
-static int remember(const struct contacts_visit *visit, bool verified, struct why *why)
+static void tell_doubted(const char *device, const char *key, void *arg)
 {
-	int r = verified ? pins_set_verified(visit->pins, visit->subject, true) : 0;
-	return r == 0 ? pins_save(visit->pins, why) : r;
+	const struct contacts_visit *visit = arg;
+	output_warning(visit->sis, "%s/%s with the key %s was NOT AMONG WHAT YOU COMPARED, and counts no more; if %s says that it was theirs: sis contacts accept %s",
+	               visit->subject, device, key, visit->subject, visit->subject);
 }
 
-int contacts_verify(const struct contacts_visit *visit, struct why *why)
+static int remember(const struct contacts_visit *visit, const struct row *row, bool verified)
+{
+	/* Not saying yes takes nothing back: only other words do. */
+	if (!verified)
+		return 0;
+	pins_keep_compared(visit->pins, visit->subject, row->devices, row->n_devices, tell_doubted, (void *)(uintptr_t)visit);
+	return pins_set_verified(visit->pins, visit->subject, true);
+}
+
+static int compare(const struct contacts_visit *visit, struct row rows[2], bool is_first, struct why *why)
 {
 	CLEANUP_SESSION struct session *session = NULL;
-	bool is_first = strcmp(visit->profile->user, visit->subject) < 0;
-	struct row rows[2];
 	char text[WORDS_TEXT];
-	if (strcmp(visit->profile->user, visit->subject) == 0)
-		return why_set(why, -SIS_ERR_USAGE, "that is you; your own devices are approved with \"sis devices approve\"");
 	int r = session_open(visit->profile, &session);
 	if (r == 0)
 		r = make_row(visit, session, visit->subject, &rows[is_first], why);
@@ -150,8 +157,17 @@ int contacts_verify(const struct contacts_visit *visit, struct why *why)
 			(void)pins_set_verified(visit->pins, visit->subject, false);
 		return verified;
 	}
-	r = remember(visit, verified == 1, why);
-	if (r == 0)
-		show(visit, rows, text, verified == 1);
+	show(visit, rows, text, verified == 1);
+	return remember(visit, &rows[is_first], verified == 1);
+}
+
+int contacts_verify(const struct contacts_visit *visit, struct why *why)
+{
+	struct row rows[2] = { 0 };
+	if (strcmp(visit->profile->user, visit->subject) == 0)
+		return why_set(why, -SIS_ERR_USAGE, "that is you; your own devices are approved with \"sis devices approve\"");
+	int r = compare(visit, rows, strcmp(visit->profile->user, visit->subject) < 0, why);
+	free(rows[0].devices);
+	free(rows[1].devices);
 	return r;
 }

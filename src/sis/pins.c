@@ -7,6 +7,7 @@
 #include "sis/contacts_file.h"
 #include "sis/revocations.h"
 #include "sis/verified.h"
+#include "sis/words.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -248,6 +249,39 @@ void pins_accept_device(struct pins *pins, const char *user, const char *device,
 	pthread_mutex_unlock(&pins->mutex);
 }
 
+/* With the lock held: what was pinned before and is not any more. */
+static void refuse_rest(struct pins *pins, const char *user, json_t *before, void (*fn)(const char *device, const char *key, void *arg), void *arg)
+{
+	const char *device;
+	json_t *entry, *key;
+	size_t i;
+	json_object_foreach(before, device, entry) {
+		json_array_foreach(json_object_get(entry, "keys"), i, key) {
+			if (contacts_has_key(pins->contacts, user, device, json_string_value(key)))
+				continue;
+			pins_change(pins, CONTACTS_REFUSE, user, device, json_string_value(key));
+			if (fn != NULL)
+				fn(device, json_string_value(key), arg);
+		}
+	}
+}
+
+/* A server could else show a false device at the first contact, hide it while the words are compared, and bring it back afterwards. */
+void pins_keep_compared(struct pins *pins, const char *user, const struct words_device *compared, unsigned n_compared,
+                        void (*fn)(const char *device, const char *key, void *arg), void *arg)
+{
+	pthread_mutex_lock(&pins->mutex);
+	CLEANUP_JSON json_t *before = json_deep_copy(json_object_get(json_object_get(pins->contacts, user), "devices"));
+	pins_change(pins, CONTACTS_DOUBT, user, "", "");
+	for (unsigned i = 0; i < n_compared; i++) {
+		char pin[PIN_TEXT];
+		pin_format(&compared[i].key, pin);
+		pins_change(pins, CONTACTS_ACCEPT, user, compared[i].name, pin);
+	}
+	refuse_rest(pins, user, before, fn, arg);
+	pthread_mutex_unlock(&pins->mutex);
+}
+
 int pins_set_verified(struct pins *pins, const char *user, bool verified)
 {
 	char now[TIME_TEXT + 1] = "";
@@ -292,14 +326,30 @@ static int import_device(struct pins *pins, const char *user, const char *device
 	return n;
 }
 
+/* Verified there is what is pinned there: what else was met here is no part of it. */
+static void import_verified(struct pins *pins, const char *user, json_t *devices, const char *verified)
+{
+	CLEANUP_JSON json_t *before = json_deep_copy(json_object_get(json_object_get(pins->contacts, user), "devices"));
+	const char *device;
+	json_t *entry, *key;
+	size_t i;
+	pins_change(pins, CONTACTS_DOUBT, user, "", "");
+	json_object_foreach(devices, device, entry) {
+		json_array_foreach(json_object_get(entry, "keys"), i, key)
+			pins_change(pins, CONTACTS_ACCEPT, user, device, json_string_value(key));
+	}
+	refuse_rest(pins, user, before, NULL, NULL);
+	pins_change(pins, CONTACTS_VERIFY, user, "", verified);
+}
+
 static unsigned import_contact(struct pins *pins, const char *user, const json_t *contact, void (*fn)(const char *user, const char *device, void *arg),
                                void *arg, unsigned *n_conflicts)
 {
-	const json_t *devices = json_object_get(contact, "devices");
+	json_t *devices = json_object_get(contact, "devices");
 	const char *device, *verified = json_member_string(contact, "verified");
 	unsigned n_new = 0, n_bad = 0;
 	json_t *entry;
-	json_object_foreach((json_t *)(uintptr_t)devices, device, entry) {
+	json_object_foreach(devices, device, entry) {
 		int r = import_device(pins, user, device, json_object_get(entry, "keys"));
 		if (r < 0 && fn != NULL)
 			fn(user, device, arg);
@@ -307,7 +357,7 @@ static unsigned import_contact(struct pins *pins, const char *user, const json_t
 		n_new += r > 0;
 	}
 	if (verified != NULL && n_bad == 0 && !contacts_is_strict(pins->profile, pins->contacts, user))
-		pins_change(pins, CONTACTS_VERIFY, user, "", verified);
+		import_verified(pins, user, devices, verified);
 	*n_conflicts += n_bad;
 	return n_new;
 }

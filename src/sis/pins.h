@@ -37,6 +37,10 @@ const char *pins_contact(struct pins *pins, const char *user);
 /* Takes every refused key of the user into the pins; fn (NULL allowed) hears of each; *ret_n says how many. */
 int pins_accept(struct pins *pins, const char *user, void (*fn)(const char *device, const char *key, void *arg), void *arg, unsigned *ret_n);
 void pins_accept_device(struct pins *pins, const char *user, const char *device, const struct public_key *key);
+/* Before somebody is set verified: only what was compared stays pinned. fn (NULL allowed) hears of each key that is refused from now on. */
+struct words_device;
+void pins_keep_compared(struct pins *pins, const char *user, const struct words_device *compared, unsigned n_compared,
+                        void (*fn)(const char *device, const char *key, void *arg), void *arg);
 int pins_set_verified(struct pins *pins, const char *user, bool verified);
 int pins_forget(struct pins *pins, const char *user);
 /* Adds what another contacts.json knows. fn hears of each device with another key than ours, which stays as it is. *ret_n: keys that were new. */

@@ -186,6 +186,29 @@ def further_devices():
     check_in("no changed or further key", alice.run("contacts", "accept", bob.user, status=66).stderr)
 
 
+@test("what was met before and is not among what is compared counts no more: a server cannot show a false device, hide it for the words, and bring it back")
+def hidden_device():
+    daemon = shared_daemon()
+    alice, bob = daemon.client(unique("alice"), "laptop"), daemon.client(unique("bob"), "laptop")
+    false = SealingDevice(daemon, bob.user, "false")
+    alice.upload(make_picture(), bob)
+    check_equal({d["device"] for d in alice.json("contacts") if d["user"] == bob.user and d["keys"]}, {"laptop", "false"}, "what she met at first")
+    seen = false.upload(false.seal(b"seen before", grantee(daemon, alice)))
+    check_equal(seen.status, 201, "upload by the false device")
+    check_equal([e["verified"] for e in alice.json("list") if e["owner"] == bob.user], [True], "before the words")
+    daemon.sisctl("revoke", bob.user, "--device", "false")              # as good as hidden: the words are made without it
+    done = alice.run("contacts", "verify", bob.user, "--yes")
+    check_in("/false with the key ed25519:", done.stderr)
+    check_in("NOT AMONG WHAT YOU COMPARED", done.stderr)
+    bad = [e for e in alice.json("list", status=1) if e["owner"] == bob.user]
+    check_equal([(e["verified"], e.get("error")) for e in bad], [(False, "PIN_CHANGED")], "what the false device had sent")
+    check_equal({d["device"] for d in alice.json("contacts") if d["user"] == bob.user and d["keys"]}, {"laptop"}, "what is pinned")
+    alice.upload(make_picture(), bob)
+    # Somebody who knows better takes it back.
+    alice.run("contacts", "accept", bob.user)
+    check_equal([e["verified"] for e in alice.json("list") if e["owner"] == bob.user], [True], "after it was accepted")
+
+
 def grantee(daemon, client):
     """A recipient for SealingDevice.seal: name and published key of a client's device."""
     reader = SealingDevice.__new__(SealingDevice)
@@ -228,9 +251,15 @@ def files():
     alice.run("contacts", "export", "-o", path, status=73)
     tablet = Client(daemon, alice.user)
     tablet.run("enroll", daemon.invite(alice.user, "tablet"))
+    # What the tablet met before is verified as far as it is in the file.
+    SealingDevice(daemon, bob.user, "false")
+    tablet.upload(make_picture(), bob)
     check_in("imported", tablet.run("contacts", "import", path).stdout)
-    known = {d["user"]: d for d in tablet.json("contacts")}
+    known = {d["user"]: d for d in tablet.json("contacts") if d["device"] != "false"}
     check_equal((sorted(known), "verified" in known[bob.user], "verified" in known[carol.user]), (sorted([alice.user, bob.user, carol.user]), True, False), "known")
+    check_equal([d["keys"] for d in tablet.json("contacts") if d["user"] == bob.user and d["device"] == "false"], [[]], "keys of the false device")
+    check_in("A FURTHER DEVICE", tablet.run("upload", make_picture(), "--to", bob.user, status=77).stderr)
+    daemon.sisctl("revoke", bob.user, "--device", "false")
     # Her laptop came with the file: the tablet shares with it without asking.
     check_not_in("NOT APPROVED", tablet.run("upload", make_picture(), "--to", bob.user).stderr, "warnings")
     other = json.loads(read_file(path))
@@ -240,7 +269,7 @@ def files():
     done = tablet.run("contacts", "import", path, status=1)
     check_in("%s/" % bob.user, done.stderr)
     check_in("another key", done.stderr)
-    check_equal([d["keys"] for d in tablet.json("contacts") if d["user"] == bob.user], [known[bob.user]["keys"]], "pins")
+    check_equal([d["keys"] for d in tablet.json("contacts") if d["user"] == bob.user and d["device"] != "false"], [known[bob.user]["keys"]], "pins")
     for text in (b"", b"[]", json.dumps({**other, "authority": "0" * 64}).encode(), json.dumps({**other, "version": 3}).encode()):
         tablet.run("contacts", "import", write_file(path, text), status=65)
     tablet.run("contacts", "forget", bob.user)

@@ -4,6 +4,7 @@
 #include "test_sis.h"
 
 #include "sis/pins.h"
+#include "sis/words.h"
 
 static struct public_key key_of(uint8_t byte)
 {
@@ -238,6 +239,39 @@ static void a_damaged_file_is_told_and_not_replaced(void **state)
 	profile_free(profile);
 }
 
+static void only_what_was_compared_stays(void **state)
+{
+	const struct words_device compared[] = { { "phone", key_of(2) } };
+	struct profile *profile = test_profile_open();
+	struct pins *pins = NULL, *other = NULL;
+	struct why why = { "" };
+	enum pin_state pin;
+	unsigned n;
+	/* A key of the phone that was replaced, with an alarm; and a device that the server has shown once. */
+	assert_int_equal(pins_open(profile, &pins, &why), 0);
+	assert_int_equal(look(pins, "bob", "phone", 1, &pin), 0);
+	assert_int_equal(look(pins, "bob", "hidden", 3, &pin), 0);
+	assert_int_equal(look(pins, "bob", "phone", 2, &pin), -SIS_ERR_PIN_CHANGED);
+	assert_int_equal(pins_accept(pins, "bob", NULL, NULL, &n), 0);
+	assert_int_equal(pins_save(pins, &why), 0);
+	/* Meanwhile another process pins what the server shows it. */
+	assert_int_equal(pins_open(profile, &other, &why), 0);
+	assert_int_equal(look(other, "bob", "shown", 4, &pin), 0);
+	assert_int_equal(pins_save(other, &why), 0);
+	pins_keep_compared(pins, "bob", compared, 1, NULL, NULL);
+	assert_int_equal(pins_set_verified(pins, "bob", true), 0);
+	assert_int_equal(pins_save(pins, &why), 0);
+	pins_free(pins);
+	pins_free(other);
+	assert_int_equal(pins_open(profile, &pins, &why), 0);
+	assert_int_equal(look(pins, "bob", "phone", 2, &pin), 0);
+	assert_int_equal(look(pins, "bob", "phone", 1, &pin), -SIS_ERR_PIN_CHANGED);
+	assert_int_equal(look(pins, "bob", "hidden", 3, &pin), -SIS_ERR_PIN_CHANGED);
+	assert_int_equal(look(pins, "bob", "shown", 4, &pin), -SIS_ERR_PIN_CHANGED);
+	pins_free(pins);
+	profile_free(profile);
+}
+
 #define IN_HOME(name) cmocka_unit_test_setup_teardown(name, test_home_make, test_home_remove)
 
 int main(void)
@@ -246,7 +280,7 @@ int main(void)
 		IN_HOME(the_first_key_is_kept), IN_HOME(a_changed_key_is_refused_until_it_is_accepted), IN_HOME(two_processes_keep_each_others_pins),
 		IN_HOME(a_further_device_of_somebody_verified_is_refused), IN_HOME(who_was_verified_meanwhile_gets_no_device_by_another_process),
 		IN_HOME(this_device_may_have_a_new_key), IN_HOME(the_first_form_is_read), IN_HOME(an_imported_pin_never_replaces_one),
-		IN_HOME(a_damaged_file_is_told_and_not_replaced),
+		IN_HOME(a_damaged_file_is_told_and_not_replaced), IN_HOME(only_what_was_compared_stays),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
