@@ -14,9 +14,11 @@
 
 #define UPLOADS_WAIT_S 5                /* for a writer to let go */
 #define UPLOADS_KEEP_DONE_S 3600        /* a finished one can be asked about for so long */
+#define UPLOADS_DONE_PER_USER 128       /* and the newest of them only: each costs memory and a row, though its item may be gone and no quota holds it */
 
 struct upload *uploads_buckets[UPLOADS_BUCKETS];
 static unsigned n_uploads;
+static uint64_t n_finished;             /* ever */
 
 static struct upload **uploads_bucket(const char *id)
 {
@@ -318,19 +320,38 @@ static bool uploads_may_try_again(int error)
 	       error == -SIS_ERR_BUSY || error == -SIS_ERR_QUOTA || error == -SIS_ERR_SYSTEM;
 }
 
+static void uploads_forget_oldest_done(const struct upload *newest)
+{
+	struct upload *oldest = NULL;
+	unsigned n = 0;
+	UPLOADS_EACH(upload) {
+		if (upload == newest || upload->finished == 0 || upload->row.user_id != newest->row.user_id)
+			continue;
+		n++;
+		if (oldest == NULL || upload->finished_as < oldest->finished_as)
+			oldest = upload;
+	}
+	if (n >= UPLOADS_DONE_PER_USER)
+		uploads_drop(oldest);
+}
+
 static void uploads_committed(struct upload *upload, int error, const char *detail, const uint8_t item[ITEM_ID_BYTES], uint64_t sequence)
 {
 	upload->committing = false;
 	if (error == 0) {
 		item_id_encode(item, upload->row.item);
 		upload->finished = time_now();
+		upload->finished_as = ++n_finished;
 		sweep_incoming(upload->row.id);
 	}
 	uploads_answer_committed(upload->commit_request, error, detail, upload->row.item, sequence);
-	if (upload->doomed || !upload->resumable || (error < 0 && !uploads_may_try_again(error)))
+	if (upload->doomed || !upload->resumable || (error < 0 && !uploads_may_try_again(error))) {
 		uploads_drop(upload);
-	else
-		uploads_serve(upload);
+		return;
+	}
+	uploads_serve(upload);
+	if (upload->finished != 0)
+		uploads_forget_oldest_done(upload);
 }
 
 static int uploads_check_commit(const struct upload *upload, struct request request, uint64_t length, const char **ret_detail)

@@ -16,6 +16,7 @@ struct upload {
 	bool checked;                           /* what is written now, from checked_from on, does not count yet */
 	uint64_t checked_from;
 	int64_t finished;                       /* when it became an item; 0 before */
+	uint64_t finished_as;                   /* counts those of this daemon, since times have whole seconds */
 	uint64_t writer;                        /* the peer that writes; 0: nobody */
 	uint64_t written;                       /* bytes, as last seen */
 	struct request commit_request;

@@ -405,4 +405,19 @@ def tus_js():
     check_in(device.daemon.request("GET", "/v1/items/%s/object" % device.item, who=device).body, bundle)
 
 
+@test("of finished uploads the newest of each user are remembered only: their items may be gone, and no quota holds them")
+def finished():
+    daemon = shared_daemon()
+    device = SealingDevice(daemon)
+    connection = daemon.http(device)
+    places = []
+    for i in range(131):
+        bundle = device.seal(b"%d" % i)
+        places.append(daemon.request("POST", "/v1/items", who=device, body=bundle, connection=connection,
+                                     headers={**TUS, **OCTETS, "Upload-Length": str(len(bundle))}).headers["Location"])
+    states = [daemon.request("HEAD", place, who=device, headers=TUS, connection=connection).status for place in places]
+    check_equal(states, [404] * 3 + [200] * 128, "answers")
+    daemon.is_serving()
+
+
 run()
