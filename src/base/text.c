@@ -6,6 +6,7 @@
 #include "base/util.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -335,6 +336,26 @@ void text_for_terminal(struct span text, char *ret_text, size_t capacity)
 		text.size -= size > 0 ? size : 1;
 	}
 	ret_text[n] = 0;
+}
+
+/* What JSON is made of besides its strings is none of them. */
+char *text_escape_json(const char *json)
+{
+	struct span text = span_from_string(json);
+	char *escaped = malloc(6 * text.size + 1), *at = escaped;
+	while (escaped != NULL && text.size > 0) {
+		uint32_t code = 0;
+		unsigned size = utf8_take(text, &code);
+		if (size > 0 && code >= 0x7f && is_harmful(code))
+			at += sprintf(at, "\\u%04x", (unsigned)code);
+		else
+			at = mempcpy(at, text.data, size > 0 ? size : 1);
+		text.data += size > 0 ? size : 1;
+		text.size -= size > 0 ? size : 1;
+	}
+	if (escaped != NULL)
+		*at = '\0';
+	return escaped;
 }
 
 struct unit { const char *suffix; uint64_t factor; };

@@ -34,6 +34,9 @@ bool name_is_valid(struct span name);                   /* [a-z0-9][a-z0-9._-]{0
 bool utf8_is_valid(struct span text);                   /* RFC 3629, no overlong, no surrogates */
 /* Copies text for showing on a terminal: control, bidi and invalid bytes become '?'. Always NUL-terminated, cut at capacity on a character border. */
 void text_for_terminal(struct span text, char *ret_text, size_t capacity);
+
+/* JSON in which each of those characters is written as \uXXXX: the same to who parses it, and harmless to whose terminal it reaches. To be freed; NULL: no memory. */
+char *text_escape_json(const char *json);
 /* "90", "15m", "12h", "7d", "2w" -> seconds; "64K", "16M", "2G" -> bytes. Refuse overflow and anything else. */
 int duration_parse(const char *text, uint64_t *ret_seconds);
 int size_parse(const char *text, uint64_t *ret_bytes);

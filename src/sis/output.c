@@ -192,7 +192,9 @@ void output_columns(const char *left, const char *right)
 
 void output_json(json_t *json)
 {
-	CLEANUP_FREE char *text = json != NULL ? json_print(json) : NULL;
+	CLEANUP_FREE char *raw = json != NULL ? json_print(json) : NULL;
+	/* JSON leaves C1 controls and changes of direction as they are, and the reader may be a terminal. */
+	CLEANUP_FREE char *text = raw != NULL ? text_escape_json(raw) : NULL;
 	json_decref(json);
 	if (text != NULL)
 		line_to(stdout, text);

@@ -87,6 +87,9 @@ def names():
         got = os.path.basename(grace.get(grace.upload(path)))
         check(not got.startswith((".", "-")) and not re.search("[\x00-\x1f\u202e]", got), "name %r became %r" % (name, got))
     check(not re.search("[\x1b\u202e]", grace.run("list").stdout), "control characters in a list")
+    told = grace.run("--json", "list").stdout
+    check(not re.search("[\x1b\x7f-\x9f\u202e]", told), "control characters in JSON")
+    check("bidi\u202egpj.exe" in told.encode().decode("unicode-escape"), "the name is told in JSON as it is")
 
 
 @test("several files in one command: the good ones go, the bad one is named, exit status 1")

@@ -223,6 +223,21 @@ static void sizes_are_shown_short(void **state)
 	}
 }
 
+static void json_reaches_a_terminal_without_harm(void **state)
+{
+	static const struct { const char *json, *wanted; } cases[] = {
+		{ "{\"a\":\"b\\u001b\"}", "{\"a\":\"b\\u001b\"}" },
+		{ "\"\xc2\x9b" "2J\x7f\xe2\x80\xae" "gpj\"", "\"\\u009b2J\\u007f\\u202egpj\"" },
+		{ "\"\xc3\xa9 \xf0\x9f\x98\x80\"", "\"\xc3\xa9 \xf0\x9f\x98\x80\"" },
+		{ "\xef\xbb\xbf", "\\ufeff" }, { "", "" }, { "\xe2\x80", "\xe2\x80" },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *escaped = text_escape_json(cases[i].json);
+		assert_string_equal(escaped, cases[i].wanted);
+		free(escaped);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -237,6 +252,7 @@ int main(void)
 		cmocka_unit_test(names_are_narrow),
 		cmocka_unit_test(utf8_is_rfc_3629),
 		cmocka_unit_test(terminals_see_nothing_harmful),
+		cmocka_unit_test(json_reaches_a_terminal_without_harm),
 		cmocka_unit_test(durations_and_sizes_are_exact),
 		cmocka_unit_test(sizes_are_shown_short),
 	};
