@@ -159,13 +159,13 @@ static bool has_word(const char *what)
 	return false;
 }
 
-/* what: "USER,…", "[accept NAME]", "DIR|FILE|-". A list with commas goes on after the last one. */
+/* what: "USER,…", "[accept NAME]" (the word comes first), "DIR|FILE|-", "ID|all". A list with commas goes on after the last one. */
 static void offer_what(const struct sis *sis, const char *command, const char *what, const char *typed, bool is_first)
 {
 	const char *comma = strrchr(typed, ',');
 	CLEANUP_FREE char *before = xasprintf("%.*s", comma != NULL ? (int)(comma + 1 - typed) : 0, typed);
 	const struct wish wish = { sis, before, comma != NULL ? comma + 1 : typed };
-	bool is_files = false, words_alone = is_first && has_word(what);
+	bool is_files = false, words_alone = is_first && what[0] == '[' && has_word(what);
 	for (const char *at = what; *at != '\0';) {
 		size_t size = 0;
 		while (isalpha((unsigned char)at[size]) || (size > 0 && at[size] == '-'))

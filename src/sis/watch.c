@@ -138,8 +138,10 @@ static int on_item(struct watch *watch, struct news *news, struct why *why)
 		item_wipe(&item);
 		return 0;
 	}
-	if (holds)
+	if (holds) {
+		recent_add(&watch->recent, item.sequence, item.id, item.opened.statement.owner, item.manifest.name);
 		r = error = fetch(watch, &item, &path, why);
+	}
 	watch->n_bad += error < 0 && r != -SIS_ERR_INTERRUPTED;
 	if (holds && error < 0 && r != -SIS_ERR_INTERRUPTED && !is_evidence(error)) {
 		output_error(watch->sis, item.id, error, why);
@@ -227,6 +229,7 @@ static int watch_on(struct watch *watch, struct why *why)
 		int r = events_next(watch->events, 0, &event, why);
 		if (r == 0) {
 			save_position(watch);
+			recent_save(watch->visit->profile, &watch->recent);
 			pins_save(watch->visit->pins, NULL);
 			programs_reap(&watch->programs);
 			look_after_server(watch);
@@ -251,6 +254,7 @@ static int watch_on(struct watch *watch, struct why *why)
 static int end(struct watch *watch, int error, struct why *why)
 {
 	save_position(watch);
+	recent_save(watch->visit->profile, &watch->recent);
 	programs_wait(&watch->programs);
 	events_free(watch->events);
 	if (error == -SIS_ERR_INTERRUPTED) {

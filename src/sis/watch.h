@@ -5,6 +5,7 @@
 
 #include "sis/events.h"
 #include "sis/programs.h"
+#include "sis/recent.h"
 #include "sis/visit.h"
 
 struct watch_options { const char *directory, *command, *since; bool no_notify; };
@@ -15,6 +16,7 @@ struct watch {
 	struct visit *visit;
 	struct events *events;
 	struct programs programs;
+	struct recent recent;                   /* since the last pause */
 	uint64_t done, saved;                   /* everything up to here was shown; and that is in the profile */
 	uint64_t checked_ns, away_ns, notified_ns;
 	bool from_now, has_begun, is_away, may_notify;

@@ -121,6 +121,8 @@ def check_shell(shell):
     check_equal(ask("sis", "get", items[0][:3])[:1], [items[0][:8]], "an item")
     files = [name.replace("\\ ", " ").rstrip("/") for name in ask("sis", "upload", "pict")]
     check_equal(files, ["picture one.jpg", "pictures"], "files")
+    check_equal([f.rstrip("/") for f in ask("sis", "watch", "--get", "pict")], ["pictures"], "a directory")
+    check_equal(ask("sis", "watch", "--since", ""), sorted([item[:8] for item in items] + ["all", "now"]), "an item or a word")
     check_equal(ask("sis", "--home", alice.home, "--profile", "d"), ["default"], "profiles")
     check_equal([f.rstrip("/") for f in ask("sis", "--home", "pict")], ["pictures"], "directories")
     check_equal(ask("sis", "nonsense", "x"), [], "an unknown command")

@@ -473,34 +473,41 @@ def watch_unread():
     check_equal((watch.wait(30 * SLOW), watch.stderr.read()), (74, b""), "a reader that goes away")
 
 
-@test("--exec runs a command with the facts in its environment alone, a few at a time, and no descriptor of ours")
+HOSTILE_WORDS = ["$(touch pwned);`touch pwned`'\"\n\u202ex.jpg", "--help", "-rf", "$SIS_ITEM", "../../pwned", "a\tb\x1b[2J\x07\u2066c", "'; touch pwned #"]
+
+
+@test("--exec runs a command with the facts in its environment alone, a few at a time, and no descriptor of ours; strangers' words are harmless there")
 def watch_exec():
     daemon = shared_daemon()
     alice, bob, directory = SealingDevice(daemon), daemon.client(), temporary("exec")
-    hostile = "$(touch pwned);`touch pwned`'\"\n\u202ex.jpg"
     script = 'd=$(mktemp -d "$OUT/run.XXXXXX"); ls /proc/self/fd | tr "\\n" " " > "$d/fds"; cat > "$d/input"; env -0 > "$d/new"; mv "$d/new" "$d/env"'
     os.environ["OUT"], os.environ["SIS_CAPTION"] = directory, "stale"
     try:
         watch = Watch(bob, "--exec", script)
     finally:
         del os.environ["OUT"], os.environ["SIS_CAPTION"]
-    peer, sent = bobs_key(daemon, alice, bob), []
-    for _ in range(6):
-        check_equal(alice.upload(alice.seal(b"x", peer, name=hostile)).status, 201, "upload")
-        sent.append(alice.item)
+    peer, sent = bobs_key(daemon, alice, bob), {}
+    for n, words in enumerate(HOSTILE_WORDS):
+        manifest = {"caption": words} if n > 0 else None        # the first has none, and what was in our environment is not its own
+        check_equal(alice.upload(alice.seal(b"x", peer, name=words, manifest=manifest)).status, 201, "upload")
+        sent[alice.item] = words if n > 0 else ""
     def runs():
         return [os.path.join(directory, name) for name in os.listdir(directory) if os.path.exists(os.path.join(directory, name, "env"))]
-    wait_for(lambda: len(runs()) == 6, "six runs")
+    wait_for(lambda: len(runs()) == len(sent), "a run for each")
     seen = [dict(pair.split("=", 1) for pair in read_file(run + "/env").decode().split("\0") if pair) for run in runs()]
     check_equal(sorted(env["SIS_ITEM"] for env in seen), sorted(sent), "items")
     for env in seen:
-        check_equal((env["SIS_EVENT"], env["SIS_OWNER"], env["SIS_KIND"], env["SIS_CAPTION"], env["SIS_FILE"]), ("item", alice.user, "file", "", ""), "facts")
-        check(not re.search("[\n/\u202e]", env["SIS_NAME"]), "name %r" % env["SIS_NAME"])
+        check_equal((env["SIS_EVENT"], env["SIS_OWNER"], env["SIS_KIND"], env["SIS_FILE"]), ("item", alice.user, "file", ""), "facts")
+        check(not re.search("[\x00-\x1f\x7f/\u202e\u2066]|^[-.]", env["SIS_NAME"]), "name %r" % env["SIS_NAME"])
+        check(not re.search("[\x00-\x1f\x7f\u202e\u2066]", env["SIS_CAPTION"]), "caption %r" % env["SIS_CAPTION"])
+        words = sent[env["SIS_ITEM"]]
+        check_equal(re.findall("[a-zA-Z$]", env["SIS_CAPTION"]), re.findall("[a-zA-Z$]", words), "the caption's letters")
     for run in runs():
         check(set(read_file(run + "/fds").split()) <= {b"0", b"1", b"2", b"3"}, "descriptors %r" % read_file(run + "/fds"))
         check_equal(read_file(run + "/input"), b"", "its input")
     check_equal(watch.stop()[0], 0, "exit status")
-    check(not os.path.exists("pwned") and not os.path.exists(os.path.join(directory, "pwned")), "a file name was run")
+    check(not os.path.exists("pwned") and not os.path.exists(os.path.join(directory, "pwned")), "a stranger's words were run")
+    check_equal({item["item"] for item in json.loads(read_file(os.path.join(bob.directory, "recent")))}, set(sent), "what completion offers")
 
 
 @test("an item that does not hold is shown as BAD, told to the command, not fetched, and makes the exit status 1")
