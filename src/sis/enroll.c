@@ -309,7 +309,7 @@ static int make_profile(const struct sis *sis, const struct enroll_options *opti
 static void report(const struct sis *sis, const struct profile *profile)
 {
 	char until[TIME_TEXT + 1] = "", fingerprint[2 * FINGERPRINT_BYTES + 1];
-	time_encode(profile->facts.not_after, until);
+	output_moment(sis, profile->facts.not_after, until, sizeof(until));
 	hex_encode(profile->facts.fingerprint, FINGERPRINT_BYTES, fingerprint);
 	if (sis->json)
 		output_json(json_pack("{s:s, s:s, s:s, s:s, s:s}", "user", profile->user, "device", profile->device, "server", profile->host, "fingerprint",

@@ -221,6 +221,17 @@ int output_finish(const struct sis *sis, int status)
 	return status != 0 ? status : EX_IOERR;
 }
 
+void output_moment(const struct sis *sis, int64_t seconds, char *ret_text, size_t capacity)
+{
+	char exact[TIME_TEXT + 1] = "";
+	if (!sis->json) {
+		output_time(seconds, ret_text, capacity);
+		return;
+	}
+	time_encode(seconds, exact);
+	snprintf(ret_text, capacity, "%s", exact);
+}
+
 void output_time(int64_t seconds, char *ret_text, size_t capacity)
 {
 	struct tm parts;

@@ -23,6 +23,7 @@ void output_json(json_t *json);                         /* takes the reference; 
 int output_status(unsigned n_failed, unsigned n_all, int error);
 /* Flushes standard output: EX_IOERR (said on standard error) when it cannot be written. */
 int output_finish(const struct sis *sis, int status);
+void output_moment(const struct sis *sis, int64_t seconds, char *ret_text, size_t capacity);     /* exact with --json, else as output_time */
 void output_time(int64_t seconds, char *ret_text, size_t capacity);             /* local, to the minute, for people */
 
 /* Colour, where it is wanted: what begins a style on standard output or standard error, and what ends it again (STYLE_END). "" unless that is a terminal

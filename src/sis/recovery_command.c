@@ -119,7 +119,7 @@ static void show_restored(const struct sis *sis, const struct profile *profile)
 {
 	char until[TIME_TEXT + 1] = "";
 	bool expired = profile->facts.not_after <= time_now();
-	time_encode(profile->facts.not_after, until);
+	output_moment(sis, profile->facts.not_after, until, sizeof(until));
 	if (sis->json)
 		output_json(json_pack("{s:s, s:s, s:s, s:s, s:b}", "user", profile->user, "device", profile->device, "server", profile->host, "not_after", until,
 		                      "expired", (int)expired));

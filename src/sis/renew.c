@@ -51,7 +51,7 @@ static int run(const struct sis *sis, void *options_, char **arguments, unsigned
 		output_error(sis, NULL, r, &why);
 		return output_status(1, 1, r);
 	}
-	time_encode(profile->facts.not_after, until);
+	output_moment(sis, profile->facts.not_after, until, sizeof(until));
 	if (sis->json)
 		output_json(json_pack("{s:s, s:s, s:s, s:b}", "user", profile->user, "device", profile->device, "not_after", until, "new_key",
 		                      (int)options->new_key));

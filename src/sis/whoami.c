@@ -14,7 +14,7 @@ static void show(const struct sis *sis, const struct profile *profile, const jso
 	char fingerprint[2 * FINGERPRINT_BYTES + 1], until[TIME_TEXT + 1] = "", pin[PIN_TEXT];
 	const char *server_time = json_member_string(answer, "server_time");
 	hex_encode(profile->facts.fingerprint, FINGERPRINT_BYTES, fingerprint);
-	time_encode(profile->facts.not_after, until);
+	output_moment(sis, profile->facts.not_after, until, sizeof(until));
 	pin_format(&profile->facts.public_key, pin);
 	if (sis->json)
 		output_json(json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s*}", "user", profile->user, "device", profile->device, "host", profile->host, "port",
