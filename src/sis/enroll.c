@@ -256,6 +256,8 @@ static int enroll_again(const struct sis *sis, const struct invite *invite, stru
 	int r = profile_open(sis, &old, why);
 	if (r == 0)
 		r = check_old(old, invite, why);
+	if (r == 0)
+		r = profile_prepare_certificate(old, NULL, why);
 	if (r < 0)
 		return r;
 	r = certify_old(invite, profile, old, why);
@@ -293,7 +295,11 @@ static int make_profile(const struct sis *sis, const struct enroll_options *opti
 	if (r == 0 && options->passphrase)
 		r = terminal_ask_new_secret("New passphrase for the keys: ", &profile->passphrase, why);
 	if (r == 0)
+		r = nursery_reserve(&nursery, why);
+	if (r == 0)
 		r = recovery.profile != NULL ? certify_recovered(options, invite, profile, recovery.profile, why) : certify_new(invite, password, profile, NULL, why);
+	if (nursery.dir_fd >= 0)
+		nursery_release(&nursery);
 	if (r == 0)
 		r = profile_write(profile, nursery.dir_fd, profile->passphrase);
 	if (r == 0 && recovery.profile != NULL)

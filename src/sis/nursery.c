@@ -13,6 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define ROOM_FILE "room"
+#define NURSERY_ROOM (64u << 10)        /* keys, certificates, what a recovery page brings */
+
 static void directory_remove(int parent_fd, const char *name)
 {
 	int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -58,6 +61,21 @@ int nursery_open(const struct sis *sis, const char *name, struct nursery *nurser
 		return why_set(why, error_from_errno(errno), "%s cannot be written to: %s", nursery->path, strerror(errno));
 	nursery->dir_fd = openat(nursery->home_fd, nursery->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	return nursery->dir_fd >= 0 ? 0 : error_from_errno(errno);
+}
+
+int nursery_reserve(const struct nursery *nursery, struct why *why)
+{
+	static const uint8_t nothing[NURSERY_ROOM];
+	CLEANUP_FD int fd = openat(nursery->dir_fd, ROOM_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int r = fd < 0 ? error_from_errno(errno) : fd_write_all(fd, nothing, sizeof(nothing));
+	if (r == 0 && fsync(fd) < 0)
+		r = error_from_errno(errno);
+	return r < 0 ? why_set(why, r, "%s cannot be written to, so the invite was not used: %s", nursery->path, error_text(r)) : 0;
+}
+
+void nursery_release(const struct nursery *nursery)
+{
+	unlinkat(nursery->dir_fd, ROOM_FILE, 0);
 }
 
 int nursery_publish(struct nursery *nursery, const char *name, struct why *why)

@@ -213,6 +213,19 @@ def renewal_by_sis():
     client.upload(make_picture(), daemon.client(unique("reader")))
 
 
+@test("an invite is not used when there is no room for the profile, and good when there is")
+def no_room():
+    daemon = shared_daemon()
+    client = Client(daemon, unique("user"))
+    invite = daemon.invite(client.user)
+    done = run_program(["bash", "-c", 'trap "" XFSZ; ulimit -f 16; exec "$@"', "sh"] + client.command("enroll", invite), status=None)
+    check(done.returncode != 0, "it was refused")
+    check_in("cannot be written to, so the invite was not used", done.stderr)
+    check_equal(os.listdir(os.path.join(client.home, "profiles")), [".lock"], "what is left")
+    client.run("enroll", invite)
+    client.run("whoami")
+
+
 @test("a renewal that the profile cannot take is not asked for; one with a new key whose answer was lost goes on with that key; several at once come one after another")
 def renewal_cut_off():
     daemon = shared_daemon()
