@@ -17,6 +17,7 @@
 static const struct option_row rows[] = {
 	{ "yes", 'y', NULL, "verify: the words were compared and are the same", OPTION_FLAG, offsetof(struct contacts_options, yes) },
 	{ "code", 0, "TEXT", "verify: compare with TEXT, which the other person's scanner or message gave", OPTION_TEXT, offsetof(struct contacts_options, code) },
+	{ "key", 0, "KEY", "accept: this key and no other, the one that was compared", OPTION_TEXT, offsetof(struct contacts_options, key) },
 	{ "output", 'o', "FILE", "export: to this file instead of standard output", OPTION_TEXT, offsetof(struct contacts_options, output) },
 };
 
@@ -50,7 +51,7 @@ static void show_device(const char *user, const char *device, json_t *entry)
 	}
 	text_for_terminal(span_from_string(refused), safe, sizeof(safe));
 	if (refused != NULL)
-		output_line("  %-16s %s  %s%s%s: run \"sis contacts accept %s\" only after you compared it with theirs", device, safe, STYLED(STYLE_BAD, "REFUSED"), user);
+		output_line("  %-16s %s  %s%s%s: run \"sis contacts accept %s --key %s\" only after you compared it with theirs", device, safe, STYLED(STYLE_BAD, "REFUSED"), user, safe);
 }
 
 static void show_contact(const struct sis *sis, const struct profile *profile, const char *user, json_t *contact)
@@ -111,11 +112,12 @@ static void tell_accepted(const char *device, const char *key, void *arg)
 static int accept_refused(const struct contacts_visit *visit, struct why *why)
 {
 	unsigned n = 0;
-	int r = pins_accept(visit->pins, visit->subject, tell_accepted, (void *)(uintptr_t)visit, &n);
+	int r = pins_accept(visit->pins, visit->subject, visit->options->key, tell_accepted, (void *)(uintptr_t)visit, &n);
 	if (r < 0)
 		return say_unknown(why, r, visit->subject);
 	if (n == 0)
-		return why_set(why, -SIS_ERR_NO_INPUT, "no changed or further key of %s waits to be accepted; see \"sis contacts\"", visit->subject);
+		return why_set(why, -SIS_ERR_NO_INPUT, "no changed or further key of %s waits to be accepted%s; see \"sis contacts\"", visit->subject,
+		               visit->options->key != NULL ? " that is the one given with --key" : "");
 	if (visit->sis->json)
 		output_json(json_pack("{s:s, s:i}", "user", visit->subject, "accepted", (int)n));
 	return 0;
@@ -251,6 +253,6 @@ const struct command command_contacts = {
 	"contacts", "[verify|accept|forget NAME | export | import FILE]", "whose keys are pinned, and who is verified",
 	"Lists the devices that this profile has met and their keys. \"verify\" shows the same words here and, with \"sis contacts verify YOU\", at NAME's: compare\n"
 	"them over another way, and from then on a further device of NAME is refused unless one of theirs vouches for it. \"accept\" takes the keys that were\n"
-	"refused: say that only after you have compared them with what their owner reads to you from \"sis whoami\".",
+	"refused: say that only after you have compared them with what their owner reads to you from \"sis whoami\", and with --key, so that no other is taken.",
 	rows, ARRAY_SIZE(rows), 0, 2, sizeof(struct contacts_options), run,
 };

@@ -6,7 +6,7 @@
 #include "sis/command.h"
 #include "sis/pins.h"
 
-struct contacts_options { bool yes; const char *code, *output; };
+struct contacts_options { bool yes; const char *code, *output, *key; };
 
 struct contacts_visit {
 	const struct sis *sis;

@@ -121,8 +121,8 @@ static void show(const struct contacts_visit *visit, const struct row rows[2], c
 static void tell_doubted(const char *device, const char *key, void *arg)
 {
 	const struct contacts_visit *visit = arg;
-	output_warning(visit->sis, "%s/%s with the key %s was NOT AMONG WHAT YOU COMPARED, and counts no more; if %s says that it was theirs: sis contacts accept %s",
-	               visit->subject, device, key, visit->subject, visit->subject);
+	output_warning(visit->sis, "%s/%s with the key %s was NOT AMONG WHAT YOU COMPARED, and counts no more; if %s says that it was theirs: sis contacts accept %s --key %s",
+	               visit->subject, device, key, visit->subject, visit->subject, key);
 }
 
 static int remember(const struct contacts_visit *visit, const struct row *row, bool verified)

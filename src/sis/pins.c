@@ -152,19 +152,19 @@ static bool is_this_key(const struct profile *profile, const struct public_key *
 static int say_changed(struct why *why, const char *user, const char *device, const char *pin)
 {
 	return why_set(why, -SIS_ERR_PIN_CHANGED, "THE KEY OF %s/%s HAS CHANGED since it was first seen: somebody may be posing as %s; ask %s for the "
-	               "fingerprint by another way (theirs is in \"sis whoami\"), compare it with %s, and only then run: sis contacts accept %s",
-	               user, device, user, user, pin, user);
+	               "fingerprint by another way (theirs is in \"sis whoami\"), compare it with %s, and only then run: sis contacts accept %s --key %s",
+	               user, device, user, user, pin, user, pin);
 }
 
 static int say_further(const struct profile *profile, struct why *why, const char *user, const char *device, const char *pin)
 {
 	if (strcmp(user, profile->user) == 0)
 		return why_set(why, -SIS_ERR_PIN_CHANGED, "your device \"%s\" (key %s) is NOT APPROVED here: if it is yours, compare that key with what \"sis whoami\" "
-		               "says there, and only then run: sis devices approve %s (or: sis contacts accept %s); if it is not, tell the administrator to revoke it",
-		               device, pin, device, user);
+		               "says there, and only then run: sis devices approve %s (or: sis contacts accept %s --key %s); if it is not, tell the administrator to revoke it",
+		               device, pin, device, user, pin);
 	return why_set(why, -SIS_ERR_PIN_CHANGED, "%s, whom you have verified, has A FURTHER DEVICE \"%s\" that none of theirs vouches for: somebody may be posing "
-	               "as %s; ask %s by another way, compare the key that \"sis whoami\" says there with %s, and only then run: sis contacts accept %s",
-	               user, device, user, user, pin, user);
+	               "as %s; ask %s by another way, compare the key that \"sis whoami\" says there with %s, and only then run: sis contacts accept %s --key %s",
+	               user, device, user, user, pin, user, pin);
 }
 
 /* What is to be done about a key that is not pinned. With the lock held. */
@@ -216,7 +216,7 @@ int pins_check(struct pins *pins, const char *user, const char *device, const st
 
 /* ------------------------------------------------ deciding ------------------------------------------------ */
 
-int pins_accept(struct pins *pins, const char *user, void (*fn)(const char *device, const char *key, void *arg), void *arg, unsigned *ret_n)
+int pins_accept(struct pins *pins, const char *user, const char *only, void (*fn)(const char *device, const char *key, void *arg), void *arg, unsigned *ret_n)
 {
 	json_t *devices = json_object_get(json_object_get(pins->contacts, user), "devices"), *entry;
 	const char *device;
@@ -228,7 +228,7 @@ int pins_accept(struct pins *pins, const char *user, void (*fn)(const char *devi
 	json_object_foreach_safe(devices, next, device, entry) {
 		const char *refused = json_member_string(entry, "refused");
 		CLEANUP_FREE char *pin = refused != NULL ? xstrdup(refused) : NULL;
-		if (pin == NULL)
+		if (pin == NULL || (only != NULL && strcmp(pin, only) != 0))
 			continue;
 		pins_change(pins, CONTACTS_ACCEPT, user, device, pin);
 		if (fn != NULL)

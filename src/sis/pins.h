@@ -34,8 +34,8 @@ bool pins_is_strict(struct pins *pins, const char *user);
 const char *pins_contact(struct pins *pins, const char *user);
 
 /* What a person decides; saved with pins_save. NO_USER: nothing is known of them. */
-/* Takes every refused key of the user into the pins; fn (NULL allowed) hears of each; *ret_n says how many. */
-int pins_accept(struct pins *pins, const char *user, void (*fn)(const char *device, const char *key, void *arg), void *arg, unsigned *ret_n);
+/* Takes the refused keys of the user into the pins, or (only not NULL) this one of them; fn (NULL allowed) hears of each; *ret_n says how many. */
+int pins_accept(struct pins *pins, const char *user, const char *only, void (*fn)(const char *device, const char *key, void *arg), void *arg, unsigned *ret_n);
 void pins_accept_device(struct pins *pins, const char *user, const char *device, const struct public_key *key);
 /* Before somebody is set verified: only what was compared stays pinned. fn (NULL allowed) hears of each key that is refused from now on. */
 struct words_device;

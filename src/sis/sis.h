@@ -20,6 +20,6 @@ extern atomic_bool sis_cancelled;               /* set by ^C: whatever waits loo
 
 /* One clause for people: what exactly went wrong, beyond the error's own text. Empty where the error says it all. May hold a stranger's words: shown
  * only through output_error. */
-struct why { char text[480]; };
+struct why { char text[600]; };
 int why_set(struct why *why, int error, const char *format, ...) __attribute__((format(printf, 3, 4)));        /* returns error; why may be NULL */
 const char *why_text(const struct why *why, int error);

@@ -161,7 +161,8 @@ def further_devices():
     public = SealingDevice(daemon)
     done = alice.run("upload", make_picture(), "--to", bob.user, status=77)
     check_in("A FURTHER DEVICE", done.stderr)
-    check_in("sis contacts accept " + bob.user, done.stderr)
+    pin = next(d["refused"] for d in alice.json("contacts") if d["user"] == bob.user and d["device"] == "tablet")
+    check_in("sis contacts accept %s --key %s" % (bob.user, pin), done.stderr)
     check_in("REFUSED", alice.run("contacts").stdout)
     check_in("A FURTHER DEVICE", alice.run("contacts", "verify", bob.user, status=77).stderr)
     # Who has not verified him is told, and shares.
@@ -181,7 +182,10 @@ def further_devices():
     check_equal(put_endorsement(daemon, bob, "phone", endorsement(bob, phone, signer_of(bob))).status, 204, "status")
     daemon.sisctl("revoke", bob.user, "--device", "laptop")
     alice.run("upload", make_picture(), "--to", bob.user, status=77)
-    check_in("/phone accepted: ed25519:", alice.run("contacts", "accept", bob.user).stdout)
+    pin = next(d["refused"] for d in alice.json("contacts") if d["user"] == bob.user and d["device"] == "phone")
+    check_in("the one given with --key", alice.run("contacts", "accept", bob.user, "--key", pin[:-1] + "_", status=66).stderr)
+    alice.run("upload", make_picture(), "--to", bob.user, status=77)
+    check_in("/phone accepted: " + pin, alice.run("contacts", "accept", bob.user, "--key", pin).stdout)
     alice.upload(make_picture(), bob)
     check_in("no changed or further key", alice.run("contacts", "accept", bob.user, status=66).stderr)
 
