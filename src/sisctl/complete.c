@@ -4,6 +4,7 @@
  * ask it. */
 #include "sisctl/sisctl.h"
 
+#include "base/log.h"
 #include "base/text.h"
 #include "base/util.h"
 
@@ -70,6 +71,8 @@ static void complete_command(struct sisctl *sisctl, const struct command *comman
 	if (option != NULL && option->wants_value) {
 		if (strcmp(option->name, "user") == 0 || strcmp(option->name, "revoke") == 0)
 			offer_users(sisctl, typed);
+		for (int i = 0; i < EVENT_END && strcmp(option->name, "event") == 0; i++)
+			offer(typed, "", event_name((enum event)i), "");
 	} else if (typed[0] == '-') {
 		for (const struct command_option *o = command->options; o != NULL && o->name != NULL; o++)
 			offer(typed, "--", o->name, o->help);

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * sisctl logs: what was kept of who did what, oldest first; -f waits for more. */
-#include "sisctl/sisctl.h"
+ * sisctl logs: who did what, oldest first; -f waits for more. From the journal, where there is one that may be read (it has every event, and is there
+ * when the daemon is not); else from the daemon's audit trail, which has the audited ones. Which daemon's, only its socket tells: who names one gets
+ * the audit trail of that one. */
+#include "sisctl/logs.h"
 
-#include "base/text.h"
+#include "base/log.h"
 #include "base/util.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
-enum { OPTION_FOLLOW, OPTION_USER, OPTION_SINCE };
+enum { OPTION_FOLLOW, OPTION_USER, OPTION_DEVICE, OPTION_ITEM, OPTION_EVENT, OPTION_SINCE, OPTION_UNTIL, OPTION_OUTPUT, OPTION_UNIT, OPTION_AUDIT };
 
-static void print_entry(const json_t *entry, bool json)
+#define DEFAULT_UNIT "sisd.service"
+
+void logs_print_entry(const json_t *entry, bool json)
 {
 	char time[64], text[2048];
 	if (json) {
@@ -24,18 +29,43 @@ static void print_entry(const json_t *entry, bool json)
 	printf("%s %s\n", time, text);
 }
 
-/* A point in time ("2026-11-21T11:30:00Z", "2026-11-21") or a distance back from now ("2h"), as the interface wants it: RFC 3339. */
-static bool since_to_time(const char *since, char ret_time[TIME_TEXT + 1])
+/* A point in time ("2026-11-21T11:30:00Z", "2026-11-21") or a distance back from now ("2h"). */
+static bool point_parse(const char *text, int64_t *ret_seconds)
 {
-	CLEANUP_FREE char *midnight = xasprintf("%sT00:00:00Z", since);
-	int64_t seconds;
+	CLEANUP_FREE char *midnight = xasprintf("%sT00:00:00Z", text);
 	uint64_t back;
-	if (time_decode(span_from_string(since), &seconds) < 0 && time_decode(span_from_string(midnight), &seconds) < 0) {
-		if (duration_parse(since, &back) < 0 || (int64_t)back > time_now())
-			return false;
-		seconds = time_now() - (int64_t)back;
-	}
-	return time_encode(seconds, ret_time) == 0;
+	if (time_decode(span_from_string(text), ret_seconds) == 0 || time_decode(span_from_string(midnight), ret_seconds) == 0)
+		return true;
+	if (duration_parse(text, &back) < 0 || (int64_t)back > time_now())
+		return false;
+	*ret_seconds = time_now() - (int64_t)back;
+	return true;
+}
+
+/* As the interface wants it, RFC 3339, into ret_text; *ret_point is NULL when there is no such option. An exit status. */
+static int take_point(const char *option, const char *value, char ret_text[TIME_TEXT + 1], const char **ret_point, int64_t *ret_seconds)
+{
+	if (value == NULL)
+		return EX_OK;
+	if (!point_parse(value, ret_seconds) || time_encode(*ret_seconds, ret_text) < 0)
+		return output_error(EX_USAGE, "--%s %s is no time: write a distance (\"90m\", \"7d\"), a day (\"2026-11-21\") or a time (\"2026-11-21T11:30:00Z\")",
+		                    option, value);
+	*ret_point = ret_text;
+	return EX_OK;
+}
+
+/* In capitals, as they are called. */
+static int take_event(const char *value, char ret_event[32], const char **ret_name)
+{
+	if (value == NULL)
+		return EX_OK;
+	snprintf(ret_event, 32, "%s", value);
+	for (char *at = ret_event; *at != '\0'; at++)
+		*at = (char)toupper((unsigned char)*at);
+	for (int i = 0; i < EVENT_END; i++)
+		if (strcmp(event_name((enum event)i), ret_event) == 0)
+			*ret_name = ret_event;
+	return *ret_name != NULL ? EX_OK : output_error(EX_USAGE, "there is no event %s; sisd-events(7) lists them", value);
 }
 
 static int print_entries(struct sisctl *sisctl)
@@ -47,7 +77,7 @@ static int print_entries(struct sisctl *sisctl)
 			return r;
 		const json_t *entry = json_object_get(reply.parameters, "entry");
 		if (json_is_object(entry))
-			print_entry(entry, sisctl->json);
+			logs_print_entry(entry, sisctl->json);
 		if (!reply.continues)
 			return output_finish();
 		/* Whoever reads a followed log wants each line as it comes, and may have gone away. */
@@ -57,15 +87,44 @@ static int print_entries(struct sisctl *sisctl)
 	}
 }
 
-int command_logs(struct sisctl *sisctl, char **arguments, const char *const *values)
+static int print_audit(struct sisctl *sisctl, const struct logs_filter *filter)
 {
-	char since[TIME_TEXT + 1];
-	if (values[OPTION_SINCE] != NULL && !since_to_time(values[OPTION_SINCE], since))
-		return output_error(EX_USAGE, "--since %s is no time: write a distance (\"90m\", \"7d\"), a day (\"2026-11-21\") or a time (\"2026-11-21T11:30:00Z\")",
-		                    values[OPTION_SINCE]);
-	json_t *parameters = parameters_new("user", values[OPTION_USER], "since", values[OPTION_SINCE] != NULL ? since : NULL, NULL);
-	if (values[OPTION_FOLLOW] != NULL && json_object_set_new(parameters, "follow", json_true()) < 0)
+	json_t *parameters = parameters_new("user", filter->user, "device", filter->device, "item", filter->item, "event", filter->event,
+	                                    "since", filter->since, "until", filter->until, NULL);
+	if (filter->follow && json_object_set_new(parameters, "follow", json_true()) < 0)
 		abort();
 	int r = sisctl_send(sisctl, "Logs", parameters, true);
 	return r != 0 ? r : print_entries(sisctl);
+}
+
+static int print_from(struct sisctl *sisctl, const struct logs_filter *filter, bool want_journal, bool want_audit)
+{
+	if (want_audit || (!want_journal && (!sisctl->default_socket || !journal_is_readable())))
+		return print_audit(sisctl, filter);
+	bool failed;
+	int r = journal_print(filter, sisctl->json, &failed);
+	if (!failed)
+		return r;
+	if (want_journal)
+		return output_error(EX_UNAVAILABLE, "the journal cannot be read: is journalctl installed, and are you root or in the group systemd-journal?");
+	return print_audit(sisctl, filter);
+}
+
+int command_logs(struct sisctl *sisctl, char **arguments, const char *const *values)
+{
+	char since[TIME_TEXT + 1], until[TIME_TEXT + 1], event[32];
+	const char *output = values[OPTION_OUTPUT] != NULL ? values[OPTION_OUTPUT] : sisctl->json ? "json" : "short";
+	struct logs_filter filter = {
+		.user = values[OPTION_USER], .device = values[OPTION_DEVICE], .item = values[OPTION_ITEM], .follow = values[OPTION_FOLLOW] != NULL,
+		.unit = values[OPTION_UNIT] != NULL ? values[OPTION_UNIT] : DEFAULT_UNIT,
+	};
+	if (strcmp(output, "json") != 0 && strcmp(output, "short") != 0)
+		return output_error(EX_USAGE, "--output %s: write json or short", output);
+	sisctl->json = strcmp(output, "json") == 0;
+	int r = take_point("since", values[OPTION_SINCE], since, &filter.since, &filter.since_s);
+	if (r == EX_OK)
+		r = take_point("until", values[OPTION_UNTIL], until, &filter.until, &filter.until_s);
+	if (r == EX_OK)
+		r = take_event(values[OPTION_EVENT], event, &filter.event);
+	return r != EX_OK ? r : print_from(sisctl, &filter, values[OPTION_UNIT] != NULL, values[OPTION_AUDIT] != NULL);
 }

@@ -28,7 +28,13 @@ static const struct command_option revoke_options[] = {
 static const struct command_option logs_options[] = {
 	{ 'f', "follow", false, "wait for more" },
 	{ 'u', "user", true, "only what this user did, or what was done to them" },
-	{ 'S', "since", true, "only from this time on: 90m, 7d, 2026-11-21, 2026-11-21T11:30:00Z" }, { 0 }
+	{ 'd', "device", true, "only of devices of this name" }, { 'i', "item", true, "only of this item" },
+	{ 'e', "event", true, "only this event, for example LOGIN_REFUSED: sisd-events(7)" },
+	{ 'S', "since", true, "only from this time on: 90m, 7d, 2026-11-21, 2026-11-21T11:30:00Z" },
+	{ 'U', "until", true, "only before this time" },
+	{ 'o', "output", true, "short or json" },
+	{ 0, "unit", true, "from the journal of this systemd unit (sisd.service)" },
+	{ 0, "audit", false, "from the daemon's audit trail, though there is a journal" }, { 0 }
 };
 static const struct command_option check_options[] = {
 	{ 0, "full", false, "read every byte, too, and compare it with the signed digests" }, { 0 }
@@ -213,6 +219,7 @@ static bool take_common_option(struct sisctl *sisctl, int letter, int *ret_statu
 	switch (letter) {
 	case 's':
 		sisctl->socket = optarg;
+		sisctl->default_socket = false;
 		return true;
 	case LONG_JSON:
 		sisctl->json = true;
@@ -288,6 +295,7 @@ int main(int argc, char **argv)
 {
 	const char *socket = getenv("SIS_CONTROL");
 	struct sisctl sisctl = { .socket = socket != NULL && *socket != '\0' ? socket : DEFAULT_SOCKET };
+	sisctl.default_socket = sisctl.socket != socket;
 	struct option options[N_COMMON + 1] = { 0 };
 	memcpy(options, common_options, sizeof(common_options));
 

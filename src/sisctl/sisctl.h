@@ -10,7 +10,7 @@
 
 struct sisctl {
 	const char *socket;
-	bool json;
+	bool json, default_socket;              /* nobody has named another daemon */
 	struct varlink *varlink;                /* connected by sisctl_call() */
 };
 
@@ -23,7 +23,7 @@ struct command {
 	/* values: by row of options: the value, or "" for an option without one, or NULL when it was not given. Returns an exit status. */
 	int (*run)(struct sisctl *sisctl, char **arguments, const char *const *values);
 };
-#define COMMAND_OPTIONS_MAX 8
+#define COMMAND_OPTIONS_MAX 12
 
 int command_add(struct sisctl *sisctl, char **arguments, const char *const *values);
 int command_invite(struct sisctl *sisctl, char **arguments, const char *const *values);

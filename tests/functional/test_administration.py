@@ -94,6 +94,39 @@ def logs():
         follower.wait()
 
 
+@test("logs are filtered by device, item, event and time alike in the audit trail and in the journal; journalctl gets each word as one argument")
+def logs_filtered():
+    daemon = shared_daemon()
+    client = daemon.client("filtered", device="laptop")
+    item = client.upload(make_picture())
+    def entries(*arguments):
+        return [json.loads(line) for line in daemon.sisctl("logs", "-o", "json", *arguments).stdout.splitlines()]
+    wait_for(lambda: entries("--item", item), "the upload")
+    check_equal({e["item"] for e in entries("-i", item)}, {item}, "items")
+    check_equal([(e["event"], e["user"]) for e in entries("-d", "laptop", "-u", "filtered", "-e", "enrolled")], [("ENROLLED", "filtered")], "enrolled")
+    check_equal(entries("-e", "UPLOADED", "-u", "filtered", "--until", "1h"), [], "before an hour")
+    check_equal(len(entries("-e", "UPLOADED", "-u", "filtered", "--until", "2099-01-01")), 1, "before 2099")
+    daemon.sisctl("logs", "--event", "NONSENSE", status=64)
+    daemon.sisctl("logs", "-o", "xml", status=64)
+    tools = temporary("tools")
+    lines = [dict(__REALTIME_TIMESTAMP="1700000000123456", SIS_EVENT="UPLOADED", SIS_SENDER="ledger", SIS_USER="alice", MESSAGE="alice did\x1b[31m it", PRIORITY="6"),
+             dict(__REALTIME_TIMESTAMP="1700000001000000", MESSAGE="Started sisd")]
+    write_file(tools + "/lines", "".join(json.dumps(line) + "\n" for line in lines).encode())
+    write_file(tools + "/journalctl", b'#!/bin/sh\nprintf "%s\\n" "$@" >"${0%/*}/arguments"\ncat "${0%/*}/lines"\n')
+    os.chmod(tools + "/journalctl", 0o755)
+    def journal(*arguments, **options):
+        return run_program([SISCTL, "-s", "/nowhere", "logs", "--unit", "sisd@two.service", *arguments], env=program_environment(PATH=tools + ":" + os.environ["PATH"]),
+                           **options)
+    check_equal(json.loads(journal("-o", "json", "-f", "-u", "a; id", "-d", "--d", "-i", item, "-e", "uploaded", "-S", "2026-11-21", "-U", "2026-11-22").stdout),
+                dict(time="2023-11-14T22:13:20Z", event="UPLOADED", role="ledger", user="alice", device="", item="", peer="", text="alice did\x1b[31m it"), "entry")
+    check_equal(read_file(tools + "/arguments").decode().splitlines(),
+                ["--output=json", "--all", "--quiet", "--no-pager", "--follow", "--no-tail", "--since=@1795219200", "--until=@1795305599.999999",
+                 "_SYSTEMD_UNIT=sisd@two.service", "SIS_USER=a; id", "SIS_DEVICE=--d", "SIS_ITEM=" + item, "SIS_EVENT=UPLOADED"], "arguments")
+    check_not_in("\x1b", journal().stdout, "what a terminal gets")
+    write_file(tools + "/journalctl", b"#!/bin/sh\nexit 1\n")
+    check_in("the journal cannot be read", journal(status=69).stderr)
+
+
 @test("status names every process, its sandbox, and the ids it runs under")
 def status():
     daemon = shared_daemon()
