@@ -27,7 +27,7 @@
 #define IDLE_MS 800
 
 /* What the child counts, for the test to see. */
-static struct shared { unsigned n_requests, n_gone, n_refused, n_sent, n_cut, n_connections; char reason[128]; } *shared;
+static struct shared { unsigned n_pieces, n_requests, n_gone, n_refused, n_sent, n_cut, n_connections; char reason[128]; } *shared;
 
 static uint16_t port;
 static pid_t child;
@@ -135,9 +135,51 @@ static void never(struct http_request *request)
 	watch(request);
 }
 
+/* Answers in pieces, as they are asked for. */
+
+#define POUR_BYTES 65536
+#define POUR_PIECES 200                 /* more than sockets take */
+
+static struct http_request *watched;    /* the last that asked for /watch and is still there */
+
+static void begin_pieces(struct http_request *request)
+{
+	static const struct http_header type = { "Content-Type", "text/plain" };
+	watch(request);
+	if (strcmp(http_request_path(request), "/watch") == 0)
+		watched = request;
+	http_respond_stream(request, 200, &type, 1);
+}
+
+static void on_stream(struct http_request *request, void *arg)
+{
+	static char piece[POUR_BYTES];
+	struct streamed *streamed = http_request_data(request);
+	bool is_watch = request == watched, pours = strcmp(http_request_path(request), "/pour") == 0;
+	size_t size = pours ? sizeof(piece) : (size_t)snprintf(piece, sizeof(piece), "piece %llu\n", (unsigned long long)streamed->n);
+	shared->n_pieces++;
+	http_stream_send(request, piece, size);
+	http_stream_send(request, piece, 0);            /* no bytes are no chunk, which would be the last */
+	if (is_watch)
+		return;
+	if (++streamed->n < (pours ? POUR_PIECES : 3))
+		http_stream_wake(request);
+	else
+		http_stream_end(request);
+}
+
+static void wake(struct http_request *request)
+{
+	uint64_t n = watched != NULL;
+	if (watched != NULL)
+		http_stream_wake(watched);
+	respond_number(request, n);
+}
+
 static const struct { const char *path; void (*fn)(struct http_request *request); } pages[] = {
 	{ "/hello", hello }, { "/echo", echo }, { "/stream", begin_stream }, { "/pause", begin_stream }, { "/later", answer_later }, { "/file", answer_file },
 	{ "/inform", inform }, { "/tag", tag }, { "/close", close_tagged }, { "/early", refuse_early }, { "/never", never },
+	{ "/pieces", begin_pieces }, { "/pour", begin_pieces }, { "/watch", begin_pieces }, { "/wake", wake },
 };
 
 static void on_request(struct http_request *request, void *arg)
@@ -173,6 +215,8 @@ static void on_body_end(struct http_request *request, void *arg)
 static void forget(struct http_request *request)
 {
 	struct streamed *streamed = http_request_data(request);
+	if (request == watched)
+		watched = NULL;
 	if (streamed == NULL)
 		return;
 	loop_remove(streamed->timer);
@@ -199,7 +243,7 @@ static void on_refused(const char *peer, const char *reason, void *arg)
 }
 
 static const struct http_handler handler = {
-	.on_request = on_request, .on_body = on_body, .on_body_end = on_body_end, .on_gone = on_gone, .on_sent = on_sent, .on_refused = on_refused,
+	.on_request = on_request, .on_body = on_body, .on_body_end = on_body_end, .on_stream = on_stream, .on_gone = on_gone, .on_sent = on_sent, .on_refused = on_refused,
 };
 
 static int sign(uint32_t generation, enum key_algorithm algorithm, struct span data, uint8_t *ret_signature, size_t capacity, size_t *ret_size, void *arg)
@@ -373,6 +417,41 @@ static int peer_hear(struct peer *peer, char ret_body[512])
 	char head[4096];
 	uint64_t size;
 	return peer_hear_sized(peer, ret_body, 512, &size, head, true);
+}
+
+static void peer_read_exactly(struct peer *peer, char *ret_data, size_t size)
+{
+	for (size_t at = 0; at < size; ) {
+		ssize_t n = tls_read(peer->tls, ret_data + at, size - at);
+		assert_true(n > 0);
+		at += (size_t)n;
+	}
+}
+
+/* The size of the next chunk of a stream, whose bytes are in ret_data; 0: it was the last. */
+static size_t peer_hear_chunk(struct peer *peer, char *ret_data, size_t capacity)
+{
+	char line[20] = "";
+	for (size_t at = 0; at < sizeof(line) - 1 && strchr(line, '\n') == NULL; at++)
+		peer_read_exactly(peer, line + at, 1);
+	char *end;
+	size_t size = strtoul(line, &end, 16);
+	assert_string_equal(end, "\r\n");
+	assert_true(size + 2 < capacity);
+	peer_read_exactly(peer, ret_data, size + 2);
+	assert_memory_equal(ret_data + size, "\r\n", 2);
+	ret_data[size] = '\0';
+	return size;
+}
+
+static void peer_begin_stream(struct peer *peer, const char *request)
+{
+	char body[16], head[4096];
+	uint64_t size;
+	peer_say(peer, request);
+	assert_int_equal(peer_hear_sized(peer, body, sizeof(body), &size, head, false), 200);
+	assert_non_null(strstr(head, "Transfer-Encoding: chunked\r\n"));
+	assert_null(strcasestr(head, "Content-Length"));
 }
 
 static bool peer_is_ended(struct peer *peer)
@@ -734,9 +813,117 @@ static void test_revocation(void **state)
 	peer_close(&bob);
 }
 
+static void hear_pieces(struct peer *peer)
+{
+	char data[64], wanted[64];
+	for (int i = 0; i < 3; i++) {
+		snprintf(wanted, sizeof(wanted), "piece %d\n", i);
+		assert_int_equal(peer_hear_chunk(peer, data, sizeof(data)), strlen(wanted));
+		assert_string_equal(data, wanted);
+	}
+	assert_int_equal(peer_hear_chunk(peer, data, sizeof(data)), 0);
+}
+
+static void test_stream(void **state)
+{
+	struct peer peer = peer_open();
+	char body[512], head[4096];
+	uint64_t size;
+	unsigned n_sent = shared->n_sent;
+	peer_begin_stream(&peer, GET("/pieces"));
+	hear_pieces(&peer);
+	/* What came behind it, even at once, is answered behind it. */
+	peer_begin_stream(&peer, GET("/pieces") GET("/hello"));
+	hear_pieces(&peer);
+	assert_int_equal(peer_hear(&peer, body), 200);
+	assert_string_equal(body, "hello");
+	peer_say(&peer, "HEAD /pieces HTTP/1.1\r\nHost: a\r\n\r\n" GET("/hello"));
+	assert_int_equal(peer_hear_sized(&peer, body, sizeof(body), &size, head, false), 200);
+	assert_int_equal(peer_hear(&peer, body), 200);
+	assert_string_equal(body, "hello");
+	wait_for(&shared->n_sent, n_sent + 5);
+	peer_close(&peer);
+}
+
+static void test_stream_wakes(void **state)
+{
+	struct peer watcher = peer_open(), other = peer_open();
+	char data[64], body[512];
+	peer_begin_stream(&watcher, GET("/watch"));
+	assert_int_equal(peer_hear_chunk(&watcher, data, sizeof(data)), 8);
+	unsigned n_pieces = shared->n_pieces;
+	usleep((IDLE_MS + 200) * 1000);         /* nothing happens, for longer than others may be silent */
+	assert_int_equal(shared->n_pieces, n_pieces);
+	peer_close(&other);
+	other = peer_open();
+	for (unsigned i = 1; i <= 20; i++) {
+		peer_say(&other, GET("/wake"));
+		assert_int_equal(peer_hear(&other, body), 200);
+		assert_string_equal(body, "1");
+		assert_int_equal(peer_hear_chunk(&watcher, data, sizeof(data)), 8);
+		assert_int_equal(shared->n_pieces, n_pieces + i);
+	}
+	/* Nobody reads from the watcher's connection: that it has gone is noticed all the same. */
+	unsigned n_cut = shared->n_cut;
+	peer_close(&watcher);
+	wait_for(&shared->n_cut, n_cut + 1);
+	peer_say(&other, GET("/wake"));
+	assert_int_equal(peer_hear(&other, body), 200);
+	assert_string_equal(body, "0");
+	peer_close(&other);
+}
+
+static struct peer pour(void)
+{
+	int small = 65536;
+	struct peer peer = peer_open();
+	setsockopt(peer.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	shared->n_pieces = 0;
+	peer_begin_stream(&peer, GET("/pour"));
+	return peer;
+}
+
+/* Until nothing more is asked for, because the sockets are full. */
+static unsigned pieces_at_rest(void)
+{
+	unsigned before;
+	do {
+		before = shared->n_pieces;
+		usleep(100000);
+	} while (shared->n_pieces != before || before == 0);
+	return before;
+}
+
+static void test_stream_waits_for_the_reader(void **state)
+{
+	static char data[POUR_BYTES + 3];
+	struct peer peer = pour();
+	int large = 1 << 20;
+	assert_true(pieces_at_rest() < POUR_PIECES);
+	setsockopt(peer.fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof(large));      /* through a small window it would take long */
+	for (unsigned i = 0; i < POUR_PIECES; i++)
+		assert_int_equal(peer_hear_chunk(&peer, data, sizeof(data)), POUR_BYTES);
+	assert_int_equal(peer_hear_chunk(&peer, data, sizeof(data)), 0);
+	assert_int_equal(shared->n_pieces, POUR_PIECES);
+	peer_close(&peer);
+}
+
+static void test_stream_that_nobody_takes(void **state)
+{
+	unsigned n_cut = shared->n_cut;
+	struct peer peer = pour();
+	wait_for(&shared->n_cut, n_cut + 1);
+	assert_string_equal(shared->reason, "took the answer too slowly");
+	assert_true(shared->n_pieces < POUR_PIECES);
+	peer_close(&peer);
+}
+
 static void test_drain(void **state)
 {
-	struct peer idle = peer_open(), busy = peer_open();
+	struct peer idle = peer_open(), busy = peer_open(), watcher = peer_open();
+	char data[64];
+	peer_begin_stream(&watcher, GET("/watch"));
+	assert_int_equal(peer_hear_chunk(&watcher, data, sizeof(data)), 8);
 	char body[512], head[4096];
 	uint64_t size;
 	peer_say(&idle, GET("/hello"));
@@ -749,6 +936,9 @@ static void test_drain(void **state)
 	assert_int_equal(peer_hear_sized(&busy, body, sizeof(body), &size, head, true), 200);
 	assert_non_null(strstr(head, "Connection: close\r\n"));
 	assert_true(peer_is_ended(&busy));
+	assert_int_equal(peer_hear_chunk(&watcher, data, sizeof(data)), 0);
+	assert_true(peer_is_ended(&watcher));
+	peer_close(&watcher);
 	peer_close(&idle);
 	peer_close(&busy);
 }
@@ -761,7 +951,8 @@ int main(void)
 		cmocka_unit_test(test_early_answer), cmocka_unit_test(test_too_large), cmocka_unit_test(test_malformed), cmocka_unit_test(test_long_heads),
 		cmocka_unit_test(test_gone), cmocka_unit_test(test_slow_handshake), cmocka_unit_test(test_plain_text), cmocka_unit_test(test_slow_head),
 		cmocka_unit_test(test_idle), cmocka_unit_test(test_slow_sender), cmocka_unit_test(test_slow_reader), cmocka_unit_test(test_per_source),
-		cmocka_unit_test(test_revocation), cmocka_unit_test(test_drain),
+		cmocka_unit_test(test_revocation), cmocka_unit_test(test_stream), cmocka_unit_test(test_stream_wakes),
+		cmocka_unit_test(test_stream_waits_for_the_reader), cmocka_unit_test(test_stream_that_nobody_takes), cmocka_unit_test(test_drain),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, set_up, tear_down);
