@@ -78,7 +78,7 @@ int fetch_explain(int error, struct why *why)
 {
 	if (error == -SIS_ERR_NO_SPACE || error == -SIS_ERR_IO)
 		return why_set(why, error, "it cannot be written: %s", error_text(error));
-	if (error < 0 && why->text[0] == '\0')
+	if (error < 0 && error != -SIS_ERR_INTERRUPTED && why->text[0] == '\0')
 		why_set(why, error, "%s; nothing was kept: do not trust this copy", error_text(error));
 	return error;
 }

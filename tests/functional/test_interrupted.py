@@ -16,6 +16,7 @@ class Relay:
 
     def __init__(self, daemon, cut_after, cuts):
         self.daemon, self.cut_after, self.cuts = daemon, cut_after, cuts
+        self.on_cut, self.goes_on = None, threading.Event()
         self.n_connections = self.n_cut = self.from_server = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -38,7 +39,10 @@ class Relay:
                     self.from_server += len(data)
                     if carried > self.cut_after and self.n_cut < self.cuts:
                         self.n_cut += 1
-                        break
+                        if self.on_cut is None:
+                            break
+                        self.on_cut()
+                        self.goes_on.wait(30 * SLOW)
                 target.sendall(data)
         for end in (source, target):
             with contextlib.suppress(OSError):
@@ -77,6 +81,24 @@ def never():
     check(done.returncode in (69, 76), "exit status %d" % done.returncode)
     check_equal(len(done.stderr.strip().splitlines()), 1, "lines on standard error: %r" % done.stderr)
     check_equal(os.listdir(place), [], "files")
+
+
+@test("^C in a download: said in a word, with exit status 130, and nothing is left")
+def interrupted():
+    daemon = shared_daemon()
+    alice = daemon.client()
+    item = alice.upload(write_file(os.path.join(temporary("p"), "large"), make_bytes(4_000_000)))
+    relay = Relay(daemon, 1_000_000, 1)
+    move_to(alice, relay.port)
+    directory = temporary("got")
+    started = []
+    relay.on_cut = lambda: wait_for(lambda: started, "the program")[0].send_signal(signal.SIGINT)
+    get = alice.popen("get", item, "-o", directory)
+    started.append(get)
+    status = get.wait(60 * SLOW)
+    relay.goes_on.set()
+    check_equal((status, get.stderr.read().decode()), (130, "sis: get: %s: interrupted\n" % item), "what it says")
+    check_equal(os.listdir(directory), [], "what is left")
 
 
 @test("what is kept to save time and a crash has mangled is fetched again: revocation list, ticket, what was verified and listed")
