@@ -4,12 +4,18 @@
  * it from the right gives the tree that RFC 9162 §2.1.1 defines by splitting at the largest power of two. */
 #include "crypto/digest.h"
 
+#include "base/error.h"
+
 #include <assert.h>
+#include <errno.h>
 #include <nettle/sha2.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LEAF_PREFIX 0x00
 #define NODE_PREFIX 0x01
+#define FILE_PIECE_BYTES 131072
 
 void digest_sha256(const void *data, size_t size, uint8_t ret_digest[DIGEST_BYTES])
 {
@@ -18,6 +24,30 @@ void digest_sha256(const void *data, size_t size, uint8_t ret_digest[DIGEST_BYTE
 	sha256_init(&sha256);
 	sha256_update(&sha256, size, data);
 	sha256_digest(&sha256, DIGEST_BYTES, ret_digest);
+}
+
+int digest_file(int fd, uint8_t ret_digest[DIGEST_BYTES], uint64_t *ret_size)
+{
+	uint8_t *piece = malloc(FILE_PIECE_BYTES);
+	struct sha256_ctx sha256;
+	uint64_t done = 0;
+	ssize_t n = -1;
+
+	if (piece == NULL)
+		return -SIS_ERR_NO_MEMORY;
+	sha256_init(&sha256);
+	while ((n = pread(fd, piece, FILE_PIECE_BYTES, (off_t)done)) > 0 || (n < 0 && errno == EINTR)) {
+		if (n < 0)
+			continue;
+		sha256_update(&sha256, (size_t)n, piece);
+		done += (uint64_t)n;
+	}
+	free(piece);
+	if (n < 0)
+		return error_from_errno(errno);
+	sha256_digest(&sha256, DIGEST_BYTES, ret_digest);
+	*ret_size = done;
+	return 0;
 }
 
 void merkle_init(struct merkle *merkle)

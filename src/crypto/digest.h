@@ -10,6 +10,9 @@
 
 void digest_sha256(const void *data, size_t size, uint8_t ret_digest[DIGEST_BYTES]);
 
+/* Of an open file, from its beginning to its end. 0 or a negative error. */
+int digest_file(int fd, uint8_t ret_digest[DIGEST_BYTES], uint64_t *ret_size);
+
 /* Leaf: SHA-256(0x00 || chunk). Node: SHA-256(0x01 || left || right). No leaves: SHA-256(""). Leaves must come in order. */
 struct merkle {
 	uint64_t n_leaves;

@@ -41,6 +41,9 @@ void operate_disconnect(struct control_call *call);
 void operate_list_quotas(struct control_call *call);
 void operate_list_items(struct control_call *call);
 void operate_list_invites(struct control_call *call);
-/* logs.c, status.c */
+
+/* logs.c, status.c, backup.c */
+void backup_start(struct control_call *call);
+void backup_end(struct control_call *call);
 void logs_start(struct control_call *call);
 void status_start(struct control_call *call);

@@ -67,6 +67,11 @@ static const struct control_row table[CONTROL_METHODS] = {
 		"", "Ends that time" },
 	[CONTROL_DISCONNECT] = { CONTROL_INTERFACE, "Disconnect", { { "user", JSON_STRING, false }, { "device", JSON_STRING, true } },
 		"connections: int", "Closes live connections; who had them may come back" },
+	[CONTROL_BACKUP] = { CONTROL_INTERFACE, "Backup", { { 0 } },
+		"state_dir: string, sequence: int, users: int, items: int, bytes: int", "Makes a copy of the database and a list of its objects under"
+		" state_dir/incoming,\n# and keeps every object until BackupEnd or the end of the connection. Only with \"more\"" },
+	[CONTROL_BACKUP_END] = { CONTROL_INTERFACE, "BackupEnd", { { "snapshot", JSON_STRING, false } },
+		"", "The backup under way is complete, under this name; from another connection" },
 };
 
 static const char control_types[] =
@@ -198,7 +203,7 @@ int control_call_parse(struct span text, struct control_call_text *ret_call, str
 	*ret_call = (struct control_call_text){ .method = method, .parameters = parameters, .oneway = *ret_oneway,
 	                                        .more = json_member_bool(message, "more", false) };
 	parameters = NULL;
-	if (method == CONTROL_LOGS && !ret_call->more) {
+	if ((method == CONTROL_LOGS || method == CONTROL_BACKUP) && !ret_call->more) {
 		json_decref(ret_call->parameters);
 		return control_refuse(ret_refusal, SERVICE ".ExpectedMore", NULL, "");
 	}

@@ -277,6 +277,8 @@ static void (*const methods[CONTROL_METHODS])(struct control_call *call) = {
 	[CONTROL_DISABLE_USER] = operate_disable_user,
 	[CONTROL_ENABLE_USER] = operate_enable_user,
 	[CONTROL_DISCONNECT] = operate_disconnect,
+	[CONTROL_BACKUP] = backup_start,
+	[CONTROL_BACKUP_END] = backup_end,
 };
 
 void control_dispatch(struct control_call *call)

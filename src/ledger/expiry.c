@@ -56,7 +56,7 @@ static void expiry_work(struct job *job)
 	const struct expiry *expiry = (const struct expiry *)job;
 	for (unsigned i = 0; i < expiry->n; i++) {
 		if (expiry->expired[i].is_item)
-			(void)store_remove_object(ledger.writer, expiry->expired[i].id);
+			backup_remove_object(expiry->expired[i].id);
 	}
 }
 

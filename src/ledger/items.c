@@ -38,7 +38,7 @@ static int items_run_delete(struct store_writer *writer, struct change *change)
 /* Removing a large file takes time: not on the loop thread. */
 static void items_work_remove(struct job *job)
 {
-	(void)store_remove_object(ledger.writer, ((struct deletion *)job)->id);
+	backup_remove_object(((struct deletion *)job)->id);
 }
 
 static void items_done_remove(struct completion *completion)

@@ -276,6 +276,11 @@ void logs_wake(void);                                           /* the audit tab
 /* ---- status.c ---- */
 void status_handle_reply(uint64_t id, const struct message_role_status_reply *message);
 
+/* ---- backup.c ---- */
+/* Removes the object of an item that is gone; while a backup is made, at its end. Any thread. */
+void backup_remove_object(const uint8_t id[ITEM_ID_BYTES]);
+void backup_stop(void);                                         /* the end of the ledger */
+
 /* ---- check.c ---- */
 typedef void check_done_fn(int error, json_t *problems, const struct store_check_result *result, void *arg);   /* takes problems */
 int check_start(bool full, check_done_fn *fn, void *arg);       /* BUSY while another one runs */

@@ -36,6 +36,7 @@ static _Noreturn void ledger_end(void)
 	transact_stop();
 	audit_head_log(ledger.view);
 	sweep_end();
+	backup_stop();
 	/* Nothing is half done: the next start need not search. */
 	if (completion_n_expected() == 0 || !expired_grace)
 		(void)store_mark_clean(ledger.writer);
@@ -98,7 +99,13 @@ static void ledger_open_store(void)
 	int r = store_writer_open(ledger.state_dir, &ledger.writer, why, sizeof(why));
 	if (r < 0)
 		ledger_fail(r, why);
-	r = store_recover(ledger.writer, &recovery);
+	bool restored = false;
+	r = store_begin_restored(ledger.writer, ledger.state_dir, &restored);
+	if (r == -SIS_ERR_INTERRUPTED)
+		ledger_fail(r, "sisctl restore was interrupted here: empty the state directory, and restore once more");
+	store_backup_remove(ledger.writer);
+	if (r == 0)
+		r = store_recover(ledger.writer, &recovery);
 	if (r == 0)
 		r = store_reader_open(ledger.state_dir, &ledger.view);
 	if (r == 0)
@@ -113,6 +120,8 @@ static void ledger_open_store(void)
 		         recovery.n_finished, recovery.n_undone, recovery.n_dropped, recovery.n_orphans);
 		audit_event(&LOG(RECOVERED, .detail = detail));
 	}
+	if (restored)
+		audit_event(&LOG(RESTORED));
 	expiry_tick();
 }
 

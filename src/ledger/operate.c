@@ -50,7 +50,7 @@ static int operation_run(struct store_writer *writer, struct change *change)
 
 static void operation_work_remove(struct job *job)
 {
-	(void)store_remove_object(ledger.writer, ((struct operation *)job)->id);
+	backup_remove_object(((struct operation *)job)->id);
 }
 
 static void operation_done_remove(struct completion *completion)

@@ -254,6 +254,7 @@ static void refresh(struct chat *chat)
 
 void chat_take_event(struct chat *chat, const struct event *event)
 {
+	struct why why = { "" };
 	/* The stream begins where the conversations were last read: what the history had is not taken again. */
 	bool is_device = strcmp(event->kind, "device") == 0;
 	/* A revocation list holds for a while only. */
@@ -267,6 +268,8 @@ void chat_take_event(struct chat *chat, const struct event *event)
 		chat_take_item(chat, event->data, SIGHT_ALL);
 	else if (strcmp(event->kind, "removed") == 0)
 		take_removal(chat, event->data);
+	else if (strcmp(event->kind, "reset") == 0 && horizon_check(&chat->visit.horizon, event->sequence, &why) < 0)
+		chat_tell(chat, "reset", "%s", why.text);
 	else if (strcmp(event->kind, "reset") == 0)
 		chat_tell(chat, "reset", "%s", "the server has forgotten what was deleted while you were away; a message that is missing may be one of those");
 }

@@ -24,8 +24,21 @@ void horizon_open(const struct profile *profile, struct horizon *ret_horizon)
 	*ret_horizon = (struct horizon){ .known = horizon_read(profile) };
 }
 
+/* A restored server goes on far above all numbers that it ever gave out (store/backup.c): no server makes so many changes between two visits. */
+#define LEAP (UINT64_C(1) << 31)
+
+static int horizon_refuse_leap(uint64_t seen, struct why *why)
+{
+	return why_set(why, -SIS_ERR_ROLLED_BACK, "the server was set back to a backup since this device was told of change %llu: what came after the backup is gone, and "
+	               "what was deleted, taken back or revoked after it may be there again; ask the administrator, and if it is so say \"sis list --accept-restored\"",
+	               (unsigned long long)seen);
+}
+
 int horizon_check(struct horizon *horizon, uint64_t sequence, struct why *why)
 {
+	uint64_t seen = horizon->known > horizon->shown ? horizon->known : horizon->shown;
+	if (seen > 0 && sequence > seen && sequence - seen > LEAP)
+		return horizon_refuse_leap(seen, why);
 	if (sequence < horizon->known)
 		return why_set(why, -SIS_ERR_ROLLED_BACK, "the server shows an older state (change %llu) than this device has seen before (change %llu): it hides "
 		               "what is new, or a backup was restored; ask the administrator, and only if it was a backup say \"sis list --accept-restored\"",

@@ -198,8 +198,9 @@ static int on_event(struct watch *watch, const struct event *event, struct why *
 	if (strcmp(event->kind, "device") == 0 || time_monotonic_ns() - watch->checked_ns > CHECK_EVERY_NS)
 		check_anew(watch);
 	watch->visit->acceptor.now = time_now();
-	if (event->sequence > watch->visit->horizon.known)
-		(void)horizon_check(&watch->visit->horizon, event->sequence, NULL);
+	int r = event->sequence > watch->visit->horizon.known ? horizon_check(&watch->visit->horizon, event->sequence, why) : 0;
+	if (r < 0)
+		return r;
 	if (strcmp(event->kind, "item") == 0)
 		return on_item(watch, &news, why);
 	watch_show(watch, &news);

@@ -53,6 +53,16 @@ static const struct command_option disconnect_options[] = {
 static const struct command_option audit_options[] = {
 	{ 'H', "head", true, "NUMBER:HASH that was noted before (AUDIT_HEAD in the journal)" }, { 0 }
 };
+static const struct command_option backup_options[] = {
+	{ 0, "with-keys", false, "the keys of the certificate authority, too: who reads them can be this server" }, { 0 }
+};
+static const struct command_option restore_options[] = {
+	{ 0, "state-dir", true, "into this directory, which must be empty" },
+	{ 0, "keys", true, "take the keys from this directory: the keys/ of the old state directory" },
+	{ 0, "ledger-user", true, "whose the store is to be (sis-ledger)" },
+	{ 0, "signer-user", true, "whose the keys are to be (sis-signer)" },
+	{ 0, "group", true, "who may read the store (sis)" }, { 0 }
+};
 
 static const struct command commands[] = {
 	{ "add", "USER", "add a user (with --device: or a device to one who is there) and print the invite", 1, 1, device_option, command_add },
@@ -70,6 +80,8 @@ static const struct command commands[] = {
 	{ "disconnect", "USER", "close the live connections of a user or one device, who may come back", 1, 1, disconnect_options, command_disconnect },
 	{ "check", "", "is everything there that the database promises?", 0, 0, check_options, command_check },
 	{ "audit", "verify", "is the audit trail what was written?", 1, 1, audit_options, command_audit },
+	{ "backup", "DIR", "a new snapshot in this directory", 1, 1, backup_options, command_backup },
+	{ "restore", "DIR", "make a store of a snapshot, or of the newest in a directory of them; sisd is not running there", 1, 1, restore_options, command_restore },
 };
 
 /* What the daemon may answer, in words for people. */

@@ -40,6 +40,8 @@ int command_rm(struct sisctl *sisctl, char **arguments, const char *const *value
 int command_invites(struct sisctl *sisctl, char **arguments, const char *const *values);
 int command_user(struct sisctl *sisctl, char **arguments, const char *const *values);
 int command_disconnect(struct sisctl *sisctl, char **arguments, const char *const *values);
+int command_backup(struct sisctl *sisctl, char **arguments, const char *const *values);
+int command_restore(struct sisctl *sisctl, char **arguments, const char *const *values);
 
 /* complete.c: the words after "sisctl", the last one being the one to complete; prints candidates with a tab and a description, or ":files". */
 void complete_line(struct sisctl *sisctl, const struct command *commands, size_t n_commands, char **words, int n);

@@ -183,12 +183,6 @@ int store_checkpoint(struct store_writer *writer)
 	return code == SQLITE_OK || code == SQLITE_BUSY ? 0 : db_error(writer->reader.db);
 }
 
-int store_backup(struct store_reader *reader, const char *path)
-{
-	static const char sql[] = "VACUUM INTO ?";
-	return db_run(reader, sql, "t", path);
-}
-
 int store_mark_clean(struct store_writer *writer)
 {
 	return store_set_meta_number(writer, "clean", 1);

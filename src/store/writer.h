@@ -31,8 +31,6 @@ int64_t store_get_meta_number(struct store_reader *reader, const char *name, int
 int store_next_sequence(struct store_writer *writer, uint64_t *ret_sequence);
 /* Moves what the WAL holds into the database file; called when idle. */
 int store_checkpoint(struct store_writer *writer);
-/* A consistent copy of the database, while others write, to a new file. */
-int store_backup(struct store_reader *reader, const char *path);
 
 /* ---------------------------------------------------- people.c: users and invites ---------------------------------------------------- */
 #define STORE_PASSWORD_MAX 384
@@ -266,6 +264,17 @@ int store_list_invites(struct store_reader *reader, int64_t now, int (*fn)(const
 int store_find_open_invite(struct store_reader *reader, int64_t invite_id, int64_t *ret_user_id);       /* NO_INPUT */
 /* invite_id 0: all of the user's. */
 int store_drop_invites(struct store_writer *writer, int64_t user_id, int64_t invite_id, unsigned *ret_n);
+/* ------------------------------------------------------ backup.c ------------------------------------------------------------------------ */
+#define STORE_BACKUP_DATABASE ".backup.db"      /* under incoming/ */
+#define STORE_BACKUP_LIST ".backup.list"
+#define STORE_RESTORING "restoring"             /* under db/: sisctl is at it; then it renames it to */
+#define STORE_RESTORED "restored"
+/* A consistent copy of the database, while others write, and the list of its objects: lines "ID BYTES", by id. Any thread with a reader of its own. */
+int store_backup(struct store_writer *writer, struct store_reader *reader, const char *state_dir, struct store_totals *ret_totals);
+void store_backup_remove(struct store_writer *writer);
+/* At start: in a store that `sisctl restore` made, numbers go on where none was ever given out, everybody is sent RESET, and open invites end.
+ * INTERRUPTED when the restore was not completed. */
+int store_begin_restored(struct store_writer *writer, const char *state_dir, bool *ret_restored);
 
 /* ---------------------------------------------------- recover.c, check.c --------------------------------------------------------------- */
 struct store_recovery { unsigned n_finished, n_undone, n_orphans, n_dropped; bool unclean; };

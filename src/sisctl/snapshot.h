@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * A snapshot on disk: DIR/2026-11-21T113000Z/ with db/sis.db, objects/ab/ID, perhaps keys/, SHA256SUMS (as sha256sum writes and checks it; the objects
+ * first, by id) and backup.json (what it is, and the digest of SHA256SUMS). */
+#pragma once
+
+#include "base/text.h"
+#include "crypto/digest.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#define SNAPSHOT_SUMS "SHA256SUMS"
+#define SNAPSHOT_ABOUT "backup.json"
+#define SNAPSHOT_DATABASE "db/sis.db"
+#define SNAPSHOT_NAME_TEXT 18           /* 2026-11-21T113000Z */
+#define SNAPSHOT_PATH_MAX 128           /* of a file in it */
+
+struct sum { char path[SNAPSHOT_PATH_MAX]; uint8_t digest[DIGEST_BYTES]; };
+
+bool snapshot_name_is_valid(const char *name);
+/* The newest whole one in the directory: 1, or 0 when there is none. */
+int  snapshot_find_newest(int dir_fd, char ret_name[SNAPSHOT_NAME_TEXT + 1]);
+/* The next line: 1; 0 at the end; BAD_FORMAT for what is no line of ours, or names a file that a snapshot may not have. */
+int  sum_read(FILE *sums, struct sum *ret_sum);
+int  sum_write(FILE *sums, const struct sum *sum);
+
+/* "objects/ab/ID"; and back: false when it is no such path. */
+void object_path(const char *id, char ret_path[SNAPSHOT_PATH_MAX]);
+bool object_path_parse(const char *path, uint8_t ret_id[ITEM_ID_BYTES]);
+
+/* Makes every directory that the path lies in. */
+int  directories_make(int dir_fd, const char *path, mode_t mode);
+/* A new file with the same bytes and the time of from_fd: sharing its blocks where the file system can. */
+int  file_copy(int from_fd, int to_dir_fd, const char *path, mode_t mode, int *ret_fd);
+/* Everything below the directory, and itself. */
+int  directory_remove(int dir_fd, const char *name);
