@@ -15,7 +15,7 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
-from sis_sealing import SealingDevice
+from sis_sealing import SealingDevice, device_of_client
 from sis_testlib import *
 from sis_watching import Stream
 
@@ -401,7 +401,7 @@ def watch_get():
     hostile = "../$(touch pwned)'\"\n\u202egpj.exe"
     write_file(os.path.join(directory, "note.txt"), b"mine")
     watch = Watch(bob, "--get", directory)
-    peer = bobs_key(daemon, alice, bob)
+    peer = device_of_client(daemon, alice, bob)
     for name in ("note.txt", hostile):
         check_equal(alice.upload(alice.seal(b"from " + name.encode(), peer, name=name)).status, 201, "upload")
         entry = watch.next("item", "bad")
@@ -414,18 +414,6 @@ def watch_get():
         check(not re.search("[\n/\u202e]", name) and not name.startswith("."), "a harmful name: %r" % name)
     check_equal(watch.stop(), (0, "", ""), "the end")
     check(not os.path.exists("pwned"), "a file name was run")
-
-
-def bobs_key(daemon, sealer, client):
-    """A device of sis as a recipient for the second implementation."""
-    import sis_item
-    device = daemon.request("GET", "/v1/users/" + client.user, who=sealer).json()["devices"][0]
-    key = sis_item.parse_key_statement(device["key"].encode())
-    peer = type("Peer", (), {"user": client.user, "name": key["device"], "private": ("raw", key["key"])})
-    if not hasattr(sis_item, "plain_raw_public"):
-        sis_item.plain_raw_public = sis_item.raw_public
-        sis_item.raw_public = lambda private: private[1] if isinstance(private, tuple) else sis_item.plain_raw_public(private)
-    return peer
 
 
 @test("sis watch goes on where the last one ended; --since all, --since ID")
@@ -486,7 +474,7 @@ def watch_exec():
         watch = Watch(bob, "--exec", script)
     finally:
         del os.environ["OUT"], os.environ["SIS_CAPTION"]
-    peer, sent = bobs_key(daemon, alice, bob), {}
+    peer, sent = device_of_client(daemon, alice, bob), {}
     for n, words in enumerate(HOSTILE_WORDS):
         manifest = {"caption": words} if n > 0 else None        # the first has none, and what was in our environment is not its own
         check_equal(alice.upload(alice.seal(b"x", peer, name=words, manifest=manifest)).status, 201, "upload")
@@ -515,7 +503,7 @@ def watch_bad():
     daemon = shared_daemon()
     alice, bob, directory = SealingDevice(daemon), daemon.client(), temporary("bad")
     watch = Watch(bob, "--get", directory)
-    peer = bobs_key(daemon, alice, bob)
+    peer = device_of_client(daemon, alice, bob)
     good = alice.seal(b"x" * 1000, peer)
     forged = re.sub(rb"(\nencapsulation )(.)", lambda m: m.group(1) + (b"B" if m.group(2) == b"A" else b"A"), good)
     check(forged != good, "nothing was forged")
@@ -558,7 +546,7 @@ def watch_notifies():
     environment = program_environment(PATH=directory + ":" + os.environ["PATH"], DISPLAY=":9")
     process = subprocess.Popen(bob.command("watch"), stdin=subprocess.DEVNULL, stdout=slave, stderr=slave, env=environment)
     os.close(slave)
-    peer = bobs_key(daemon, alice, bob)
+    peer = device_of_client(daemon, alice, bob)
     wait_for(lambda: os.path.exists(os.path.join(bob.directory, "watch")), "the watch to begin")
     check_equal(alice.upload(alice.seal(b"x", peer, name="--help<b>\x1b[2J")).status, 201, "upload")
     wait_for(lambda: os.path.exists(directory + "/said"), "a notification")

@@ -81,3 +81,14 @@ def fast_root(chunks):
         pairs = [hashlib.sha256(b"\1" + a + b).digest() for a, b in zip(level[::2], level[1::2])]
         level = pairs + level[len(pairs) * 2:]
     return level[0]
+
+
+def device_of_client(daemon, sealer, client):
+    """A device of sis as a recipient for the second implementation."""
+    device = daemon.request("GET", "/v1/users/" + client.user, who=sealer).json()["devices"][0]
+    key = sis_item.parse_key_statement(device["key"].encode())
+    peer = type("Peer", (), {"user": client.user, "name": key["device"], "private": ("raw", key["key"])})
+    if not hasattr(sis_item, "plain_raw_public"):
+        sis_item.plain_raw_public = sis_item.raw_public
+        sis_item.raw_public = lambda private: private[1] if isinstance(private, tuple) else sis_item.plain_raw_public(private)
+    return peer
