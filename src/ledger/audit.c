@@ -16,6 +16,7 @@
 #define REFUSALS_BURST 200.0
 #define REFUSALS_PER_S 20.0
 #define SUM_EVERY_NS 5000000000u
+#define FAILURE_EVERY_S 10
 #define AUDIT_MAX_WAITING 8192          /* lines; more are lost, and counted */
 
 struct audit_line {
@@ -32,7 +33,7 @@ static struct {
 	uint64_t n_lost;
 	struct loop_source *timer;
 	bool failing;                           /* the last batch was not written */
-	int64_t last_failure, lost_told;
+	int64_t last_failure, lost_told, n_untold_failures;
 } audit = { .last = &audit.first };
 
 static void audit_free_lines(struct audit_line *line)
@@ -191,6 +192,10 @@ void audit_sum_dropped(bool at_once)
 	int64_t now = time_now();
 	audit_limiter_sum(&uploads, "refused uploads are noted in measure", at_once);
 	audit_limiter_sum(&others, "refusals are noted in measure", at_once);
+	if (audit.n_untold_failures > 0 && (at_once || now - audit.last_failure >= FAILURE_EVERY_S)) {
+		log_event(&LOG(LIMIT_HIT, .peer = "ledger", .reason = "failures of the store are told once in ten seconds", .count = audit.n_untold_failures));
+		audit.n_untold_failures = 0;
+	}
 	/* While nothing can be written, trying again is for once a minute. */
 	if (audit.n_lost == 0 || (audit.failing && !at_once && now - audit.lost_told < 60))
 		return;
@@ -210,8 +215,10 @@ int audit_write(struct store_writer *writer, const struct log_args *args)
 void audit_store_failed(int error, const char *what)
 {
 	int64_t now = time_now();
-	if (now - audit.last_failure < 10)
+	if (now - audit.last_failure < FAILURE_EVERY_S) {
+		audit.n_untold_failures++;
 		return;
+	}
 	audit.last_failure = now;
 	char reason[256];
 	snprintf(reason, sizeof(reason), "%s: %s", what, error_text(error));
