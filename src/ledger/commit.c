@@ -2,6 +2,7 @@
  *
  * The group commit. A pool thread verifies the bundle, gives the file its name among the objects and flushes it; the transaction thread then makes all
  * that are ready visible in one transaction; only then are they acknowledged. */
+#include "ledger/figures.h"
 #include "ledger/ledger.h"
 
 #include "base/error.h"
@@ -28,6 +29,7 @@ struct commit {
 	struct store_told told;
 	uint32_t worker;                        /* which one says that the upload is complete */
 	commit_done_fn *fn;
+	uint64_t started_ns;
 };
 
 static unsigned n_running;
@@ -160,6 +162,8 @@ static void commit_end(struct commit *commit, int error)
 			(void)store_remove_object(ledger.writer, commit->bundle.item.id);
 	}
 	n_running--;
+	if (error == 0)
+		figures_observe(FIGURES_COMMIT, commit->started_ns);
 	commit->fn(commit->upload, error, commit->bundle.detail, commit->bundle.item.id, commit->sequence);
 	bundle_release(&commit->bundle);
 	free(commit);
@@ -188,6 +192,7 @@ void commit_start(struct upload *upload, const struct store_upload *row, bool ke
 		return;
 	}
 	n_running++;
+	commit->started_ns = time_monotonic_ns();
 	commit->upload = upload;
 	commit->row = *row;
 	commit->keep_row = keep_row;

@@ -75,7 +75,8 @@ static const struct control_row table[CONTROL_METHODS] = {
 };
 
 static const char control_types[] =
-	"type User (user: string, state: string, created: string, devices: int, items: int, bytes: int, invites: int)\n\n"
+	"type User (user: string, state: string, created: string, devices: int, items: int, bytes: int, invites: int,\n"
+	"  last_upload: ?string)\n\n"
 	"type Certificate (user: string, device: string, fingerprint: string, serial: string, not_before: string, not_after: string,\n"
 	"  state: string, revoked: ?string)\n\n"
 	"type Quota (user: string, used: int, reserved: int, quota: int, own: bool)\n\n"

@@ -110,7 +110,8 @@ static int methods_add_user_to(const struct store_user *user, void *arg)
 	json_t *row = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "user", user->name, "state", store_state_name(user->state),
 	                        "devices", (json_int_t)user->n_devices, "items", (json_int_t)user->n_items, "bytes", (json_int_t)user->used,
 	                        "invites", (json_int_t)user->n_invites);
-	if (row == NULL || methods_set_time(row, "created", user->created) < 0 || json_array_append(arg, row) < 0) {
+	if (row == NULL || methods_set_time(row, "created", user->created) < 0 ||
+	    methods_set_time(row, "last_upload", user->last_upload) < 0 || json_array_append(arg, row) < 0) {
 		json_decref(row);
 		return -SIS_ERR_NO_MEMORY;
 	}

@@ -234,6 +234,7 @@ struct revoke_order {
 	unsigned n_devices, n_waited, n_connections;
 	struct device_news news;
 	uint64_t id;
+	uint64_t started_ns;
 	bool was_disabled, crl_done;
 	struct loop_source *timer;
 	struct revoke_order *next;

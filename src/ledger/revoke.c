@@ -5,6 +5,7 @@
  *
  * Disabling a user goes the same way without the list, because the certificates stay good; what uploads have brought stays, too. Disconnecting is
  * the closing alone. */
+#include "ledger/figures.h"
 #include "ledger/ledger.h"
 
 #include "base/error.h"
@@ -97,6 +98,8 @@ static void revoke_end(struct revoke_order *order, int error)
 		*at = order->next;
 	if (error == 0)
 		revoke_log(order);
+	if (error == 0 && order->what == REVOKE_FOR_GOOD)
+		figures_observe(FIGURES_REVOCATION, order->started_ns);
 	order->done(order, error, order->n_devices, order->n_connections, order->arg);
 	free(order);
 }
@@ -161,6 +164,7 @@ static void revoke_done(struct completion *completion)
 void revoke_start(struct revoke_order *order)
 {
 	order->now = time_now();
+	order->started_ns = time_monotonic_ns();
 	order->change.run = revoke_run;
 	order->change.completion.done = revoke_done;
 	transact_submit(&order->change);

@@ -2,9 +2,11 @@
  *
  * `sisctl status`: what the master knows of the roles, with the ledger's own figures added. */
 #include "ledger/control.h"
+#include "ledger/figures.h"
 #include "ledger/ledger.h"
 
 #include "base/error.h"
+#include "pki/pki.h"
 
 #include <stdlib.h>
 
@@ -15,6 +17,15 @@ static struct status_call *waiting;
 static int status_add(json_t *status, const char *name, uint64_t value)
 {
 	return json_object_set_new(status, name, json_integer((json_int_t)value));
+}
+
+static int status_add_ca(struct span der, void *arg)
+{
+	struct certificate certificate;
+	char time[TIME_TEXT + 1];
+	if (certificate_parse(der, &certificate) == 0 && time_encode(certificate.not_after, time) == 0)
+		json_object_set_new(arg, "ca_ends", json_string(time));
+	return 0;
 }
 
 static int status_add_figures(json_t *status)
@@ -44,6 +55,9 @@ static int status_add_figures(json_t *status)
 	char fingerprint[2 * STORE_FINGERPRINT_BYTES + 1];
 	hex_encode(ledger.ca_fingerprint, STORE_FINGERPRINT_BYTES, fingerprint);
 	json_object_set_new(status, "ca_fingerprint", json_string(fingerprint));
+	(void)store_get_ca(ledger.view, status_add_ca, status);
+	json_object_set_new(status, "commit_seconds", figures_print(FIGURES_COMMIT));
+	json_object_set_new(status, "revocation_seconds", figures_print(FIGURES_REVOCATION));
 	json_object_set_new(status, "registration", json_string(ledger.conf.open_registration ? "open" : "invite"));
 	return 0;
 }

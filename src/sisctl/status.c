@@ -7,7 +7,7 @@
 
 static const struct column columns[] = {
 	{ "ROLE", "role", CELL_TEXT }, { "PID", "pid", CELL_NUMBER }, { "STATE", "state", CELL_TEXT }, { "RESTARTS", "restarts", CELL_NUMBER },
-	{ "CONNECTIONS", "connections", CELL_NUMBER }, { "SINCE", "since", CELL_TIME }, { "SANDBOX", "sandbox", CELL_TEXT },
+	{ "CONNECTIONS", "connections", CELL_NUMBER }, { "WATCHERS", "watchers", CELL_NUMBER }, { "SINCE", "since", CELL_TIME }, { "SANDBOX", "sandbox", CELL_TEXT },
 };
 
 static void print_list(const char *name, const json_t *list)
@@ -23,6 +23,23 @@ static void print_list(const char *name, const json_t *list)
 	putchar('\n');
 }
 
+/* "refusals: QUOTA 3, NO_ITEM 1"; what is deeper is for `sisctl metrics`. */
+static void print_counts(const char *name, json_t *counts)
+{
+	const char *reason, *separator = " ";
+	json_t *count;
+	if (json_object_get(counts, "counts") != NULL)
+		return;
+	printf("%s:", name);
+	json_object_foreach(counts, reason, count) {
+		fputs(separator, stdout);
+		output_text(stdout, reason);
+		printf(" %" JSON_INTEGER_FORMAT, json_integer_value(count));
+		separator = ", ";
+	}
+	puts(json_object_size(counts) == 0 ? " none" : "");
+}
+
 /* Whatever the daemon tells besides the roles: a newer daemon may tell more. */
 static void print_members(json_t *status)
 {
@@ -32,6 +49,8 @@ static void print_members(json_t *status)
 		char cell[512];
 		if (json_is_array(value) && json_is_string(json_array_get(value, 0)))
 			print_list(name, value);
+		if (json_is_object(value))
+			print_counts(name, value);
 		if (json_is_array(value) || json_is_object(value))
 			continue;
 		output_cell(status, &(struct column){ NULL, name, CELL_TEXT }, cell, sizeof(cell));

@@ -80,6 +80,21 @@ static int hear_serving(struct process *process, struct channel_packet *packet)
 	return 0;
 }
 
+/* A worker may lie about what it counts; that is all that it can do with it. */
+static int hear_figures(struct process *process, struct channel_packet *packet)
+{
+	struct message_figures message;
+
+	if (message_figures_decode(&packet->payload, &message) < 0 || message.refusals.size != 8 * SIS_ERR_END)
+		return -SIS_ERR_PROTOCOL;
+	process->watchers = message.watchers;
+	process->master->server_not_after = message.server_not_after;
+	struct cursor cursor = cursor_from(message.refusals.data, message.refusals.size);
+	for (unsigned i = 0; i < SIS_ERR_END; i++)
+		process->master->refusals[i] += cursor_get_u64(&cursor);
+	return 0;
+}
+
 static int hear_pong(struct process *process, struct channel_packet *packet)
 {
 	struct message_pong message;
@@ -104,6 +119,7 @@ static hear_fn *const handlers[MESSAGE_END] = {
 	[MESSAGE_READY] = hear_ready,
 	[MESSAGE_LOG] = hear_log,
 	[MESSAGE_SERVING] = hear_serving,
+	[MESSAGE_FIGURES] = hear_figures,
 	[MESSAGE_PONG] = hear_pong,
 	[MESSAGE_ROLE_STATUS] = hear_role_status,
 };

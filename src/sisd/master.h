@@ -4,6 +4,7 @@
  * starts the roles, hands each its slice, watches them, and writes the log. */
 #pragma once
 
+#include "base/error.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "conf/conf.h"
@@ -65,7 +66,7 @@ struct process {                        /* a role's place; the process in it may
 	unsigned silent_rounds;
 	unsigned n_events;              /* logged in this round */
 	char sandbox[256], route[128], peer[128];
-	uint32_t connections;
+	uint32_t connections, watchers;
 };
 
 enum master_phase { MASTER_STARTING, MASTER_RUNNING, MASTER_STOPPING_WORKERS, MASTER_STOPPING_LEDGER, MASTER_STOPPING_SIGNER };
@@ -88,6 +89,8 @@ struct master {
 	bool stop_killed;               /* in this phase of stopping, who did not stop was killed */
 	bool reload_wanted;             /* SIGHUP came before the start was over */
 	int exit_status;
+	uint64_t refusals[SIS_ERR_END]; /* by error, as the workers have told since the start */
+	int64_t server_not_after;       /* 0: not told yet */
 };
 
 /* One sentence on standard error, for what ends the start. Held, it is only kept, for the log: a reload must not end anything. */

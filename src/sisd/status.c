@@ -25,9 +25,10 @@ static const char *state_name(const struct process *process)
 
 static json_t *process_json(const struct process *process)
 {
-	return json_pack("{s:s, s:i, s:s, s:o, s:i, s:s, s:i}", "role", process_name(process), "pid", (int)process->pid,
+	return json_pack("{s:s, s:i, s:s, s:o, s:i, s:s, s:i, s:i}", "role", process_name(process), "pid", (int)process->pid,
 	                 "state", state_name(process), "since", time_json(process->since), "restarts", (int)process->restarts,
-	                 "sandbox", process->sandbox, "connections", (int)process->connections);
+	                 "sandbox", process->sandbox, "connections", (int)process->connections,
+	                 "watchers", (int)process->watchers);
 }
 
 static json_t *master_json(const struct master *master)
@@ -58,10 +59,39 @@ static json_t *listen_json(const struct master *master)
 	return listen;
 }
 
+/* {"QUOTA": 3}: those that there were. */
+static json_t *refusals_json(const struct master *master)
+{
+	json_t *refusals = json_object();
+
+	for (int i = 1; i < SIS_ERR_END; i++)
+		if (master->refusals[i] > 0)
+			json_object_set_new(refusals, error_name(i), json_integer((json_int_t)master->refusals[i]));
+	return refusals;
+}
+
+static json_t *sums_json(const struct master *master, json_t *status)
+{
+	int connections = 0, watchers = 0;
+
+	for (unsigned i = 0; i < MASTER_WORKERS_MAX; i++) {
+		if (!process_is_alive(&master->workers[i]))
+			continue;
+		connections += (int)master->workers[i].connections;
+		watchers += (int)master->workers[i].watchers;
+	}
+	json_object_set_new(status, "connections", json_integer(connections));
+	json_object_set_new(status, "watchers", json_integer(watchers));
+	json_object_set_new(status, "refusals", refusals_json(master));
+	if (master->server_not_after != 0)
+		json_object_set_new(status, "server_certificate_ends", time_json(master->server_not_after));
+	return status;
+}
+
 char *status_print(const struct master *master)
 {
 	CLEANUP_JSON json_t *status = json_pack("{s:s, s:o, s:o, s:s, s:o}", "version", PACKAGE_VERSION, "started", time_json(master->started),
 	                                        "listen", listen_json(master), "state_dir", master->conf->state_dir, "roles", roles_json(master));
 
-	return status ? json_print(status) : NULL;
+	return status ? json_print(sums_json(master, status)) : NULL;
 }

@@ -82,7 +82,7 @@ static void process_reset(struct process *process)
 	process->exited = process->broke_protocol = process->heard = false;
 	process->silent_rounds = 0;
 	process->end_reason = NULL;
-	process->connections = 0;
+	process->connections = process->watchers = 0;
 	process->route[0] = process->peer[0] = '\0';
 }
 

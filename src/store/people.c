@@ -13,7 +13,8 @@
 	"u.user_id, u.created, u.name, u.state, u.password, coalesce(u.quota, -1), u.used," \
 	" (SELECT count(*) FROM devices d WHERE d.user_id=u.user_id AND d.state=0)," \
 	" (SELECT count(*) FROM items i WHERE i.user_id=u.user_id)," \
-	" (SELECT count(*) FROM invites v WHERE v.user_id=u.user_id AND v.used=0 AND v.expires>unixepoch())" \
+	" (SELECT count(*) FROM invites v WHERE v.user_id=u.user_id AND v.used=0 AND v.expires>unixepoch())," \
+	" coalesce((SELECT max(received) FROM items i WHERE i.user_id=u.user_id), 0)" \
 	" FROM users u "
 
 static void people_read_user(sqlite3_stmt *row, struct store_user *ret_user)
@@ -27,6 +28,7 @@ static void people_read_user(sqlite3_stmt *row, struct store_user *ret_user)
 		.n_devices = (uint64_t)sqlite3_column_int64(row, 7),
 		.n_items = (uint64_t)sqlite3_column_int64(row, 8),
 		.n_invites = (uint64_t)sqlite3_column_int64(row, 9),
+		.last_upload = sqlite3_column_int64(row, 10),
 	};
 	db_column_name(row, 2, ret_user->name);
 	span_to_string(db_column_span(row, 4), ret_user->password, sizeof(ret_user->password));

@@ -41,6 +41,7 @@ struct store_user {
 	char password[STORE_PASSWORD_MAX];      /* crypt(5) hash, or empty */
 	int64_t quota;                          /* bytes; -1: the configured one */
 	uint64_t used;                          /* bytes of the items owned */
+	int64_t last_upload;                    /* when the newest of them was received; 0: there is none */
 	uint64_t n_devices, n_items, n_invites; /* live devices, items owned, usable invites */
 };
 /* Also finds revoked users: look at the state. NO_USER when the name was never used. */

@@ -49,6 +49,7 @@ static void refuse_certificate(struct exchange *exchange, struct span der, int e
 {
 	bool is_theirs = error == -SIS_ERR_UNTRUSTED || error == -SIS_ERR_EXPIRED || error == -SIS_ERR_REVOKED ||
 	                error == -SIS_ERR_DISABLED || error == -SIS_ERR_NOT_ALLOWED;
+	worker_count_refusal(exchange->worker, error);
 	if (is_theirs) {
 		log_refusal(exchange, der, error);
 		http_respond_problem(exchange->request, error, refusal_words(error));

@@ -5,6 +5,8 @@
 
 #include "base/text.h"
 
+#include <string.h>
+
 #define BURST_SECONDS 10.0              /* after this time a whole burst is allowed again */
 #define SUM_EVERY_NS 5000000000u
 #define SERVING_EVERY_NS 100000000u
@@ -51,4 +53,29 @@ void worker_tell_serving(struct worker *worker, const char *route, const char *p
 	worker->n_connections_told = http_server_n_connections(worker->server);
 	(void)CHANNEL_SEND(worker->master, 0, serving, SERVING, &(struct message_serving){
 		.route = span_from_string(route), .peer = span_from_string(peer), .connections = worker->n_connections_told });
+}
+
+void worker_count_refusal(struct worker *worker, int error)
+{
+	unsigned index = (unsigned)(error < 0 ? -error : error);
+	if (index >= SIS_ERR_END)
+		return;
+	worker->refusals[index]++;
+	worker->has_figures = true;
+}
+
+void worker_tell_figures(struct worker *worker)
+{
+	uint8_t refusals[SIS_ERR_END * 8];
+	if (!worker->has_figures && worker->n_watches == worker->n_watches_told)
+		return;
+	for (unsigned i = 0; i < SIS_ERR_END; i++)
+		for (unsigned byte = 0; byte < 8; byte++)
+			refusals[8 * i + byte] = (uint8_t)(worker->refusals[i] >> (56 - 8 * byte));
+	if (CHANNEL_SEND(worker->master, 0, figures, FIGURES, &(struct message_figures){ .watchers = worker->n_watches,
+		.server_not_after = worker->server_not_after, .refusals = { refusals, sizeof(refusals) } }) < 0)
+		return;
+	memset(worker->refusals, 0, sizeof(worker->refusals));
+	worker->n_watches_told = worker->n_watches;
+	worker->has_figures = false;
 }

@@ -142,6 +142,8 @@ static void tell_status(void *arg)
 	struct loop_source **timer = arg;
 	if (worker.ready && worker.n_connections_told != http_server_n_connections(worker.server))
 		worker_tell_serving(&worker, "", "");
+	if (worker.ready)
+		worker_tell_figures(&worker);
 	worker_sum_dropped(&worker, false);
 	loop_timer_set(*timer, STATUS_EVERY_MS);
 }

@@ -135,6 +135,7 @@ static int route_find(struct exchange *exchange, char *ret_allow, size_t capacit
 void route_refuse_with(struct exchange *exchange, const struct http_problem *problem)
 {
 	unsigned status = problem->status != 0 ? problem->status : (unsigned)error_http_status(problem->error);
+	worker_count_refusal(exchange->worker, problem->error);
 	if (log_limiter_allows(&exchange->worker->refused, LOG_BURST))
 		log_event(&LOG(REQUEST_REFUSED, .route = exchange->route != NULL ? exchange->route->pattern : NULL,
 			.user = *exchange->caller.user != '\0' ? exchange->caller.user : NULL,

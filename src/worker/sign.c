@@ -27,6 +27,8 @@ static void take_identity(struct worker *worker, struct channel_packet *packet)
 		log_event(&LOG(DIAGNOSTIC, .detail = "the TLS identity that the signer sent cannot be used"));
 		return;
 	}
+	worker->server_not_after = message.not_after;
+	worker->has_figures = true;
 	http_server_set_identity(worker->server, identity);
 	tls_identity_unref(identity);
 	worker_become_ready(worker);

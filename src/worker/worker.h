@@ -4,6 +4,7 @@
  * through descriptors that the ledger gave it, and everything it says to the others is checked there again. */
 #pragma once
 
+#include "base/error.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/util.h"
@@ -44,7 +45,10 @@ struct worker {
 	struct loop_source *beat_timer;
 	struct log_limiter refused, limited, logins;
 	uint64_t served_at_ns;
-	unsigned n_connections_told;
+	unsigned n_connections_told, n_watches_told;
+	int64_t server_not_after;
+	uint64_t refusals[SIS_ERR_END];                 /* by error, not yet told */
+	bool has_figures;                               /* to tell */
 };
 
 struct exchange;
@@ -112,6 +116,8 @@ void *caller_connected(struct span certificate, void *arg);
 #define LOG_BURST_LIMITS 5
 bool log_limiter_allows(struct log_limiter *limiter, double burst);
 void worker_sum_dropped(struct worker *worker, bool at_once);  /* LIMIT_HIT for what was not logged; every 5 s at most, or at_once: at the end */
+void worker_count_refusal(struct worker *worker, int error);    /* of either sign */
+void worker_tell_figures(struct worker *worker);                /* when there are new ones */
 void worker_tell_serving(struct worker *worker, const char *route, const char *peer);
 
 /* ledger.c */

@@ -4,6 +4,7 @@
 
 import os
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
 from sis_sealing import *
@@ -188,6 +189,51 @@ def disconnect():
     check_in("mia/%s is disconnected: 0 live connections closed." % device, daemon.sisctl("disconnect", "--device", device, "mia").stdout)
     daemon.sisctl("disconnect", "nobody", status=67)
     check_in("mia/* disconnected by", daemon.sisctl("logs", "--user", "mia").stdout)
+
+
+@test("status and metrics: certificates and their ends, connections, event streams, refusals by reason, histograms, each user's figures")
+def figures():
+    with Daemon(workers=2, quota_bytes="1M") as daemon:
+        device = SealingDevice(daemon, "vera")
+        check_equal(device.upload(device.seal(make_bytes(1000))).status, 201, "upload")
+        for _ in range(3):
+            create_upload(daemon, device, 2 << 20).check_problem(507, "quota")
+        gone = daemon.client("walt")
+        stream = daemon.tls(device)
+        stream.sendall(b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        stream.recv(4096)
+        daemon.sisctl("revoke", "walt")
+        daemon.request("GET", "/v1/whoami", gone).check_problem(403, "revoked")
+        wait_for(lambda: daemon.status()["watchers"] == 1 and daemon.status()["refusals"].get("QUOTA") == 3 and "REVOKED" in daemon.status()["refusals"],
+                 "figures of the workers")
+        status = daemon.status()
+        check_equal(status["refusals"], {"QUOTA": 3, "REVOKED": 1}, "refusals")
+        check(status["connections"] >= 1 and status["started"] < status["server_certificate_ends"] < status["ca_ends"], "status %r" % status)
+        check_equal((sum(status["commit_seconds"]["counts"]), sum(status["revocation_seconds"]["counts"])), (1, 1), "what histograms have seen")
+        text = daemon.sisctl("status").stdout
+        check(re.search("^refusals: (QUOTA 3, REVOKED 1|REVOKED 1, QUOTA 3)$", text, re.MULTILINE) and "ca_ends: 20" in text, "status %r" % text)
+
+        metrics, types = {}, {}
+        for line in daemon.sisctl("metrics").stdout.splitlines():
+            if line.startswith("# TYPE "):
+                types[line.split()[2]] = line.split()[3]
+            elif not line.startswith("#"):
+                check(re.fullmatch(r'[a-z_]+(\{[a-z]+="[^"]+"(,[a-z]+="[^"]+")*\})? -?[0-9.e+]+', line), "line %r" % line)
+                name, value = line.rsplit(" ", 1)
+                check(name not in metrics, "twice: " + name)
+                check(re.sub(r"(_bucket|_sum|_count)?(\{.*)?$", "", name) in types or name.split("{")[0] in types, "no type for " + name)
+                metrics[name] = float(value)
+        wanted = {'sis_user_items{user="vera"}': 1, 'sis_user_items{user="walt"}': 0, 'sis_refusals_total{reason="QUOTA"}': 3, "sis_watchers": 1, "sis_items": 1,
+                  "sis_commit_seconds_count": 1, 'sis_commit_seconds_bucket{le="+Inf"}': 1, "sis_revocation_seconds_count": 1,
+                  'sis_user_bytes{user="vera"}': metrics["sis_store_bytes"]}
+        check_equal({name: metrics.get(name) for name in wanted}, wanted, "metrics")
+        check(abs(metrics['sis_user_last_upload_timestamp_seconds{user="vera"}'] - time.time()) < 600, "last upload")
+        check_not_in('sis_user_last_upload_timestamp_seconds{user="walt"}', metrics)
+        check(metrics["sis_ca_end_timestamp_seconds"] > metrics["sis_server_certificate_end_timestamp_seconds"] > time.time(), "ends")
+        manual = read_file(os.path.join(SOURCE, "man/sisctl.8")).decode()
+        check_equal([name for name in types if name not in manual], [], "metrics that sisctl(8) does not name")
+        stream.close()
+        check_in("users", json.loads(daemon.sisctl("--json", "metrics").stdout))
 
 
 @test("the shells are offered what the new commands take")
