@@ -335,7 +335,7 @@ def tuspy():
     session = requests.Session()
     session.cert, session.verify, session.trust_env = (device.certificate_path, device.key_path), device.daemon.ca(), False
     session.mount("https://", requests.adapters.HTTPAdapter(max_retries=0))
-    url = "https://localhost:%d/v1/items" % device.daemon.port
+    url = "https://127.0.0.1:%d/v1/items" % device.daemon.port
     # tuspy calls the functions of the module requests, and always says verify=True or nothing.
     def through(method):
         return lambda url, **options: session.request(method, url, **{**options, "verify": session.verify})
@@ -395,7 +395,7 @@ def tus_js():
     path = write_file(os.path.join(temporary("bundle"), "x.sis"), bundle)
     write_file(os.path.join(place, "upload.js"), NODE_PROGRAM)
     def upload(*more):
-        done = run_program(["node", "upload.js", "https://localhost:%d/v1/items" % device.daemon.port, path, device.certificate_path, device.key_path,
+        done = run_program(["node", "upload.js", "https://127.0.0.1:%d/v1/items" % device.daemon.port, path, device.certificate_path, device.key_path,
                             device.daemon.ca(), *more], cwd=place)
         return json.loads(done.stdout.splitlines()[-1])
     where = upload("200000")["url"]

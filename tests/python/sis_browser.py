@@ -15,6 +15,7 @@ import http.client
 import json
 import os
 import shutil
+import socket
 import subprocess
 
 from sis_testlib import SLOW, Failure, Skip, program_environment, temporary, wait_for
@@ -36,6 +37,10 @@ class Browser:
         driver, chromium = find_program("chromedriver"), find_program("chromium", "chromium-browser", "google-chrome")
         if driver is None or chromium is None:
             raise Skip("needs chromium and chromedriver (packages chromium, chromium-driver)")
+        try:
+            socket.getaddrinfo("localhost", None)
+        except OSError:
+            raise Skip("chromedriver finds its browser by the name localhost, which nobody resolves here (/etc/hosts)") from None
         self.directory = temporary("browser")
         self.downloads = downloads or os.path.join(self.directory, "downloads")
         os.makedirs(self.downloads, exist_ok=True)
