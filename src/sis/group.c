@@ -36,7 +36,7 @@ static void show(const struct task *task, const struct group *group)
 	time_encode(group->time, when);
 	if (task->sis->json)
 		output_json(json_pack("{s:s, s:o, s:s}", "group", group->name, "members", members, "time", when));
-	else if (!task->sis->quiet)
+	else
 		output_line("@%-15s %s", group->name, line != NULL ? line : "");
 	if (!task->sis->json)
 		json_decref(members);
@@ -137,7 +137,7 @@ static int publish(const struct task *task, struct why *why)
 	if (task->group->n_members == 0)
 		return why_set(why, -SIS_ERR_USAGE, "that leaves nobody; to remove the group: sis group rm %s", task->group->name);
 	int r = group_publish(task->sis, task->visit->session, task->visit->pins, task->group, why);
-	if (r == 0)
+	if (r == 0 && (task->sis->json || !task->sis->quiet))
 		show(task, task->group);
 	return r;
 }

@@ -112,6 +112,9 @@ static int replace_as(const struct outfile *file, const char *name)
 int outfile_publish(struct outfile *file, const char *name, bool exact, bool replace, char ret_name[256], struct why *why)
 {
 	char candidate[256];
+	struct stat there;
+	if (replace && fstatat(file->dir_fd, name, &there, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(there.st_mode) && !S_ISLNK(there.st_mode))
+		return why_set(why, -SIS_ERR_EXISTS, "\"%s\" is there, and is no file that could be replaced", name);
 	for (unsigned n = 1; n <= (exact || replace ? 1 : CANDIDATES_MAX); n++) {
 		naming_candidate(name, n, candidate);
 		if ((replace ? replace_as(file, candidate) : link_as(file, candidate)) == 0) {

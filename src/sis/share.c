@@ -148,7 +148,7 @@ static void share_show(const struct sharing *sharing, const struct access *acces
 		output_json(json_pack("{s:s, s:s, s:s, s:s, s:o, s:b, s:b, s:s*}", "item", sharing->item.id, "user", access->user, "device", access->device,
 		                      "granter", access->granter, "expires", access_expires_json(access->expires), "may_share", (int)access->may_share,
 		                      "verified", access->error == 0, "detail", access->error < 0 ? words : NULL));
-	else if (!sharing->sis->quiet)
+	else
 		output_line("%-16s %-16s %-22s by %s%s%s%s", access->user, access->device, *until != '\0' ? until : "without end", access->granter,
 		            access->may_share ? "  may share it on" : "", access->error < 0 ? "  BAD: " : "", words);
 }
@@ -229,7 +229,7 @@ static int run_unshare(const struct sis *sis, void *options, char **arguments, u
 	}
 	if (r == 0 && n_failed < n - 1)
 		access_say_what_stays(sis);
-	if (r == 0 && n_failed < n - 1)
+	if (r == 0 && n_failed < n - 1 && (sis->json || !sis->quiet))
 		r = share_list(&sharing, &why);
 	item_wipe(&sharing.item);
 	r = visit_end(sis, &visit, r, &why);

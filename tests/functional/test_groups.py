@@ -40,6 +40,7 @@ def life():
     alice.run("group", "add", "@family", dave.user)
     alice.run("group", "remove", "family", bob.user)
     check_equal(alice.json("group", "show", "family")["members"], sorted([carol.user, dave.user]), "members")
+    check_in("@family", alice.run("--quiet", "group").stdout, "what was asked for is shown with --quiet, too")
     item = alice.json("upload", make_picture(), "--to", "@family," + bob.user)["item"]
     check_equal(readers(daemon, alice, item), sorted([alice.user, bob.user, carol.user, dave.user]), "audience")
     check_in("@family", alice.run("group").stdout)

@@ -236,6 +236,7 @@ def sis_share():
     check_equal([e["to"] for e in alice.json("share", item[:9], bob.user, carol.user)], [bob.user, carol.user], "what sis share told")
     check_equal(read_file(bob.get(item)), read_file(picture), "bob's picture")
     refused_words = bob.run("share", item, carol.user, status=77).stderr
+    check_in(bob.user, alice.run("--quiet", "share", item).stdout, "what was asked for is shown with --quiet, too")
     check_in("ask %s to share it" % alice.user, refused_words)
     alice.run("share", item, bob.user, "--allow-share", "--expire", "2d")
     check_in("ends before that", bob.run("share", item, carol.user, "--expire", "3d", status=77).stderr)

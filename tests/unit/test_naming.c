@@ -59,6 +59,18 @@ static void nothing_is_replaced_unless_told(void **state)
 	assert_content("a.jpg", "four");
 }
 
+static void what_is_no_file_is_not_replaced(void **state)
+{
+	char path[300];
+	struct stat status;
+	snprintf(path, sizeof(path), "%s/a.jpg", test_home);
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	publish("five", true, true, -SIS_ERR_EXISTS, "");
+	assert_int_equal(lstat(path, &status), 0);
+	assert_true(S_ISFIFO(status.st_mode));
+}
+
 static void what_is_not_published_leaves_nothing(void **state)
 {
 	struct outfile file;
@@ -87,7 +99,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(candidates), IN_HOME(nothing_is_replaced_unless_told), IN_HOME(what_is_not_published_leaves_nothing),
-		IN_HOME(a_link_at_the_name_is_not_followed),
+		IN_HOME(what_is_no_file_is_not_replaced), IN_HOME(a_link_at_the_name_is_not_followed),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
