@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sysexits.h>
 
 #define COMMAND_ROW(name) &command_##name,
@@ -161,10 +162,19 @@ static int parse_globals(struct sis *sis, int argc, char **argv, int *ret_status
 	return i < argc ? i : 0;
 }
 
+/* Keys that a passphrase protects on the disk are in the open in memory: no core file, and no other program of this user's looks in. */
+static void keep_memory_private(void)
+{
+#ifndef SIS_SANITIZERS                          /* LeakSanitizer looks in */
+	(void)prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	struct sis sis = { 0 };
 	fd_hold_standard();
+	keep_memory_private();
 	int status, at = parse_globals(&sis, argc, argv, &status);
 	if (at > 0 && at + 2 < argc && strcmp(argv[at], "help") == 0 && strncmp(argv[at + 1], "--complete", 10) == 0)
 		status = complete(&sis, argv[at + 1], argv + at + 2, argc - at - 2);

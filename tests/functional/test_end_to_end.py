@@ -3,6 +3,8 @@
 """The main job: a picture goes from alice to bob, sealed, and the server cannot see it."""
 
 import os
+import resource
+import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
@@ -211,6 +213,16 @@ def home_modes():
     check_equal(os.stat(quinn.directory).st_mode & 0o777, 0o700, "mode of the profile")
     for name in ("device.key", "encryption.key"):
         check_equal(os.stat(os.path.join(quinn.directory, name)).st_mode & 0o777, 0o600, "mode of " + name)
+
+
+@test("a client that is killed leaves no core file, with keys in it")
+def no_core():
+    watch = shared_daemon().client("rita").popen("--json", "watch", cwd=temporary("core"), preexec_fn=lambda: resource.setrlimit(
+        resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)))
+    check_in(b"hello", watch.stdout.readline())
+    watch.send_signal(signal.SIGQUIT)
+    status = os.waitpid(watch.pid, 0)[1]
+    check_equal((os.WTERMSIG(status), os.WCOREDUMP(status) and not SANITIZED), (signal.SIGQUIT, False), "how it ended")
 
 
 @test("an unreachable server is one sentence and exit status 69 within seconds")
