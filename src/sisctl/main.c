@@ -72,6 +72,7 @@ static const struct command commands[] = {
 	{ "certs", "[USER]", "certificates that were issued", 0, 1, NULL, command_certs },
 	{ "logs", "", "who did what", 0, 0, logs_options, command_logs },
 	{ "status", "", "the daemon's processes, their sandboxes, and figures", 0, 0, NULL, command_status },
+	{ "top", "", "status, live, on a terminal", 0, 0, NULL, command_top },
 	{ "metrics", "", "the daemon's figures, for Prometheus", 0, 0, NULL, command_metrics },
 	{ "quota", "[USER [SIZE|default|none]]", "how much users may keep here", 0, 2, NULL, command_quota },
 	{ "items", "", "what lies here, newest first", 0, 0, items_options, command_items },

@@ -34,6 +34,7 @@ int command_logs(struct sisctl *sisctl, char **arguments, const char *const *val
 int command_status(struct sisctl *sisctl, char **arguments, const char *const *values);
 int command_audit(struct sisctl *sisctl, char **arguments, const char *const *values);
 int command_check(struct sisctl *sisctl, char **arguments, const char *const *values);
+int command_top(struct sisctl *sisctl, char **arguments, const char *const *values);
 int command_metrics(struct sisctl *sisctl, char **arguments, const char *const *values);
 int command_quota(struct sisctl *sisctl, char **arguments, const char *const *values);
 int command_items(struct sisctl *sisctl, char **arguments, const char *const *values);

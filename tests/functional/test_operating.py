@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What an administrator does every day: quotas, items, open invites, disabling, disconnecting; status, figures, the live view."""
 
+import fcntl
 import os
+import pty
 import sys
+import termios
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
@@ -234,6 +237,32 @@ def figures():
         check_equal([name for name in types if name not in manual], [], "metrics that sisctl(8) does not name")
         stream.close()
         check_in("users", json.loads(daemon.sisctl("--json", "metrics").stdout))
+
+
+@test("top shows figures until q or ^C and leaves the terminal as it was; without a terminal it says so")
+def top():
+    daemon = shared_daemon()
+    check_in("terminal", daemon.sisctl("top", status=64).stderr)
+    for key in (b"q", b"\x03"):
+        master, slave = pty.openpty()
+        before = termios.tcgetattr(slave)
+
+        def take_terminal():
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        process = subprocess.Popen([SISCTL, "-s", daemon.control, "top"], stdin=slave, stdout=slave, stderr=slave, preexec_fn=take_terminal)
+        data = b""
+        while b"master" not in data:
+            data += os.read(master, 65536)
+        check_in(b"connections", data)
+        check(termios.tcgetattr(slave)[3] & termios.ECHO == 0, "keys are echoed")
+        os.write(master, key)
+        check_equal(process.wait(20 * SLOW), 0, "exit status after %r" % key)
+        check_equal(termios.tcgetattr(slave), before, "terminal")
+        while not data.endswith(b"\x1b[?25h"):
+            data += os.read(master, 65536)
+        os.close(master)
+        os.close(slave)
 
 
 @test("the shells are offered what the new commands take")
