@@ -166,6 +166,11 @@ int contacts_verify(const struct contacts_visit *visit, struct why *why)
 	struct row rows[2] = { 0 };
 	if (strcmp(visit->profile->user, visit->subject) == 0)
 		return why_set(why, -SIS_ERR_USAGE, "that is you; your own devices are approved with \"sis devices approve\"");
+	/* Half of it, or something else from the clipboard, is no alarm. */
+	const char *code = visit->options->code;
+	if (code != NULL && words_count(code) != 2 * WORDS_EACH)
+		return why_set(why, -SIS_ERR_USAGE, "--code takes all %u words, yours and those of %s, and these are %u; nothing was compared", 2 * WORDS_EACH,
+		               visit->subject, words_count(code));
 	int r = compare(visit, rows, strcmp(visit->profile->user, visit->subject) < 0, why);
 	free(rows[0].devices);
 	free(rows[1].devices);

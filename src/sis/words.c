@@ -71,6 +71,16 @@ static const char *next_letter(const char *text)
 	return text;
 }
 
+unsigned words_count(const char *text)
+{
+	unsigned n = 0;
+	for (text = next_letter(text); *text != '\0'; text = next_letter(text), n++) {
+		while (isalpha((unsigned char)*text))
+			text++;
+	}
+	return n;
+}
+
 bool words_match(const char *text, const char *other)
 {
 	for (;;) {

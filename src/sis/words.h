@@ -22,5 +22,6 @@ void words_make(struct span ca, const char *user, struct words_device *devices, 
 /* Both people's, in the order of their names. */
 #define WORDS_TEXT (2 * WORDS_EACH * (WORDS_LONGEST + 1))
 void words_join(const struct words rows[2], char ret_text[WORDS_TEXT]);
+unsigned words_count(const char *text);                 /* whatever stands between them */
 /* Is this the same text? Case, and what stands between the words, do not matter. */
 bool words_match(const char *text, const char *other);

@@ -104,6 +104,7 @@ def words():
     check_equal(alice.json("contacts", "verify", bob.user)["verified"], True, "when it is only looked at")
     check_in("was verified before", alice.run("contacts", "verify", bob.user).stdout)
     check(any(d["user"] == bob.user and d.get("verified") for d in alice.json("contacts")), "verified in JSON")
+    check_in("nothing was compared", alice.run("contacts", "verify", bob.user, "--code", "able baker", status=64).stderr)
     wrong = alice.run("contacts", "verify", bob.user, "--code", " ".join(reversed(words["code"].split())), status=65)
     check_in("NOT THE SAME", wrong.stderr)
     check_equal(alice.json("list")["contact"], "known", "contact after an alarm")

@@ -55,6 +55,8 @@ static void words_are_compared_as_people_send_them(void **state)
 {
 	static const char good[] = "able baker  charlie";
 	assert_true(words_match("able baker charlie", good));
+	assert_int_equal(words_count("  ABLE-Baker,\ncharlie. "), 3);
+	assert_int_equal(words_count(" 7! "), 0);
 	assert_true(words_match("  ABLE-Baker,\ncharlie. ", good));
 	assert_false(words_match("able baker", good));
 	assert_false(words_match("able baker charlie delta", good));
