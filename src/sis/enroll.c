@@ -275,6 +275,19 @@ static int enroll_again(const struct sis *sis, const struct invite *invite, stru
 	return r;
 }
 
+/* The invite is spent by now: the profile is kept, and a later command publishes (renewal.h). */
+static int publish_or_mark(const struct sis *sis, struct profile *profile, int dir_fd, struct why *why)
+{
+	const struct profile growing = { .dir_fd = dir_fd };
+	int r = publish(profile, why);
+	if (r == 0)
+		return 0;
+	output_warning(sis, "the encryption key is not published yet (%s): the next command does it; until then nobody can share with this device",
+	               why_text(why, r));
+	why->text[0] = '\0';
+	return renewal_mark_unpublished(&growing);
+}
+
 static int make_profile(const struct sis *sis, const struct enroll_options *options, const struct invite *invite, const char *password,
                         struct profile *profile, struct why *why)
 {
@@ -305,7 +318,7 @@ static int make_profile(const struct sis *sis, const struct enroll_options *opti
 	if (r == 0 && recovery.profile != NULL)
 		r = recovery_write_files(&recovery, nursery.dir_fd, strcmp(profile->device, recovery.profile->device) == 0, why);
 	if (r == 0)
-		r = publish(profile, why);
+		r = publish_or_mark(sis, profile, nursery.dir_fd, why);
 	if (r == 0)
 		r = nursery_publish(&nursery, name, why);
 	nursery_close(&nursery);

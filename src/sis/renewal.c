@@ -154,13 +154,18 @@ static bool take_newer(struct profile *profile)
 	return true;
 }
 
-static void tell(const struct profile *profile, int error, const struct why *why)
+static void tell(const struct profile *profile, bool is_renewed, int error, const struct why *why)
 {
 	char until[32];
 	output_time(profile->facts.not_after, until, sizeof(until));
-	if (error < 0)
+	if (error == 0 && allowed->quiet)
+		return;
+	if (!is_renewed)
+		output_warning(allowed, error < 0 ? "the encryption key could not be published: %s; see \"sis doctor\"" : "the encryption key is published%s",
+		               error < 0 ? why_text(why, error) : "");
+	else if (error < 0)
 		output_warning(allowed, "the certificate, which holds until %s, could not be renewed: %s; see \"sis doctor\"", until, why_text(why, error));
-	else if (!allowed->quiet)
+	else
 		output_warning(allowed, "the certificate was renewed, and holds until %s", until);
 }
 
@@ -168,13 +173,14 @@ static void renew_claimed(struct profile *profile)
 {
 	struct why why = { "" };
 	int r = 0;
-	if (!take_newer(profile) && renewal_is_due(&profile->facts, time_now()))
+	bool is_due = !take_newer(profile) && renewal_is_due(&profile->facts, time_now());
+	if (is_due)
 		r = renewal_renew(profile, false, &why);
 	if (r == 0 && !is_published(profile)) {
 		r = renewal_publish(profile, &why);
-		tell(profile, r, &why);
+		tell(profile, is_due, r, &why);
 	} else if (r < 0 && r != -SIS_ERR_INTERRUPTED) {
-		tell(profile, r, &why);
+		tell(profile, true, r, &why);
 	}
 }
 

@@ -83,6 +83,31 @@ def never():
     check_equal(os.listdir(place), [], "files")
 
 
+class FirstOnly(Relay):
+    """Lets the first connection through, until it is open."""
+    is_open = False
+
+    def carry(self, source, target, is_from_server):
+        if self.n_connections > 1 and not self.is_open:
+            source.close()
+            target.close()
+        else:
+            super().carry(source, target, is_from_server)
+
+
+@test("an enrollment whose server goes away after the certificate keeps the profile, for which the invite was spent; the next command publishes the key")
+def enrolled_half():
+    daemon = shared_daemon()
+    carol, dave = daemon.client(), Client(daemon, unique("user"))
+    relay = FirstOnly(daemon, 0, 0)
+    done = dave.run("enroll", daemon.invite(dave.user).replace(":%d/" % daemon.port, ":%d/" % relay.port))
+    check_in("the encryption key is not published yet", done.stderr)
+    carol.run("upload", make_picture(), "--to", dave.user, status=67)
+    relay.is_open = True
+    check_in("the encryption key is published", dave.run("whoami").stderr)
+    carol.upload(make_picture(), dave)
+
+
 @test("^C in a download: said in a word, with exit status 130, and nothing is left")
 def interrupted():
     daemon = shared_daemon()
