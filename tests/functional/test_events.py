@@ -185,7 +185,8 @@ def slow_watcher():
         sent = upload_many(alice, 250, bob)
         check_equal(items_of(fast.take(250)), sent, "what the other one read")
         grown = resident(pid) - before
-        check(grown < 4 << 20, "the worker grew by %d bytes" % grown)
+        # AddressSanitizer keeps what was freed.
+        check(SANITIZED or grown < 4 << 20, "the worker grew by %d bytes" % grown)
         check_equal(items_of(slow.take(250)), sent, "what the slow one read")
 
 
