@@ -17,6 +17,8 @@
 #define BACKOFF_MAX_MS 30000u
 #define SILENCE_MS 65000u               /* three heartbeats: whoever sends none is gone */
 #define WAIT_MS 200                     /* how often ^C is looked at */
+#define SHORT_NS 1000000000u
+#define SHORT_MOST 10u
 #define PROBLEM_MAX_BYTES 65536u
 
 struct queued { struct event event; struct queued *next; };
@@ -30,7 +32,8 @@ struct events {
 	bool has_position, greeted;             /* greeted: hello has come over this connection */
 	uint64_t position, given;               /* newest that came; that was given out */
 	struct queued *first, **last;
-	uint64_t retry_ns, heard_ns;
+	uint64_t retry_ns, heard_ns, begun_ns;
+	unsigned n_short;                       /* streams in a row that ended soon after they began */
 	unsigned backoff_ms;
 	int error;                              /* final */
 	struct why why, trouble;
@@ -142,8 +145,10 @@ static void disconnect(struct events *events)
 	events->session = NULL;
 	sse_free(&events->sse);
 	blob_free(&events->problem);
-	/* A stream that was good ended: at once. Then ever more slowly. */
-	unsigned wait_ms = events->greeted ? 0 : jitter(events->backoff_ms);
+	/* A stream that was good ended: at once; but not on and on with a server that only ever greets. Then ever more slowly. */
+	bool is_short = time_monotonic_ns() - events->begun_ns < SHORT_NS;
+	events->n_short = events->greeted && is_short ? events->n_short + 1 : 0;
+	unsigned wait_ms = events->greeted && events->n_short < SHORT_MOST ? 0 : jitter(events->backoff_ms);
 	events->backoff_ms = events->greeted ? BACKOFF_FIRST_MS : events->backoff_ms * 2 < BACKOFF_MAX_MS ? events->backoff_ms * 2 : BACKOFF_MAX_MS;
 	events->retry_ns = time_monotonic_ns() + (uint64_t)wait_ms * 1000000;
 	events->greeted = false;
@@ -182,7 +187,7 @@ static void connect_once(struct events *events)
 	int r = session_open(events->profile, &events->session);
 	if (r == 0)
 		r = http_stream_open(session_client(events->session), &call, &events->stream, &reply);
-	events->heard_ns = time_monotonic_ns();
+	events->heard_ns = events->begun_ns = time_monotonic_ns();
 	if (events->error != 0)
 		disconnect(events);
 	else if (r < 0 || reply.status != 200)

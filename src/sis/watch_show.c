@@ -22,10 +22,16 @@ static const char *told_name(const struct news *news, const char *member)
 }
 
 /* Nobody is named where the administrator removed it. */
-static const char *told_remover(const struct news *news)
+static const char *told_by(const struct news *news)
 {
 	const char *name = json_member_string(news->event->data, "by");
-	return name != NULL && name[0] == '\0' ? "the administrator" : told_name(news, "by");
+	return name != NULL && name[0] == '\0' ? "" : told_name(news, "by");
+}
+
+static const char *told_remover(const struct news *news)
+{
+	const char *name = told_by(news);
+	return name[0] == '\0' ? "the administrator" : name;
 }
 
 static const char *told_item(const struct news *news)
@@ -142,7 +148,7 @@ static json_t *describe_other(const struct news *news)
 	bool is_grant = is_kind(news, "grant"), is_removed = is_kind(news, "removed"), is_device = is_kind(news, "device");
 	if (is_grant || is_removed) {
 		put(json, "item", told_item(news));
-		put(json, "by", told_name(news, "by"));
+		put(json, "by", told_by(news));
 	}
 	if (is_grant || is_device)
 		put(json, "user", told_name(news, "user"));
@@ -201,7 +207,7 @@ int watch_run_command(struct watch *watch, const struct news *news, struct why *
 		{ "SIS_OWNER", item != NULL ? statement->owner : NULL }, { "SIS_DEVICE", item != NULL ? item->owner_device : is_kind(news, "device") ? told_name(news, "device") : NULL },
 		{ "SIS_KIND", item != NULL ? item_kind_name(statement->kind) : NULL }, { "SIS_NAME", name }, { "SIS_CAPTION", caption }, { "SIS_FILE", news->path },
 		{ "SIS_TIME", item != NULL ? made : told_time(news) }, { "SIS_USER", is_kind(news, "grant") || is_kind(news, "device") ? told_name(news, "user") : NULL },
-		{ "SIS_BY", about_item ? told_name(news, "by") : NULL }, { "SIS_WHAT", is_kind(news, "removed") || is_kind(news, "device") ? told_what(news) : NULL },
+		{ "SIS_BY", about_item ? told_by(news) : NULL }, { "SIS_WHAT", is_kind(news, "removed") || is_kind(news, "device") ? told_what(news) : NULL },
 		{ "SIS_ERROR", is_item && item == NULL ? words : NULL },
 	};
 	return programs_run_shell(&watch->programs, watch->options->command, facts, ARRAY_SIZE(facts), watch->sis->json, why);
