@@ -40,6 +40,8 @@ class Scene:
         self.sealer = SealingDevice(self.daemon)
         self.share()
         self.whole = self.begin_upload(self.sealer, self.sealer.seal(os.urandom(50000)), 0)
+        # An object's name under incoming/ goes a moment after its commit.
+        wait_for(lambda: all(os.stat(path).st_nlink == 1 for path in self.files()), "second names to be swept")
         self.before = self.fingerprints()
         self.roles = self.daemon.roles()
         self.log = ""
