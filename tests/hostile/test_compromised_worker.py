@@ -41,7 +41,8 @@ class Scene:
         self.share()
         self.whole = self.begin_upload(self.sealer, self.sealer.seal(os.urandom(50000)), 0)
         # An object's name under incoming/ goes a moment after its commit.
-        wait_for(lambda: all(os.stat(path).st_nlink == 1 for path in self.files()), "second names to be swept")
+        objects = os.path.join(self.daemon.state_dir, "objects/*/*")
+        wait_for(lambda: all(os.stat(path).st_nlink == 1 for path in glob.glob(objects)), "second names to be swept")
         self.before = self.fingerprints()
         self.roles = self.daemon.roles()
         self.log = ""
