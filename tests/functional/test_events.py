@@ -527,6 +527,7 @@ def watch_away():
         errors = os.path.join(temporary("errors"), "text")
         with open(errors, "w") as file:
             process = bob.popen("watch", stderr=file)
+        wait_for(lambda: os.path.exists(os.path.join(bob.directory, "watch")), "the watch to begin")
         item = bob.upload(picture)
         first = process.stdout.readline().decode()
         check_in(item[:8], first)
