@@ -126,19 +126,6 @@ int store_list_events(struct store_reader *reader, int64_t user_id, uint64_t aft
 	return r;
 }
 
-int store_last_sequence(struct store_reader *reader, uint64_t *ret_sequence)
-{
-	static const char sql[] = "SELECT value FROM meta WHERE name='sequence'";
-	DB_STATEMENT sqlite3_stmt *row = NULL;
-	int r = db_bind(reader, &row, sql, "");
-	if (r == 0)
-		r = db_step(row);
-	if (r < 0)
-		return r;
-	*ret_sequence = r > 0 ? (uint64_t)sqlite3_column_int64(row, 0) : 0;
-	return 0;
-}
-
 /* ------------------------------------------------ retention ------------------------------------------------ */
 
 bool store_has_old_events(struct store_reader *reader, int64_t before)

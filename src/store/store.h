@@ -77,8 +77,6 @@ int store_get_item(struct store_reader *reader, int64_t user_id, const uint8_t i
  * see are left out. fn non-zero ends. */
 int store_list_events(struct store_reader *reader, int64_t user_id, uint64_t after, unsigned limit,
                       int (*fn)(const struct store_event *event, const struct store_item *item, void *arg), void *arg);
-/* The newest sequence number that was given out, to whomever. */
-int store_last_sequence(struct store_reader *reader, uint64_t *ret_sequence);
 /* The texts of the grants of this item for this user's devices (all of them when the user is the owner and all is true). */
 int store_list_grants(struct store_reader *reader, int64_t item_row, int64_t user_id, bool all, int (*fn)(struct span text, void *arg), void *arg);
 /* The certificate with this fingerprint, live or not, ours or anybody's of this server. revoked is 0 when not; reason as in RFC 5280. */
@@ -86,7 +84,7 @@ int store_find_certificate(struct store_reader *reader, const uint8_t fingerprin
                            int (*fn)(struct span der, int64_t revoked, unsigned reason, void *arg), void *arg);
 /* -NO_USER when there is none or the user is revoked. fn for each live device. */
 int store_list_devices(struct store_reader *reader, const char *user, int (*fn)(const struct store_device *device, void *arg), void *arg);
-/* The newest sequence number of all: what a client has been told once can only grow. */
+/* The newest sequence number that was given out, to whomever: what a client has been told once can only grow. */
 int store_get_sequence(struct store_reader *reader, uint64_t *ret_sequence);
 /* The endorsements of a device, as far as those who made them are live. */
 int store_list_endorsements(struct store_reader *reader, int64_t device_id, int (*fn)(struct span text, void *arg), void *arg);

@@ -277,7 +277,7 @@ static int find_start(struct exchange *exchange, struct watch *watch)
 	uint64_t newest, start = 0;
 	if (!read_number(after, &start) || !read_number(last, &start))
 		return -SIS_ERR_USAGE;
-	int error = store_last_sequence(exchange->worker->store, &newest);
+	int error = store_get_sequence(exchange->worker->store, &newest);
 	if (error < 0)
 		return error;
 	watch->cursor = (after == NULL && last == NULL) || start > newest ? newest : start;

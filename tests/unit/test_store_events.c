@@ -85,7 +85,7 @@ static void a_cursor_goes_on_where_it_stopped(void **state)
 	assert_int_equal(store_list_events(fixture->view, alice.user_id, 0, 10, hear, &stopped), 7);
 	assert_int_equal(stopped.n, 2);
 	uint64_t last = 0;
-	OK(store_last_sequence(fixture->view, &last));
+	OK(store_get_sequence(fixture->view, &last));
 	assert_int_equal(last, number[4]);
 }
 
