@@ -41,6 +41,21 @@ int callers_find(const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], struct stor
 	return r;
 }
 
+static int callers_read_key(struct span der, int64_t revoked, unsigned reason, void *arg)
+{
+	struct public_key *key = arg;
+	struct certificate certificate;
+	int r = certificate_parse(der, &certificate);
+	if (r == 0)
+		*key = certificate.public_key;
+	return r;
+}
+
+int callers_find_key(const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], struct public_key *ret_key)
+{
+	return store_find_certificate(ledger.view, fingerprint, callers_read_key, ret_key);
+}
+
 static int callers_add_signer(const struct store_certificate *certificate, void *arg)
 {
 	struct signers *signers = arg;

@@ -13,16 +13,6 @@
 
 /* ------------------------------------------------ the encryption key ------------------------------------------------ */
 
-static int publication_get_key(struct span der, int64_t revoked, unsigned reason, void *arg)
-{
-	struct public_key *key = arg;
-	struct certificate certificate;
-	int r = certificate_parse(der, &certificate);
-	if (r == 0)
-		*key = certificate.public_key;
-	return r;
-}
-
 struct publication {
 	struct change change;
 	struct request request;
@@ -66,7 +56,7 @@ static int publication_check(const struct message_publish_key *message, struct s
 		*ret_why = "the key statement is about another user, device or certificate than the one that sends it";
 		return -SIS_ERR_MISMATCH;
 	}
-	r = store_find_certificate(ledger.view, message->caller, publication_get_key, &key);
+	r = callers_find_key(message->caller, &key);
 	return r < 0 ? r : key_statement_verify(message->statement, &statement, &key);
 }
 

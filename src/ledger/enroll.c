@@ -472,21 +472,11 @@ void enroll_handle_enroll(struct request request, const struct message_enroll *m
 		enroll_refuse(enrollment, r == -SIS_ERR_NO_INPUT ? -SIS_ERR_BAD_LOGIN : r, detail);
 }
 
-static int enroll_get_key(struct span der, int64_t revoked, unsigned reason, void *arg)
-{
-	struct public_key *key = arg;
-	struct certificate certificate;
-	int r = certificate_parse(der, &certificate);
-	if (r == 0)
-		*key = certificate.public_key;
-	return r;
-}
-
 /* A worker's word is enough for the same key again, which is of no use to a worker; that a new key is the device's own, only the old one can say. */
 static int enroll_check_key(const struct enrollment *enrollment, const struct message_renew *message, const char **ret_detail)
 {
 	struct public_key old_key, new_key = { .algorithm = (enum key_algorithm)enrollment->key_algorithm };
-	int r = store_find_certificate(ledger.view, message->caller, enroll_get_key, &old_key);
+	int r = callers_find_key(message->caller, &old_key);
 	if (r < 0)
 		return r;
 	memcpy(new_key.bytes, enrollment->public_key, enrollment->public_key_size);

@@ -113,6 +113,8 @@ void people_tick(void);                                         /* drops expired
 struct signers { unsigned n; struct { uint8_t fingerprint[STORE_FINGERPRINT_BYTES]; struct public_key key; } one[SIGNERS_MAX]; };
 /* As store_find_caller, from memory when it was asked before. */
 int  callers_find(const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], struct store_caller *ret_caller);
+/* The key of this certificate, whoever's it is. */
+int  callers_find_key(const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], struct public_key *ret_key);
 /* The keys of the device's newest certificates. */
 int  callers_list_signers(int64_t device_id, struct signers *ret_signers);
 void callers_forget(void);                                      /* after a change of users, devices or certificates */

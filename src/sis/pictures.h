@@ -21,9 +21,6 @@ int pictures_decode(struct pictures *pictures, struct span jpeg, struct blob *re
 /* The whole picture as a new JPEG, upright, in sRGB, without metadata. */
 int pictures_convert(struct pictures *pictures, struct span file, struct blob *ret_jpeg, uint32_t *ret_width, uint32_t *ret_height);
 
-/* Removes what betrays people, without touching a pixel; ret_removed says what ("GPS position, XMP"). BAD_FORMAT where that cannot be done. */
-int picture_clean(struct span file, bool *ret_changed, struct blob *ret_clean, char *ret_removed, size_t capacity, struct why *why);
-
 /* What comes between source_open and sending: cleans (unless keep_metadata), converts (convert: "jpeg" or NULL), and makes the thumbnail, the size and
  * source->removed. pictures NULL: no thumbnail. That no thumbnail could be made is told and is no error. Nothing happens to what is no image. */
 int source_prepare_picture(const struct sis *sis, struct source *source, bool keep_metadata, const char *convert, struct pictures *pictures, struct why *why);

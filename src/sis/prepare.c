@@ -13,19 +13,6 @@
 
 #define WAYS_OUT "upload it as it is with --keep-metadata, or as a new JPEG with --convert jpeg"
 
-int picture_clean(struct span file, bool *ret_changed, struct blob *ret_clean, char *ret_removed, size_t capacity, struct why *why)
-{
-	struct cleaned cleaned;
-	const char *because = "";
-	int r = clean_picture(file, &cleaned, &because);
-	if (r < 0)
-		return r == -SIS_ERR_NO_MEMORY ? r : why_set(why, r, "what it tells about you cannot be removed: %s; " WAYS_OUT, because);
-	*ret_changed = cleaned.size != file.size || memcmp(cleaned.data, file.data, file.size) != 0;
-	*ret_clean = (struct blob){ cleaned.data, cleaned.size };
-	clean_words(cleaned.removed, ret_removed, capacity);
-	return 0;
-}
-
 static int read_whole(const struct source *source, struct blob *ret_file, struct why *why)
 {
 	CLEANUP_BLOB struct blob file = { malloc((size_t)source->size + 1), (size_t)source->size };

@@ -66,6 +66,9 @@ int items_set_expiry(struct store_reader *reader, int64_t item_row);
 /* Row, grants and inboxes, and the bytes back to the owner's quota. */
 int items_remove(struct store_reader *reader, int64_t item_row);
 
+/* NO_USER when there is none of this name or he is not live. */
+int reader_find_live_user(struct store_reader *reader, const char *user, int64_t *ret_user_id);
+
 /* "ab/abcdef…" below state_dir/objects: the first two characters of the item's id, then all of them. */
 #define DB_OBJECT_PATH (2 + 1 + ITEM_ID_TEXT + 1)
 void db_object_path(const uint8_t id[ITEM_ID_BYTES], char ret_path[DB_OBJECT_PATH]);

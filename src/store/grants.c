@@ -83,19 +83,6 @@ static const char *grants_forbidden(const struct shared *shared, const struct st
 	return expires > until || expires > shared->expires ? "your own access to this item ends before that: give an earlier end" : NULL;
 }
 
-static int grants_find_recipient(struct store_reader *reader, const char *name, int64_t *ret_user_id)
-{
-	static const char sql[] = "SELECT user_id FROM users WHERE name=? AND state=0";
-	DB_STATEMENT sqlite3_stmt *row = NULL;
-	int r = db_bind(reader, &row, sql, "t", name);
-	if (r == 0)
-		r = db_step(row);
-	if (r <= 0)
-		return r < 0 ? r : -SIS_ERR_NO_USER;
-	*ret_user_id = sqlite3_column_int64(row, 0);
-	return 0;
-}
-
 static int grants_has_device(struct store_reader *reader, int64_t user_id, const char *device)
 {
 	static const char sql[] = "SELECT 1 FROM devices WHERE user_id=? AND name=? AND state=0";
@@ -192,7 +179,7 @@ int store_put_grants(struct store_writer *writer, const struct store_share *shar
 		r = grants_check_statement(reader, shared.item_row, share->statement_hash);
 	if (r == 0)
 		r = grants_find_rights(reader, share, &shared);
-	if (r == 0 && (r = grants_find_recipient(reader, share->recipient, &user_id)) < 0)
+	if (r == 0 && (r = reader_find_live_user(reader, share->recipient, &user_id)) < 0)
 		snprintf(ret_who, STORE_WHO_TEXT, "%s", share->recipient);
 	if (r == 0)
 		r = grants_write_all(reader, share, &shared, user_id, ret_who, ret_why);

@@ -165,7 +165,7 @@ int store_find_certificate(struct store_reader *reader, const uint8_t fingerprin
 	return fn(db_column_span(row, 0), sqlite3_column_int64(row, 1), (unsigned)sqlite3_column_int(row, 2), arg);
 }
 
-static int reader_find_live_user(struct store_reader *reader, const char *user, int64_t *ret_user_id)
+int reader_find_live_user(struct store_reader *reader, const char *user, int64_t *ret_user_id)
 {
 	static const char sql[] = "SELECT user_id FROM users WHERE name=? AND state=0";
 	DB_STATEMENT sqlite3_stmt *row = NULL;

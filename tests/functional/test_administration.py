@@ -9,29 +9,6 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
 from sis_testlib import *
 
-def live_connection(daemon, who):
-    """A TLS connection that has had one answer and stays open."""
-    connection = daemon.tls(who)
-    connection.sendall(b"GET /v1/whoami HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    data = b""
-    while b"\r\n\r\n" not in data or not data.rstrip().endswith(b"}"):
-        more = connection.recv(65536)
-        check(more, "closed after %r" % data)
-        data += more
-    check(data.startswith(b"HTTP/1.1 200"), "answer %r" % data[:100])
-    return connection
-
-
-def is_closed(connection, limit_s=10):
-    connection.settimeout(limit_s * SLOW)
-    try:
-        return connection.recv(1) == b""
-    except (ConnectionResetError, ssl.SSLError, BrokenPipeError):
-        return True
-    except TimeoutError:
-        return False
-
-
 @test("add prints exactly the invite line; names that are taken or invalid are refused")
 def add():
     daemon = shared_daemon()

@@ -18,26 +18,6 @@ def ctl(daemon, *arguments, **options):
     return json.loads(daemon.sisctl("--json", *arguments, **options).stdout)
 
 
-def live_connection(daemon, who):
-    connection = daemon.tls(who)
-    connection.sendall(b"GET /v1/whoami HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    data = b""
-    while b"\r\n\r\n" not in data or not data.rstrip().endswith(b"}"):
-        more = connection.recv(65536)
-        check(more, "closed after %r" % data)
-        data += more
-    check(data.startswith(b"HTTP/1.1 200"), "answer %r" % data[:100])
-    return connection
-
-
-def is_closed(connection):
-    connection.settimeout(10 * SLOW)
-    try:
-        return connection.recv(1) == b""
-    except (ConnectionResetError, ssl.SSLError, BrokenPipeError):
-        return True
-
-
 def create_upload(daemon, who, length):
     return daemon.request("POST", "/v1/items", who, headers={"Tus-Resumable": "1.0.0", "Upload-Length": str(length)})
 
