@@ -26,6 +26,10 @@ void control_fail_error(struct control_call *call, int error, const char *detail
 void control_end(struct control_call *call);            /* without a reply */
 bool control_is_drained(const struct control_call *call);
 
+/* control_connection.c: takes the descriptor when it returns 0; by: who calls, for the log. */
+int control_connection_start(int fd, const char *by);
+unsigned control_connection_count(void);
+
 /* control_methods.c */
 void control_dispatch(struct control_call *call);
 int methods_set_time(json_t *object, const char *name, int64_t seconds);                /* null for 0; -1 on no memory */

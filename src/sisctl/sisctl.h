@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the commands of sisctl share. A command is one file with one function; main.c has the table. */
+ * What the commands of sisctl share. A command is one file with one function; commands.c has the table. */
 #pragma once
 
 #include "sisctl/output.h"
 #include "sisctl/varlink.h"
 
 #include <stdbool.h>
+
+#define SISCTL_DEFAULT_SOCKET "/run/sis/control.sock"
 
 struct sisctl {
 	const char *socket;
@@ -45,10 +47,16 @@ int command_disconnect(struct sisctl *sisctl, char **arguments, const char *cons
 int command_backup(struct sisctl *sisctl, char **arguments, const char *const *values);
 int command_restore(struct sisctl *sisctl, char **arguments, const char *const *values);
 
+/* commands.c */
+extern const struct command sisctl_commands[];
+extern const size_t sisctl_n_commands;
+void commands_print_help(FILE *file);
+const struct command *commands_find(const char *name);          /* NULL: there is none */
+
 /* complete.c: the words after "sisctl", the last one being the one to complete; prints candidates with a tab and a description, or ":files". */
 void complete_line(struct sisctl *sisctl, const struct command *commands, size_t n_commands, char **words, int n);
 
-/* Connects when that has not been done, sends one call of io.sis.control (method without the interface's name). Takes over parameters.
+/* call.c. Connects when that has not been done, sends one call of io.sis.control (method without the interface's name). Takes over parameters.
  * Returns 0, or the exit status after having told the user why. */
 int sisctl_send(struct sisctl *sisctl, const char *method, json_t *parameters, bool more);
 /* Receives one reply: 0, or the exit status after having told the user what the daemon refused and why. */

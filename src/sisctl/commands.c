@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The table of sisctl's commands and their options, and what is made of it. */
+#include "sisctl/sisctl.h"
+
+#include "base/util.h"
+
+#include <string.h>
+
+#define ARGUMENTS_MANY 10000
+
+static const struct command_option device_option[] = {
+	{ 'd', "device", true, "name of the device that the invite is for" }, { 0 }
+};
+static const struct command_option revoke_options[] = {
+	{ 'd', "device", true, "only this device; the user's others live on" },
+	{ 'r', "reason", true, "why, for the log" },
+	{ 0, "compromised", false, "the key may be in wrong hands: readers will doubt what it signed" }, { 0 }
+};
+static const struct command_option logs_options[] = {
+	{ 'f', "follow", false, "wait for more" },
+	{ 'u', "user", true, "only what this user did, or what was done to them" },
+	{ 'd', "device", true, "only of devices of this name" }, { 'i', "item", true, "only of this item" },
+	{ 'e', "event", true, "only this event, for example LOGIN_REFUSED: sisd-events(7)" },
+	{ 'S', "since", true, "only from this time on: 90m, 7d, 2026-11-21, 2026-11-21T11:30:00Z" },
+	{ 'U', "until", true, "only before this time" },
+	{ 'o', "output", true, "short or json" },
+	{ 0, "unit", true, "from the journal of this systemd unit (sisd.service)" },
+	{ 0, "audit", false, "from the daemon's audit trail, though there is a journal" }, { 0 }
+};
+static const struct command_option check_options[] = {
+	{ 0, "full", false, "read every byte, too, and compare it with the signed digests" }, { 0 }
+};
+static const struct command_option items_options[] = {
+	{ 'u', "user", true, "only what this user keeps here" },
+	{ 'n', "limit", true, "at most so many (50)" }, { 0 }
+};
+static const struct command_option invites_options[] = {
+	{ 0, "revoke", true, "take back all of this user's, or the one of this number" }, { 0 }
+};
+static const struct command_option disconnect_options[] = {
+	{ 'd', "device", true, "only this device" }, { 0 }
+};
+
+static const struct command_option audit_options[] = {
+	{ 'H', "head", true, "NUMBER:HASH that was noted before (AUDIT_HEAD in the journal)" }, { 0 }
+};
+static const struct command_option backup_options[] = {
+	{ 0, "with-keys", false, "the keys of the certificate authority, too: who reads them can be this server" }, { 0 }
+};
+static const struct command_option restore_options[] = {
+	{ 0, "state-dir", true, "into this directory, which must be empty" },
+	{ 0, "keys", true, "take the keys from this directory: the keys/ of the old state directory" },
+	{ 0, "ledger-user", true, "whose the store is to be (sis-ledger)" },
+	{ 0, "signer-user", true, "whose the keys are to be (sis-signer)" },
+	{ 0, "group", true, "who may read the store (sis)" }, { 0 }
+};
+
+const struct command sisctl_commands[] = {
+	{ "add", "USER", "add a user (with --device: or a device to one who is there) and print the invite", 1, 1, device_option, command_add },
+	{ "invite", "USER", "print an invite for one more device of a user", 1, 1, device_option, command_invite },
+	{ "list", "", "users, their devices and what they keep here", 0, 0, NULL, command_list },
+	{ "revoke", "USER", "end a user or one device, on every live connection at once", 1, 1, revoke_options, command_revoke },
+	{ "certs", "[USER]", "certificates that were issued", 0, 1, NULL, command_certs },
+	{ "logs", "", "who did what", 0, 0, logs_options, command_logs },
+	{ "status", "", "the daemon's processes, their sandboxes, and figures", 0, 0, NULL, command_status },
+	{ "top", "", "status, live, on a terminal", 0, 0, NULL, command_top },
+	{ "metrics", "", "the daemon's figures, for Prometheus", 0, 0, NULL, command_metrics },
+	{ "quota", "[USER [SIZE|default|none]]", "how much users may keep here", 0, 2, NULL, command_quota },
+	{ "items", "", "what lies here, newest first", 0, 0, items_options, command_items },
+	{ "rm", "ITEM...", "remove items, whoever's they are", 1, ARGUMENTS_MANY, NULL, command_rm },
+	{ "invites", "", "invites that are open", 0, 0, invites_options, command_invites },
+	{ "user", "disable|enable USER", "let a user do nothing for a time, or end that time", 2, 2, NULL, command_user },
+	{ "disconnect", "USER", "close the live connections of a user or one device, who may come back", 1, 1, disconnect_options, command_disconnect },
+	{ "check", "", "is everything there that the database promises?", 0, 0, check_options, command_check },
+	{ "audit", "verify", "is the audit trail what was written?", 1, 1, audit_options, command_audit },
+	{ "backup", "DIR", "a new snapshot in this directory", 1, 1, backup_options, command_backup },
+	{ "restore", "DIR", "make a store of a snapshot, or of the newest in a directory of them; sisd is not running there", 1, 1, restore_options, command_restore },
+};
+const size_t sisctl_n_commands = ARRAY_SIZE(sisctl_commands);
+
+#define HELP_COLUMN 18
+#define OPTION_COLUMN 14                        /* for a name and its " X" */
+
+void commands_print_help(FILE *file)
+{
+	fputs("sisctl [-s SOCKET] [--json] COMMAND …\n\nAdministration of a running sisd. Commands:\n", file);
+	for (size_t i = 0; i < sisctl_n_commands; i++) {
+		int width = fprintf(file, "  %s %s", sisctl_commands[i].name, sisctl_commands[i].arguments);
+		fprintf(file, "%*s %s\n", width < HELP_COLUMN ? HELP_COLUMN - width : 0, "", sisctl_commands[i].help);
+		for (const struct command_option *o = sisctl_commands[i].options; o != NULL && o->name != NULL; o++)
+			fprintf(file, "      %c%c --%s%-*s %s\n", o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->name,
+			        OPTION_COLUMN - (int)strlen(o->name), o->wants_value ? " X" : "", o->help);
+	}
+	fputs("\n  -s, --socket SOCKET   the control socket (default $SIS_CONTROL, else " SISCTL_DEFAULT_SOCKET ")\n"
+	      "      --json            JSON on standard output\n"
+	      "  -h, --help            this; `man sisctl` says more\n"
+	      "      --version         the version\n", file);
+}
+
+const struct command *commands_find(const char *name)
+{
+	for (size_t i = 0; i < sisctl_n_commands; i++)
+		if (strcmp(sisctl_commands[i].name, name) == 0)
+			return &sisctl_commands[i];
+	return NULL;
+}
