@@ -2,12 +2,11 @@
  *
  * The client's side of one connection: sends a request and reads its reply at the same time, so that a server that answers early (413, 507) is
  * heard instead of its closed socket. Streams are read as their bytes come. */
-#include "http/client.h"
+#include "http/client_internal.h"
 
 #include "base/error.h"
 #include "base/util.h"
 #include "http/connect.h"
-#include "http/reply.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -16,31 +15,7 @@
 #include <sys/socket.h>
 
 #define HEAD_MAX_BYTES 8192
-#define FIRST_WRITE_BYTES 16384         /* one TLS record: a small request leaves in one segment train */
-#define READ_BYTES 32768
 #define LISTEN_BYTES 131072             /* after so much was written we look whether the server answers already */
-
-struct http_client {
-	struct http_client_config config;
-	char *host, *port;
-	int fd;
-	struct tls_session *tls;
-	bool used;                              /* this connection has carried a request before */
-	bool finished;                          /* and must not carry another; kept for its ticket */
-	char words[256];
-	uint8_t first[FIRST_WRITE_BYTES];
-	uint8_t input[READ_BYTES];
-};
-
-/* What is still to be sent of one request. */
-struct outgoing {
-	struct span now;                        /* being written */
-	struct span body;                       /* follows, when the body is in memory */
-	uint64_t left;                          /* of the body, not yet handed out by body_fn */
-	size_t unheard;                         /* written since we last listened */
-	int error;                              /* writing failed: listen on, the reply may say why */
-	bool stopped;
-};
 
 int http_client_new(const struct http_client_config *config, struct http_client **ret_client)
 {
@@ -59,7 +34,7 @@ int http_client_new(const struct http_client_config *config, struct http_client 
 	return 0;
 }
 
-static void client_close(struct http_client *client)
+void client_close(struct http_client *client)
 {
 	tls_session_free(client->tls);
 	client->tls = NULL;
@@ -96,13 +71,13 @@ struct tls_session *http_client_tls(struct http_client *client)
 	return client->tls;
 }
 
-static int client_fail(struct http_client *client, int error, const char *words)
+int client_fail(struct http_client *client, int error, const char *words)
 {
 	snprintf(client->words, sizeof(client->words), "%s", words != NULL && *words != '\0' ? words : error_text(error));
 	return error;
 }
 
-static uint64_t deadline_in(unsigned timeout_ms)
+uint64_t client_deadline(unsigned timeout_ms)
 {
 	return time_monotonic_ns() + (uint64_t)timeout_ms * 1000000;
 }
@@ -121,9 +96,9 @@ static int client_handshake(struct http_client *client, uint64_t deadline_ns)
 	}
 }
 
-static int client_open(struct http_client *client)
+int client_open(struct http_client *client)
 {
-	uint64_t deadline_ns = deadline_in(client->config.connect_timeout_ms);
+	uint64_t deadline_ns = client_deadline(client->config.connect_timeout_ms);
 	int r = connect_open(client->host, client->port, deadline_ns, client->config.cancelled, &client->fd, client->words, sizeof(client->words));
 	if (r < 0)
 		return r;
@@ -194,7 +169,7 @@ static int client_write_head(struct http_client *client, const struct http_call 
 	return 0;
 }
 
-static int outgoing_begin(struct http_client *client, const struct http_call *call, struct outgoing *ret_out)
+int outgoing_begin(struct http_client *client, const struct http_call *call, struct outgoing *ret_out)
 {
 	size_t size;
 	int r = client_write_head(client, call, &size);
@@ -261,7 +236,7 @@ static int client_send_step(struct http_client *client, const struct http_call *
 	return 0;
 }
 
-static int client_read_failed(struct http_client *client, const struct reply_reader *reader, int error)
+int client_read_failed(struct http_client *client, const struct reply_reader *reader, int error)
 {
 	if (error == -SIS_ERR_CLOSED)
 		return client_fail(client, -SIS_ERR_CLOSED, reader->started ? "the server closed the connection in the middle of its reply"
@@ -291,25 +266,29 @@ static int client_receive_step(struct http_client *client, struct reply_reader *
 	return r < 0 ? client_fail(client, r, reader->why) : 0;
 }
 
+int client_step(struct http_client *client, const struct http_call *call, struct reply_reader *reader, struct outgoing *out, const char *stalled)
+{
+	bool moved = false;
+	int r = client_send_step(client, call, out, &moved);
+	if (r == 0)
+		r = client_receive_step(client, reader, out, &moved);
+	if (r == 0 && client->config.cancelled != NULL && atomic_load(client->config.cancelled))
+		r = client_fail(client, -SIS_ERR_INTERRUPTED, NULL);
+	if (r < 0 || moved || reader->done)
+		return r;
+	short events = POLLIN | (!outgoing_done(out) || tls_wants_write(client->tls) ? POLLOUT : 0);
+	r = connect_wait(client->fd, events, client_deadline(client->config.stall_timeout_ms), client->config.cancelled);
+	return r < 0 ? client_fail(client, r, r == -SIS_ERR_TIMEOUT ? stalled : NULL) : 0;
+}
+
 static int client_exchange(struct http_client *client, const struct http_call *call, struct reply_reader *reader)
 {
 	struct outgoing out;
 	int r = outgoing_begin(client, call, &out);
 	while (r == 0 && !reader->done) {
-		bool moved = false;
 		/* Once the final head is there, nobody will read the rest of our body. */
 		out.stopped = out.stopped || reader->head_complete;
-		r = client_send_step(client, call, &out, &moved);
-		if (r == 0)
-			r = client_receive_step(client, reader, &out, &moved);
-		if (client->config.cancelled != NULL && atomic_load(client->config.cancelled) && r == 0)
-			r = client_fail(client, -SIS_ERR_INTERRUPTED, NULL);
-		if (r == 0 && !moved && !reader->done) {
-			short events = POLLIN | (!outgoing_done(&out) || tls_wants_write(client->tls) ? POLLOUT : 0);
-			r = connect_wait(client->fd, events, deadline_in(client->config.stall_timeout_ms), client->config.cancelled);
-			if (r < 0)
-				client_fail(client, r, r == -SIS_ERR_TIMEOUT ? "the server stopped sending and taking data" : NULL);
-		}
+		r = client_step(client, call, reader, &out, "the server stopped sending and taking data");
 	}
 	if (r == 0 && (out.now.size > 0 || out.body.size > 0 || out.left > 0))
 		reader->keep = false;
@@ -362,99 +341,4 @@ int http_client_call(struct http_client *client, const struct http_call *call, s
 	}
 	reply_end(&reader);
 	return r;
-}
-
-/* ------------------------------------------------ streams ------------------------------------------------ */
-
-struct http_stream { struct http_client *client; struct http_call call; struct reply_reader reader; };
-
-/* One round of sending the request or listening for its answer, and waiting when neither moves. */
-static int stream_begin_step(struct http_stream *stream, struct outgoing *out)
-{
-	struct http_client *client = stream->client;
-	bool moved = false;
-	int r = client_send_step(client, &stream->call, out, &moved);
-	if (r == 0)
-		r = client_receive_step(client, &stream->reader, out, &moved);
-	if (r < 0 || moved)
-		return r;
-	short events = POLLIN | (!outgoing_done(out) || tls_wants_write(client->tls) ? POLLOUT : 0);
-	r = connect_wait(client->fd, events, deadline_in(client->config.stall_timeout_ms), client->config.cancelled);
-	return r < 0 ? client_fail(client, r, r == -SIS_ERR_TIMEOUT ? "the server did not answer" : NULL) : 0;
-}
-
-static bool stream_has_begun(const struct http_stream *stream)
-{
-	const struct reply_reader *reader = &stream->reader;
-	bool is_good = reader->reply.status >= 200 && reader->reply.status < 300;
-	return reader->done || (reader->head_complete && is_good);
-}
-
-int http_stream_open(struct http_client *client, const struct http_call *call, struct http_stream **ret_stream, struct http_reply *ret_reply)
-{
-	struct http_stream *stream = calloc(1, sizeof(*stream));
-	struct outgoing out;
-	if (stream == NULL)
-		return -SIS_ERR_NO_MEMORY;
-	*stream = (struct http_stream){ .client = client, .call = *call };
-	client->words[0] = '\0';
-	client_close(client);
-	reply_begin(&stream->reader, &stream->call);
-	int r = client_open(client);
-	if (r == 0)
-		r = outgoing_begin(client, call, &out);
-	while (r == 0 && !stream_has_begun(stream))
-		r = stream_begin_step(stream, &out);
-	if (r < 0) {
-		http_stream_close(stream);
-		return r;
-	}
-	client->used = client->finished = true;
-	*ret_reply = stream->reader.reply;
-	*ret_stream = stream;
-	return 0;
-}
-
-/* Sets *ret_moved when anything was read. */
-static int stream_take(struct http_stream *stream, bool *ret_moved)
-{
-	struct http_client *client = stream->client;
-	ssize_t n = tls_read(client->tls, client->input, sizeof(client->input));
-	*ret_moved = n > 0;
-	if (n == -SIS_ERR_AGAIN)
-		return 0;
-	if (n <= 0)
-		return client_read_failed(client, &stream->reader, n < 0 ? (int)n : -SIS_ERR_CLOSED);
-	int r = reply_feed(&stream->reader, client->input, (size_t)n);
-	return r < 0 ? client_fail(client, r, stream->reader.why) : 0;
-}
-
-int http_stream_read(struct http_stream *stream, int timeout_ms)
-{
-	struct http_client *client = stream->client;
-	uint64_t deadline_ns = deadline_in(timeout_ms > 0 ? (unsigned)timeout_ms : 0);
-	for (;;) {
-		bool moved = false;
-		int r = stream->reader.done ? client_fail(client, -SIS_ERR_CLOSED, "the server ended the stream") : stream_take(stream, &moved);
-		if (r < 0 || moved)
-			return r < 0 ? r : 1;
-		if (client->config.cancelled != NULL && atomic_load(client->config.cancelled))
-			return client_fail(client, -SIS_ERR_INTERRUPTED, NULL);
-		r = timeout_ms <= 0 ? -SIS_ERR_TIMEOUT : connect_wait(client->fd, POLLIN, deadline_ns, client->config.cancelled);
-		if (r < 0)
-			return r == -SIS_ERR_TIMEOUT ? 0 : client_fail(client, r, NULL);
-	}
-}
-
-int http_stream_fd(const struct http_stream *stream)
-{
-	return stream->client->fd;
-}
-
-void http_stream_close(struct http_stream *stream)
-{
-	if (stream == NULL)
-		return;
-	reply_end(&stream->reader);
-	free(stream);
 }

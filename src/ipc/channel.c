@@ -2,14 +2,14 @@
  *
  * Packets between roles. A channel costs little while idle: what it receives passes through one buffer of the process, and packets are queued
  * only while the peer does not read. */
-#include "ipc/channel.h"
+#include "ipc/channel_internal.h"
+
 #include "base/error.h"
 #include "base/util.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,32 +20,6 @@
 #define QUEUE_MAX_BYTES (64u * 1024 * 1024)
 #define QUEUE_MAX_FDS 256               /* a peer that asks and does not read must not use up our descriptors */
 #define PACKETS_A_ROUND 32              /* then other descriptors get their turn */
-
-struct outgoing {                       /* a packet that waits for the peer to read */
-	struct outgoing *next;
-	size_t size;
-	unsigned n_fds;
-	int fds[MESSAGE_MAX_FDS];
-	uint8_t data[];
-};
-
-struct channel {
-	struct loop *loop;
-	struct loop_source *source;
-	channel_packet_fn *on_packet;
-	channel_broken_fn *on_broken;
-	void *arg;
-	uint8_t *own_buffer;            /* blocking channels only: their packets live longer than one callback */
-	struct outgoing *first, **last;
-	size_t queued_bytes;            /* bookkeeping included: small packets cost more than they hold */
-	unsigned queued_fds;
-	uint64_t last_id;
-	const char *doom;               /* why the channel breaks as soon as the loop is back */
-	int fd;
-	enum role self, peer;
-	unsigned in_callback;
-	bool dead, freed;
-};
 
 static uint8_t receive_buffer[MESSAGE_MAX_BYTES];
 static uint8_t scratch_buffer[PAYLOAD_MAX_BYTES];
@@ -76,13 +50,6 @@ int channel_pair(int ret_fds[2])
 	return 0;
 }
 
-void channel_packet_close_fds(struct channel_packet *packet)
-{
-	for (unsigned i = 0; i < packet->n_fds; i++)
-		packet->fds[i] = fd_close(packet->fds[i]);
-	packet->n_fds = 0;
-}
-
 /* Sending */
 
 static void outgoing_free(struct outgoing *outgoing)
@@ -104,25 +71,6 @@ static void drop_queue(struct channel *channel)
 	channel->queued_fds = 0;
 }
 
-static int send_packet(int fd, struct iovec *parts, size_t n_parts, const int *fds, unsigned n_fds)
-{
-	union { struct cmsghdr header; char space[CMSG_SPACE(sizeof(int) * MESSAGE_MAX_FDS)]; } control;
-	struct msghdr message = { .msg_iov = parts, .msg_iovlen = n_parts };
-	if (n_fds > 0) {
-		memset(&control, 0, sizeof(control));
-		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
-		struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-		*header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int) * n_fds) };
-		memcpy(CMSG_DATA(header), fds, sizeof(int) * n_fds);
-	}
-	ssize_t n;
-	do
-		n = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? error_from_errno(errno) : 0;
-}
-
 /* Breaking from within a send would pull the ground from under whoever sends: we end the connection and let the loop report it. */
 static int doom(struct channel *channel, int error, const char *reason)
 {
@@ -141,7 +89,7 @@ static void flush_queue(struct channel *channel)
 	while (channel->first != NULL) {
 		struct outgoing *outgoing = channel->first;
 		struct iovec part = { .iov_base = outgoing->data, .iov_len = outgoing->size };
-		int error = send_packet(channel->fd, &part, 1, outgoing->fds, outgoing->n_fds);
+		int error = packet_send(channel->fd, &part, 1, outgoing->fds, outgoing->n_fds);
 		if (error == -SIS_ERR_AGAIN)
 			break;
 		if (error != 0) {               /* the peer is gone: the reading side will find out, after the last packet it left us */
@@ -197,7 +145,7 @@ int channel_send(struct channel *channel, enum message_type type, uint64_t id, c
 	message_put_header(&builder, type, id, payload->size);
 
 	struct iovec parts[2] = { { .iov_base = header, .iov_len = sizeof(header) }, { .iov_base = payload->data, .iov_len = payload->size } };
-	int error = channel->first == NULL ? send_packet(channel->fd, parts, 2, fds, n_fds) : -SIS_ERR_AGAIN;
+	int error = channel->first == NULL ? packet_send(channel->fd, parts, 2, fds, n_fds) : -SIS_ERR_AGAIN;
 	if (error != -SIS_ERR_AGAIN || channel->loop == NULL)
 		return error;
 	size_t cost = sizeof(struct outgoing) + sizeof(header) + payload->size;
@@ -212,59 +160,6 @@ uint64_t channel_next_id(struct channel *channel)
 }
 
 /* Receiving */
-
-static unsigned take_descriptors(struct msghdr *message, int fds[MESSAGE_MAX_FDS])
-{
-	unsigned n = 0;
-	for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header != NULL; header = CMSG_NXTHDR(message, header)) {
-		if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
-			continue;
-		size_t n_here = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < n_here; i++) {
-			int fd;
-			memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(fd));
-			if (n < MESSAGE_MAX_FDS)
-				fds[n++] = fd;
-			else
-				fd_close(fd);
-		}
-	}
-	return n;
-}
-
-/* One packet into buffer. 0, AGAIN, CLOSED, PROTOCOL or another error, with the reason; descriptors are only owned by the packet on success. */
-static int receive_packet(struct channel *channel, uint8_t *buffer, struct channel_packet *packet, const char **ret_reason)
-{
-	union { struct cmsghdr header; char space[CMSG_SPACE(sizeof(int) * MESSAGE_MAX_FDS)]; } control;
-	struct iovec part = { .iov_base = buffer, .iov_len = MESSAGE_MAX_BYTES };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
-	ssize_t n;
-	do
-		n = recvmsg(channel->fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	*ret_reason = "the connection was closed";
-	if (n < 0)
-		return error_from_errno(errno);
-	*packet = (struct channel_packet){ 0 };
-	memset(packet->fds, -1, sizeof(packet->fds));
-	packet->n_fds = take_descriptors(&message, packet->fds);
-	if (n == 0) {                           /* also an empty packet, which no honest peer sends */
-		channel_packet_close_fds(packet);
-		return -SIS_ERR_CLOSED;
-	}
-	struct cursor cursor = cursor_from(buffer, (size_t)n);
-	if (message.msg_flags & MSG_CTRUNC && packet->n_fds < MESSAGE_MAX_FDS)
-		*ret_reason = "this process has no descriptors left";
-	else if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
-		*ret_reason = "a packet of a wrong size";
-	else
-		*ret_reason = message_open(&cursor, channel->peer, channel->self, packet->n_fds, &packet->type, &packet->id);
-	packet->payload = cursor;
-	if (*ret_reason == NULL)
-		return 0;
-	channel_packet_close_fds(packet);
-	return -SIS_ERR_PROTOCOL;
-}
 
 static void shut(struct channel *channel)
 {
@@ -288,7 +183,7 @@ static void leave_callback(struct channel *channel)
 	}
 }
 
-static void break_with(struct channel *channel, int error, const char *reason)
+void channel_break_with(struct channel *channel, int error, const char *reason)
 {
 	if (channel->dead)
 		return;
@@ -301,7 +196,7 @@ static void break_with(struct channel *channel, int error, const char *reason)
 
 void channel_break(struct channel *channel, const char *reason)
 {
-	break_with(channel, -SIS_ERR_PROTOCOL, reason);
+	channel_break_with(channel, -SIS_ERR_PROTOCOL, reason);
 }
 
 static void read_packets(struct channel *channel)
@@ -309,11 +204,11 @@ static void read_packets(struct channel *channel)
 	for (int i = 0; i < PACKETS_A_ROUND && !channel->dead; i++) {
 		struct channel_packet packet;
 		const char *reason;
-		int error = receive_packet(channel, receive_buffer, &packet, &reason);
+		int error = packet_receive(channel, receive_buffer, &packet, &reason);
 		if (error == -SIS_ERR_AGAIN)
 			return;
 		if (error != 0) {
-			break_with(channel, error, reason);
+			channel_break_with(channel, error, reason);
 			return;
 		}
 		channel->on_packet(channel, &packet, channel->arg);
@@ -326,7 +221,7 @@ static void on_io(uint32_t epoll_events, void *arg)
 	struct channel *channel = arg;
 	enter_callback(channel);
 	if (channel->doom != NULL)
-		break_with(channel, -SIS_ERR_BUSY, channel->doom);
+		channel_break_with(channel, -SIS_ERR_BUSY, channel->doom);
 	if (!channel->dead && epoll_events & EPOLLOUT)
 		flush_queue(channel);
 	if (!channel->dead && epoll_events & (EPOLLIN | EPOLLHUP | EPOLLERR))
@@ -367,91 +262,4 @@ void channel_free(struct channel *channel)
 		shut(channel);
 	enter_callback(channel);
 	leave_callback(channel);
-}
-
-/* Blocking use */
-
-static int wait_for(const struct channel *channel, short events, uint64_t deadline_ns)
-{
-	struct pollfd pollfd = { .fd = channel->fd, .events = events };
-	for (;;) {
-		uint64_t now = time_monotonic_ns();
-		int n = poll(&pollfd, 1, now >= deadline_ns ? 0 : (int)((deadline_ns - now + 999999) / 1000000));
-		if (n > 0)
-			return 0;
-		if (n < 0 && errno != EINTR)
-			return error_from_errno(errno);
-		if (n == 0)
-			return -SIS_ERR_TIMEOUT;
-	}
-}
-
-static int receive_until(struct channel *channel, uint64_t deadline_ns, struct channel_packet *ret_packet)
-{
-	assert(channel->loop == NULL);
-	if (channel->dead)
-		return -SIS_ERR_CLOSED;
-	for (;;) {
-		const char *reason;
-		struct channel_packet packet;
-		int error = receive_packet(channel, channel->own_buffer, &packet, &reason);
-		if (error == 0) {
-			*ret_packet = packet;
-			return 0;
-		}
-		if (error == -SIS_ERR_AGAIN)
-			error = wait_for(channel, POLLIN, deadline_ns);
-		else
-			break_with(channel, error, reason);
-		if (error != 0)
-			return error;
-	}
-}
-
-static uint64_t deadline_in(int timeout_ms)
-{
-	return time_monotonic_ns() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0) * 1000000u;
-}
-
-int channel_receive(struct channel *channel, int timeout_ms, struct channel_packet *ret_packet)
-{
-	return receive_until(channel, deadline_in(timeout_ms), ret_packet);
-}
-
-static int send_until(struct channel *channel, enum message_type type, uint64_t id, const struct builder *payload, uint64_t deadline_ns)
-{
-	for (;;) {
-		int error = channel_send(channel, type, id, payload, NULL, 0);
-		if (error != -SIS_ERR_AGAIN)
-			return error;
-		error = wait_for(channel, POLLOUT, deadline_ns);
-		if (error != 0)
-			return error;
-	}
-}
-
-int channel_call(struct channel *channel, enum message_type type, const struct builder *payload, enum message_type wanted, int timeout_ms,
-                 struct channel_packet *ret_packet)
-{
-	uint64_t id = channel_next_id(channel), deadline_ns = deadline_in(timeout_ms);
-	int error = send_until(channel, type, id, payload, deadline_ns);
-	while (error == 0) {
-		struct channel_packet packet;
-		error = receive_until(channel, deadline_ns, &packet);
-		if (error != 0)
-			break;
-		if (packet.id == id && packet.type == wanted) {
-			*ret_packet = packet;
-			return 0;
-		}
-		if (channel->on_packet != NULL)
-			channel->on_packet(channel, &packet, channel->arg);
-		channel_packet_close_fds(&packet);
-		bool late = packet.id > 0 && packet.id < id;    /* the answer to a call that timed out is no offence */
-		if (channel->on_packet == NULL && !late) {
-			channel_break(channel, "an answer that nobody asked for");
-			return -SIS_ERR_PROTOCOL;
-		}
-	}
-	return error;
 }

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * What client.c and client_stream.c share: one connection, what is still to be sent on it, and the single steps of sending and listening. Each
+ * step returns 0 or a negative error, whose words it has put down. */
+#pragma once
+
+#include "base/cursor.h"
+#include "http/client.h"
+#include "http/reply.h"
+
+#define FIRST_WRITE_BYTES 16384         /* one TLS record: a small request leaves in one segment train */
+#define READ_BYTES 32768
+
+struct http_client {
+	struct http_client_config config;
+	char *host, *port;
+	int fd;
+	struct tls_session *tls;
+	bool used;                              /* this connection has carried a request before */
+	bool finished;                          /* and must not carry another; kept for its ticket */
+	char words[256];
+	uint8_t first[FIRST_WRITE_BYTES];
+	uint8_t input[READ_BYTES];
+};
+
+/* What is still to be sent of one request. */
+struct outgoing {
+	struct span now;                        /* being written */
+	struct span body;                       /* follows, when the body is in memory */
+	uint64_t left;                          /* of the body, not yet handed out by body_fn */
+	size_t unheard;                         /* written since we last listened */
+	int error;                              /* writing failed: listen on, the reply may say why */
+	bool stopped;
+};
+
+uint64_t client_deadline(unsigned timeout_ms);                          /* CLOCK_MONOTONIC, ns */
+int client_fail(struct http_client *client, int error, const char *words);     /* returns error; words: NULL or "" for the error's own */
+int client_open(struct http_client *client);
+void client_close(struct http_client *client);
+int client_read_failed(struct http_client *client, const struct reply_reader *reader, int error);
+
+int outgoing_begin(struct http_client *client, const struct http_call *call, struct outgoing *ret_out);
+
+/* One step of sending, then of listening; waits when neither moved, at most stall_timeout_ms, after which `stalled` are the words. */
+int client_step(struct http_client *client, const struct http_call *call, struct reply_reader *reader, struct outgoing *out, const char *stalled);
