@@ -118,14 +118,20 @@ const char *output_style(int fd, enum output_style style)
 	return wants_colour(fd) ? begin[style] : "";
 }
 
+static void print_harmless(char *ret_text, size_t capacity, const char *format, va_list args)
+{
+	char text[640];
+	vsnprintf(text, sizeof(text), format, args);
+	harmless(text, ret_text, capacity);
+}
+
 void output_warning(const struct sis *sis, const char *format, ...)
 {
-	char text[640], safe[800];
+	char safe[800];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	print_harmless(safe, sizeof(safe), format, args);
 	va_end(args);
-	harmless(text, safe, sizeof(safe));
 	if (sis->json) {
 		CLEANUP_JSON json_t *json = json_pack("{s:s}", "warning", safe);
 		CLEANUP_FREE char *print = json != NULL ? json_print(json) : NULL;
@@ -139,24 +145,22 @@ void output_warning(const struct sis *sis, const char *format, ...)
 
 void output_note(const struct sis *sis, const char *format, ...)
 {
-	char text[640], safe[800];
+	char safe[800];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	print_harmless(safe, sizeof(safe), format, args);
 	va_end(args);
-	harmless(text, safe, sizeof(safe));
 	if (!sis->json)
 		line_to(stderr, safe);
 }
 
 int output_usage(const struct sis *sis, const char *command, const char *format, ...)
 {
-	char text[400], safe[500];
+	char safe[800];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	print_harmless(safe, sizeof(safe), format, args);
 	va_end(args);
-	harmless(text, safe, sizeof(safe));
 	CLEANUP_FREE char *hint = xasprintf("see \"sis help%s%s\"", command != NULL ? " " : "", command != NULL ? command : "");
 	if (sis->json)
 		error_json(NULL, -SIS_ERR_USAGE, safe, hint);
