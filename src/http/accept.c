@@ -11,9 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char HTTP_LIMIT_SOURCE[] = "too many connections from this source";
-const char HTTP_LIMIT_TOTAL[] = "too many connections altogether";
-
 static void peer_text(const struct sockaddr *address, char *ret_text, size_t capacity)
 {
 	char host[INET6_ADDRSTRLEN] = "?";
@@ -32,10 +29,10 @@ static void peer_text(const struct sockaddr *address, char *ret_text, size_t cap
 	snprintf(ret_text, capacity, address->sa_family == AF_INET6 ? "[%s]:%u" : "%s:%u", host, port);
 }
 
-static void refuse_early(struct http_server *server, const struct http_connection *connection, const char *reason)
+static void refuse_early(struct http_server *server, const struct http_connection *connection, enum limit limit)
 {
-	if (server->handler->on_refused != NULL)
-		server->handler->on_refused(connection->peer, reason, server->arg);
+	if (server->handler->on_limit != NULL)
+		server->handler->on_limit(limit, connection->peer, server->arg);
 }
 
 static int connection_open(struct http_connection *connection, int fd)
@@ -61,7 +58,7 @@ void connection_accept(struct http_server *server, int fd, const struct sockaddr
 	*connection = (struct http_connection){ .server = server, .fd = fd, .interest = EPOLLIN, .armed_ns = NEVER, .source = source_from(address) };
 	peer_text(address, connection->peer, sizeof(connection->peer));
 	if (!source_enter(server, connection->source)) {
-		refuse_early(server, connection, server->n_connections >= server->limits.max_connections ? HTTP_LIMIT_TOTAL : HTTP_LIMIT_SOURCE);
+		refuse_early(server, connection, server->n_connections >= server->limits.max_connections ? LIMIT_CONNECTIONS : LIMIT_CONNECTIONS_PER_SOURCE);
 		fd_close(fd);
 		free(connection);
 		return;

@@ -5,6 +5,7 @@
  * A handler answers each request exactly once, at once or later (the connection then waits: requests on it are served in order). */
 #pragma once
 
+#include "base/limit.h"
 #include "base/loop.h"
 #include "tls/tls.h"
 
@@ -35,12 +36,11 @@ struct http_handler {
 	void (*on_stream)(struct http_request *request, void *arg);
 	/* The answer was sent to its end (complete) or cut off. For the log of what was fetched. bytes: of the body. */
 	void (*on_sent)(struct http_request *request, bool complete, uint64_t bytes, void *arg);
-	/* A connection ended without a request being at fault: garbage, limits, time. reason is one sentence; for the two limits on connections it is
-	 * the very string below. */
+	/* A connection ended without a request being at fault: garbage, time. reason is one sentence. */
 	void (*on_refused)(const char *peer, const char *reason, void *arg);
+	/* A limit held somebody back. */
+	void (*on_limit)(enum limit limit, const char *peer, void *arg);
 };
-
-extern const char HTTP_LIMIT_SOURCE[], HTTP_LIMIT_TOTAL[];
 
 int http_server_new(struct loop *loop, const struct http_handler *handler, void *arg, struct http_server **ret_server);
 void http_server_free(struct http_server *server);

@@ -10,6 +10,8 @@ static const struct column columns[] = {
 	{ "CONNECTIONS", "connections", CELL_NUMBER }, { "WATCHERS", "watchers", CELL_NUMBER }, { "SINCE", "since", CELL_TIME }, { "SANDBOX", "sandbox", CELL_TEXT },
 };
 
+static const struct column limit_columns[] = { { "LIMIT", "limit", CELL_TEXT }, { "VALUE", "value", CELL_NUMBER }, { "REFUSED", "refused", CELL_NUMBER } };
+
 static void print_list(const char *name, const json_t *list)
 {
 	size_t index;
@@ -70,6 +72,9 @@ int command_status(struct sisctl *sisctl, char **arguments, const char *const *v
 		return output_finish();
 	}
 	print_members(status);
+	putchar('\n');
+	output_table(json_object_get(status, "limits"), limit_columns, ARRAY_SIZE(limit_columns), "The daemon names no limit.");
+	putchar('\n');
 	output_table(json_object_get(status, "roles"), columns, ARRAY_SIZE(columns), "The daemon names no role.");
 	return output_finish();
 }

@@ -85,13 +85,16 @@ static int hear_figures(struct process *process, struct channel_packet *packet)
 {
 	struct message_figures message;
 
-	if (message_figures_decode(&packet->payload, &message) < 0 || message.refusals.size != 8 * SIS_ERR_END)
+	if (message_figures_decode(&packet->payload, &message) < 0 || message.refusals.size != 8 * SIS_ERR_END || message.limits.size != 8 * LIMIT_END)
 		return -SIS_ERR_PROTOCOL;
 	process->watchers = message.watchers;
 	process->master->server_not_after = message.server_not_after;
 	struct cursor cursor = cursor_from(message.refusals.data, message.refusals.size);
 	for (unsigned i = 0; i < SIS_ERR_END; i++)
 		process->master->refusals[i] += cursor_get_u64(&cursor);
+	cursor = cursor_from(message.limits.data, message.limits.size);
+	for (unsigned i = 0; i < LIMIT_END; i++)
+		process->master->limits[i] += cursor_get_u64(&cursor);
 	return 0;
 }
 

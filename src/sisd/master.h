@@ -5,6 +5,8 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/json.h"
+#include "base/limit.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "conf/conf.h"
@@ -90,6 +92,7 @@ struct master {
 	bool reload_wanted;             /* SIGHUP came before the start was over */
 	int exit_status;
 	uint64_t refusals[SIS_ERR_END]; /* by error, as the workers have told since the start */
+	uint64_t limits[LIMIT_END];     /* how often each held somebody back, likewise */
 	int64_t server_not_after;       /* 0: not told yet */
 };
 
@@ -154,6 +157,7 @@ void notify_reloading(void);
 void notify_stopping(void);
 void notify_extend_start(uint64_t microseconds);
 char *status_print(const struct master *master);                /* JSON, malloc'd; NULL on no memory */
+json_t *limits_json(const struct master *master);                /* limits.c */
 void journal_begin(struct master *master);
 void journal_log(struct master *master, enum role sender, const struct log_args *args);
 void journal_tell_lost(struct master *master);          /* LOG_LOST, when there is something to tell and who takes it */

@@ -83,6 +83,7 @@ static json_t *sums_json(const struct master *master, json_t *status)
 	json_object_set_new(status, "connections", json_integer(connections));
 	json_object_set_new(status, "watchers", json_integer(watchers));
 	json_object_set_new(status, "refusals", refusals_json(master));
+	json_object_set_new(status, "limits", limits_json(master));
 	if (master->server_not_after != 0)
 		json_object_set_new(status, "server_certificate_ends", time_json(master->server_not_after));
 	return status;

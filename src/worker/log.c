@@ -40,8 +40,9 @@ void worker_sum_dropped(struct worker *worker, bool at_once)
 {
 	uint64_t now = at_once ? UINT64_MAX : time_monotonic_ns();
 	log_limiter_sum(&worker->logins, now, "refused logins are logged in measure");
-	log_limiter_sum(&worker->limited, now, "refused connections are logged in measure");
 	log_limiter_sum(&worker->refused, now, "refused requests are logged in measure");
+	for (unsigned i = 0; i < LIMIT_END; i++)
+		log_limiter_sum(&worker->limited[i], now, limit_text(i));
 }
 
 void worker_tell_serving(struct worker *worker, const char *route, const char *peer)
@@ -64,18 +65,34 @@ void worker_count_refusal(struct worker *worker, int error)
 	worker->has_figures = true;
 }
 
+void worker_limit_hit(struct worker *worker, enum limit limit, const char *peer)
+{
+	worker->limits[limit]++;
+	worker->has_figures = true;
+	if (log_limiter_allows(&worker->limited[limit], LOG_BURST_LIMITS))
+		log_event(&LOG(LIMIT_HIT, .peer = peer, .reason = limit_text(limit)));
+}
+
+/* Eight bytes each, big-endian. */
+static struct span put_counts(uint8_t *buffer, const uint64_t *counts, unsigned n)
+{
+	struct builder builder = builder_from(buffer, 8 * (size_t)n);
+	for (unsigned i = 0; i < n; i++)
+		builder_put_u64(&builder, counts[i]);
+	return (struct span){ buffer, builder.size };
+}
+
 void worker_tell_figures(struct worker *worker)
 {
-	uint8_t refusals[SIS_ERR_END * 8];
+	uint8_t refusals[SIS_ERR_END * 8], limits[LIMIT_END * 8];
 	if (!worker->has_figures && worker->n_watches == worker->n_watches_told)
 		return;
-	for (unsigned i = 0; i < SIS_ERR_END; i++)
-		for (unsigned byte = 0; byte < 8; byte++)
-			refusals[8 * i + byte] = (uint8_t)(worker->refusals[i] >> (56 - 8 * byte));
 	if (CHANNEL_SEND(worker->master, 0, figures, FIGURES, &(struct message_figures){ .watchers = worker->n_watches,
-		.server_not_after = worker->server_not_after, .refusals = { refusals, sizeof(refusals) } }) < 0)
+		.server_not_after = worker->server_not_after, .refusals = put_counts(refusals, worker->refusals, SIS_ERR_END),
+		.limits = put_counts(limits, worker->limits, LIMIT_END) }) < 0)
 		return;
 	memset(worker->refusals, 0, sizeof(worker->refusals));
+	memset(worker->limits, 0, sizeof(worker->limits));
 	worker->n_watches_told = worker->n_watches;
 	worker->has_figures = false;
 }

@@ -301,17 +301,16 @@ static void on_sent(struct http_request *request, bool complete, uint64_t bytes,
 static void on_refused(const char *peer, const char *reason, void *arg)
 {
 	struct worker *worker = arg;
-	bool is_limit = reason == HTTP_LIMIT_SOURCE || reason == HTTP_LIMIT_TOTAL;
-	struct log_limiter *limiter = is_limit ? &worker->limited : &worker->refused;
-	if (!log_limiter_allows(limiter, is_limit ? LOG_BURST_LIMITS : LOG_BURST))
-		return;
-	if (is_limit)
-		log_event(&LOG(LIMIT_HIT, .peer = peer, .reason = reason));
-	else
+	if (log_limiter_allows(&worker->refused, LOG_BURST))
 		log_event(&LOG(PEER_REFUSED, .peer = peer, .reason = reason));
+}
+
+static void on_limit(enum limit limit, const char *peer, void *arg)
+{
+	worker_limit_hit(arg, limit, peer);
 }
 
 const struct http_handler worker_http_handler = {
 	.on_connected = caller_connected, .on_request = on_request, .on_body = on_body, .on_body_end = on_body_end, .on_gone = on_gone, .on_stream = on_stream,
-	.on_sent = on_sent, .on_refused = on_refused,
+	.on_sent = on_sent, .on_refused = on_refused, .on_limit = on_limit,
 };

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/limit.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/util.h"
@@ -43,11 +44,12 @@ struct worker {
 	struct watch *watches[WATCH_BUCKETS];           /* event streams, by the user's id */
 	unsigned n_watches, beat_slice, heartbeat_ms;
 	struct loop_source *beat_timer;
-	struct log_limiter refused, limited, logins;
+	struct log_limiter refused, logins, limited[LIMIT_END];
 	uint64_t served_at_ns;
 	unsigned n_connections_told, n_watches_told;
 	int64_t server_not_after;
 	uint64_t refusals[SIS_ERR_END];                 /* by error, not yet told */
+	uint64_t limits[LIMIT_END];                     /* how often each held somebody back, not yet told */
 	bool has_figures;                               /* to tell */
 };
 
@@ -117,6 +119,7 @@ void *caller_connected(struct span certificate, void *arg);
 bool log_limiter_allows(struct log_limiter *limiter, double burst);
 void worker_sum_dropped(struct worker *worker, bool at_once);  /* LIMIT_HIT for what was not logged; every 5 s at most, or at_once: at the end */
 void worker_count_refusal(struct worker *worker, int error);    /* of either sign */
+void worker_limit_hit(struct worker *worker, enum limit limit, const char *peer);      /* counts, and says so in measure */
 void worker_tell_figures(struct worker *worker);                /* when there are new ones */
 void worker_tell_serving(struct worker *worker, const char *route, const char *peer);
 

@@ -242,8 +242,14 @@ static void on_refused(const char *peer, const char *reason, void *arg)
 	snprintf(shared->reason, sizeof(shared->reason), "%s", reason);
 }
 
+static void on_limit(enum limit limit, const char *peer, void *arg)
+{
+	on_refused(peer, limit_text(limit), arg);
+}
+
 static const struct http_handler handler = {
 	.on_request = on_request, .on_body = on_body, .on_body_end = on_body_end, .on_stream = on_stream, .on_gone = on_gone, .on_sent = on_sent, .on_refused = on_refused,
+	.on_limit = on_limit,
 };
 
 static int sign(uint32_t generation, enum key_algorithm algorithm, struct span data, uint8_t *ret_signature, size_t capacity, size_t *ret_size, void *arg)
@@ -774,7 +780,7 @@ static void test_per_source(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(peers); i++)
 		peers[i] = peer_open();
 	assert_false(peer_try(&extra));
-	assert_string_equal(shared->reason, HTTP_LIMIT_SOURCE);
+	assert_string_equal(shared->reason, limit_text(LIMIT_CONNECTIONS_PER_SOURCE));
 	peer_close(&extra);
 	for (size_t i = 0; i < ARRAY_SIZE(peers); i++)
 		peer_close(&peers[i]);
