@@ -140,7 +140,9 @@ static const char *methods_certificate_state(const struct store_certificate *cer
 {
 	if (certificate->state != STORE_LIVE)
 		return "revoked";
-	return certificate->not_after <= time_now() ? "expired" : "live";
+	if (certificate->not_after <= time_now())
+		return "expired";
+	return certificate->user_state == STORE_DISABLED ? "disabled" : "live";
 }
 
 static int methods_add_certificate(const struct store_certificate *certificate, void *arg)

@@ -276,6 +276,9 @@ void control_stop(void);
 /* ---- logs.c ---- */
 void logs_wake(void);                                           /* the audit table has grown */
 
+/* ---- ending.c ---- */
+void ending_add(json_t *status);                                /* warnings of certificates that end, from the times that stand in it */
+
 /* ---- status.c ---- */
 void status_handle_reply(uint64_t id, const struct message_role_status_reply *message);
 

@@ -34,6 +34,7 @@ int pki_ca_create(uint64_t lifetime_s, struct pki_ca **ret_ca);                 
 int pki_ca_load(struct span private_key_pem, struct span certificate_pem, struct pki_ca **ret_ca);
 int pki_ca_export(const struct pki_ca *ca, struct secret **ret_private_key_pem, struct blob *ret_certificate_pem);
 void pki_ca_free(struct pki_ca *ca);
+int64_t pki_ca_not_after(const struct pki_ca *ca);
 int pki_ca_certificate(const struct pki_ca *ca, struct blob *ret_der, uint8_t ret_fingerprint[FINGERPRINT_BYTES]);
 /* names: DNS names and IP addresses, one a line. */
 int pki_ca_issue_server(const struct pki_ca *ca, const struct public_key *key, struct span names, uint64_t lifetime_s, struct blob *ret_der);

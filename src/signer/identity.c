@@ -125,9 +125,9 @@ int identity_make(struct signer *signer, const char **ret_reason)
 		return r;
 	}
 	/* Two thirds of what is left, which is less than asked for when the authority ends before. */
-	int64_t left_s = identity.not_after - time_now();
+	identity.made = time_now();
+	identity.renew_at = identity.made + (identity.not_after - identity.made) * 2 / 3;
 	put_in_force(signer, &identity, "made by the own authority");
-	loop_timer_set(signer->renewal, left_s > 3 ? left_s * 2000 / 3 : 2000);
 	return 0;
 }
 
@@ -227,7 +227,7 @@ int identity_take(struct signer *signer, int chain_fd, int key_fd, const char **
 	if (leaf.public_key.algorithm != identity.key.public_key.algorithm ||
 	    memcmp(leaf.public_key.bytes, identity.key.public_key.bytes, public_key_size(leaf.public_key.algorithm)) != 0)
 		return -SIS_ERR_MISMATCH;
+	identity.is_external = true;
 	put_in_force(signer, &identity, "somebody else's, from tls_certificate");
-	loop_timer_set(signer->renewal, -1);
 	return 0;
 }

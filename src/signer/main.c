@@ -189,16 +189,7 @@ static void on_config(struct signer *signer, struct channel_packet *packet)
 		confine(signer);
 		connect_ledger(signer);
 	}
-}
-
-static void on_renewal(void *arg)
-{
-	struct signer *signer = arg;
-	const char *reason = "";
-	if (identity_make(signer, &reason) < 0) {
-		log_event(&LOG(TLS_IDENTITY_KEPT, .reason = reason));
-		loop_timer_set(signer->renewal, 60 * 1000);
-	}
+	renewal_start(signer);
 }
 
 static void on_stop(struct signer *signer, struct channel_packet *packet)
@@ -234,7 +225,7 @@ int main(void)
 	struct signer *signer = &the_signer;
 	sandbox_begin(ROLE_MASTER_FD + 1);
 	role_start(ROLE_SIGNER, on_master_packet, signer, &signer->setup);
-	if (loop_add_timer(signer->setup.loop, -1, on_renewal, signer, &signer->renewal) < 0)
+	if (loop_add_timer(signer->setup.loop, -1, renewal_tick, signer, &signer->renewal) < 0)
 		give_up(-SIS_ERR_SYSTEM, "it has no memory for its timer");
 	int status = loop_run(signer->setup.loop);
 	wipe(signer);

@@ -18,7 +18,11 @@ struct identity {                       /* a server key and its certificate chai
 	struct signing_key key;
 	struct blob chain;              /* u32-sized DER, leaf first */
 	int64_t not_after;
+	bool is_external;               /* tls_certificate: nobody here can renew it */
+	int64_t made, renew_at;         /* of our own */
 };
+
+struct ending { int64_t not_after; unsigned warned; };          /* of what, and how urgently that was told already (ending.c) */
 
 struct worker {
 	uint32_t number;
@@ -42,6 +46,9 @@ struct signer {
 	char *server_names;
 	uint64_t server_lifetime_s;
 	struct loop_source *renewal;
+	bool renewal_failed;
+	int64_t renewal_told;           /* when that was last logged */
+	struct ending server_ending, ca_ending;
 
 	uint64_t refusals_since_ns;
 	unsigned n_refusals;
@@ -57,6 +64,14 @@ void identity_announce(struct signer *signer, struct channel *worker);
 void identity_announce_all(struct signer *signer);
 void identity_wipe(struct identity *identity);
 const struct identity *identity_find(const struct signer *signer, uint32_t generation);         /* NULL when unknown or too old */
+
+/* renewal.c. Looks at the clock at least once a minute: what has to be renewed, and what has to be warned of. */
+void renewal_start(struct signer *signer);
+void renewal_tick(void *signer);
+
+/* ending.c. CERTIFICATE_ENDS at 30, 7 and 1 days before the end and at the end, each once, and at the first look when that is within. */
+void ending_look(struct ending *ending, const char *what, int64_t not_after, int64_t now, const char *advice);
+void ending_forget(struct ending *ending);
 
 /* handshake.c, mint.c: answers to the requests of workers and ledger. */
 void handshake_sign(struct worker *worker, struct channel_packet *packet);

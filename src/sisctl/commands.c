@@ -38,6 +38,9 @@ static const struct command_option items_options[] = {
 static const struct command_option invites_options[] = {
 	{ 0, "revoke", true, "take back all of this user's, or the one of this number" }, { 0 }
 };
+static const struct command_option certs_options[] = {
+	{ 'e', "ending", true, "only devices whose newest certificate ends within this time (30d), or has ended: they have not renewed" }, { 0 }
+};
 static const struct command_option disconnect_options[] = {
 	{ 'd', "device", true, "only this device" }, { 0 }
 };
@@ -61,7 +64,7 @@ const struct command sisctl_commands[] = {
 	{ "invite", "USER", "print an invite for one more device of a user", 1, 1, device_option, command_invite },
 	{ "list", "", "users, their devices and what they keep here", 0, 0, NULL, command_list },
 	{ "revoke", "USER", "end a user or one device, on every live connection at once", 1, 1, revoke_options, command_revoke },
-	{ "certs", "[USER]", "certificates that were issued", 0, 1, NULL, command_certs },
+	{ "certs", "[USER]", "certificates that were issued", 0, 1, certs_options, command_certs },
 	{ "logs", "", "who did what", 0, 0, logs_options, command_logs },
 	{ "status", "", "the daemon's processes, their sandboxes, and figures", 0, 0, NULL, command_status },
 	{ "top", "", "status, live, on a terminal", 0, 0, NULL, command_top },

@@ -77,7 +77,7 @@ int store_set_key_statement(struct store_writer *writer, int64_t device_id, stru
 }
 
 #define CERTIFICATE_COLUMNS \
-	"c.device_id, u.name, d.name, d.state, c.fingerprint, c.serial, c.der, c.not_before, c.not_after, d.revoked, d.reason" \
+	"c.device_id, u.name, d.name, d.state, c.fingerprint, c.serial, c.der, c.not_before, c.not_after, d.revoked, d.reason, u.state" \
 	" FROM certificates c JOIN devices d USING(device_id) JOIN users u USING(user_id) "
 
 static int devices_each_certificate(sqlite3_stmt *row, int (*fn)(const struct store_certificate *certificate, void *arg), void *arg)
@@ -93,6 +93,7 @@ static int devices_each_certificate(sqlite3_stmt *row, int (*fn)(const struct st
 			.not_after = sqlite3_column_int64(row, 8),
 			.revoked = sqlite3_column_int64(row, 9),
 			.reason = (unsigned)sqlite3_column_int(row, 10),
+			.user_state = db_column_state(row, 11),
 		};
 		db_column_name(row, 1, certificate.user);
 		db_column_name(row, 2, certificate.device);

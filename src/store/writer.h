@@ -73,6 +73,7 @@ struct store_certificate {
 	int64_t device_id;
 	char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1];        /* filled when listing only */
 	enum store_state state;                                         /* of the device */
+	enum store_state user_state;                                    /* filled when listing only */
 	uint8_t fingerprint[STORE_FINGERPRINT_BYTES];
 	struct span serial, der;
 	int64_t not_before, not_after, revoked;

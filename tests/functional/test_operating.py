@@ -136,7 +136,7 @@ def disable():
             daemon.restart()
         lee.get(mine)
         check_equal(next(u["state"] for u in ctl(daemon, "list")["users"] if u["user"] == "kim"), "disabled", "state")
-        check_equal({c["state"] for c in ctl(daemon, "certs", "kim")["certificates"]}, {"live"}, "certificates")
+        check_equal({c["state"] for c in ctl(daemon, "certs", "kim")["certificates"]}, {"disabled"}, "certificates")
 
         daemon.sisctl("user", "enable", "kim")
         check_in("not disabled", daemon.sisctl("user", "enable", "kim", status=None).stderr)

@@ -1,0 +1,97 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The life of certificates: renewed in time, and warned of where nobody here can renew."""
+
+import datetime
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
+from sis_clock import *
+
+
+def server_end(daemon):
+    """When the certificate ends that the server shows now."""
+    from cryptography import x509
+    connection = daemon.tls(verify=False)
+    der = connection.getpeercert(binary_form=True)
+    connection.close()
+    return x509.load_der_x509_certificate(der).not_valid_after.replace(tzinfo=datetime.timezone.utc).timestamp()
+
+
+def foreign_certificate(directory, days):
+    """tls_certificate and tls_key of somebody else's authority."""
+    key, certificate = os.path.join(directory, "tls.key"), os.path.join(directory, "tls.pem")
+    run_program(["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-keyout", key, "-out", certificate, "-days", str(days), "-subj", "/CN=localhost",
+                 "-addext", "subjectAltName=DNS:localhost"])
+    os.chmod(key, 0o600)
+    return {"tls_certificate": certificate, "tls_key": key}
+
+
+@test("the server's certificate is renewed while the daemon runs, for as long as it runs, and no connection is dropped for it")
+def renewed():
+    clock = Clock()
+    with clock.daemon(workers=2) as daemon:
+        alice = clock.client(daemon, "alice")
+        connection = live_connection(daemon, alice)
+        ends = server_end(daemon)
+        for _ in range(3):
+            before = daemon.log_size()
+            clock.forward(days=61)
+            clock.pass_time("signer")
+            daemon.wait_log("TLS certificate in force", since=before)
+            wait_for(lambda: server_end(daemon) > ends, "the new certificate to be shown")
+            ends = server_end(daemon)
+            check(ends > clock.now() + 60 * 86400, "the new certificate holds no longer")
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        check(connection.recv(100).startswith(b"HTTP/1.1 200"), "the connection from before was dropped")
+        check_not_in("CERTIFICATE_ENDS", daemon.log_text(), "log")
+
+
+@test("that a certificate from elsewhere ends is said 30, 7 and 1 days before and at the end, once each, and at a start within that time", needs=("openssl",))
+def warned():
+    clock = Clock()
+    options = foreign_certificate(temporary("tls"), 40)
+    warning = r"the server's certificate, from tls_certificate, (ends in \d+ (days|hours)|has ended), at [0-9TZ:-]+: renew tls_certificate and reload"
+    with clock.daemon(workers=1, **options) as daemon:
+        check_not_in("the server's certificate, from", daemon.log_text(), "log")
+        check_not_in("server_certificate_warning", daemon.status(), "status")
+        for forward, words in ((12, "ends in 2[78] days"), (22, "ends in [56] days"), (5, "ends in 2[34] hours"), (1, "has ended")):
+            before = daemon.log_size()
+            clock.forward(days=forward)
+            clock.pass_time("signer")
+            line = daemon.wait_log(warning, since=before)
+            check(re.search(words, line), "%r does not say %r" % (line, words))
+            daemon.reload()
+            check_equal(len(re.findall(warning, daemon.log_text()[before:])), 1, "warnings")
+        check_in("HAS ENDED", wait_for(lambda: daemon.status().get("server_certificate_warning"), "a warning in the status"), "status")
+        clock.forward(days=-4)
+        check_in("ENDS IN 3 DAYS", daemon.sisctl("status").stdout, "status")
+        rows = [json.loads(line) for line in daemon.sisctl("logs", "--audit", "--event", "CERTIFICATE_ENDS", "-o", "json").stdout.splitlines()]
+        check(len(rows) >= 4, "the audit trail has %r" % rows)
+        before = daemon.log_size()
+        daemon.restart()
+        daemon.wait_log(warning, since=before)
+
+
+@test("certs tells which devices have not renewed, and whose user is disabled")
+def ending():
+    clock = Clock()
+    with clock.daemon(workers=1, certificate_lifetime="30d") as daemon:
+        def rows(*arguments):
+            return [(c["user"], c["state"]) for c in json.loads(daemon.sisctl("--json", "certs", *arguments, env=clocked).stdout)["certificates"]]
+        clocked = program_environment(**clock.environment)
+        alice, bob = clock.client(daemon, "alice"), clock.client(daemon, "bob")
+        check_equal(rows("--ending", "20d"), [], "devices that end within 20 days")
+        clock.forward(days=21)
+        alice.run("whoami")
+        alice.run("list")                                   # renews by itself, two thirds being over
+        check_equal(rows("--ending", "20d"), [("bob", "live")], "devices that have not renewed")
+        clock.forward(days=10)
+        check_equal(rows("--ending", "0d"), [("bob", "expired")], "devices whose time is over")
+        daemon.sisctl("user", "disable", "alice")
+        check_in(("alice", "disabled"), rows("alice"), "certificates of a disabled user")
+        daemon.sisctl("certs", "--ending", "soon", status=64)
+
+
+run()
