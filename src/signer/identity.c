@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What the workers present: a key that is made here and lives in memory only, certified by our own CA, or somebody else's from files. */
+ * What the workers present: a key that is made here and lives in memory only, certified by our own CA; and, to clients that do not know this CA,
+ * somebody else's from files. */
 #include "signer/signer.h"
 
 #include "base/error.h"
@@ -26,9 +27,12 @@ void identity_wipe(struct identity *identity)
 
 const struct identity *identity_find(const struct signer *signer, uint32_t generation)
 {
-	if (generation == 0)
-		return NULL;
-	return generation == signer->identity.generation ? &signer->identity : generation == signer->previous.generation ? &signer->previous : NULL;
+	const struct identity *known[] = { &signer->identity, &signer->previous, &signer->external, &signer->external_previous };
+	for (size_t i = 0; generation != 0 && i < ARRAY_SIZE(known); i++) {
+		if (known[i]->generation == generation)
+			return known[i];
+	}
+	return NULL;
 }
 
 /* --- into force --- */
@@ -43,14 +47,24 @@ static void log_in_force(const struct identity *identity, const char *origin)
 	log_event(&LOG(TLS_IDENTITY, .detail = detail));
 }
 
-static void put_in_force(struct signer *signer, struct identity *identity, const char *origin)
+static void put_in_force(struct signer *signer, struct identity *slot, struct identity *previous, struct identity *identity, const char *origin)
 {
-	identity->generation = signer->identity.generation + 1;
-	identity_wipe(&signer->previous);
-	signer->previous = signer->identity;
-	signer->identity = *identity;
+	identity->generation = ++signer->generation;
+	identity_wipe(previous);
+	*previous = *slot;
+	*slot = *identity;
 	*identity = (struct identity){ 0 };
-	log_in_force(&signer->identity, origin);
+	log_in_force(slot, origin);
+	identity_announce_all(signer);
+}
+
+void identity_drop_external(struct signer *signer)
+{
+	if (signer->external.generation == 0)
+		return;
+	identity_wipe(&signer->external_previous);
+	signer->external_previous = signer->external;
+	signer->external = (struct identity){ 0 };
 	identity_announce_all(signer);
 }
 
@@ -58,7 +72,7 @@ void identity_announce(struct signer *signer, struct channel *worker)
 {
 	CLEANUP_BLOB struct blob ca = { NULL, 0 };
 	uint8_t fingerprint[FINGERPRINT_BYTES];
-	const struct identity *identity = &signer->identity;
+	const struct identity *identity = &signer->identity, *external = &signer->external;
 	if (identity->generation == 0 || pki_ca_certificate(signer->ca, &ca, fingerprint) < 0)
 		return;
 	struct message_tls_identity message = {
@@ -66,7 +80,11 @@ void identity_announce(struct signer *signer, struct channel *worker)
 		.key_algorithm = identity->key.public_key.algorithm,
 		.chain = { identity->chain.data, identity->chain.size },
 		.ca = { ca.data, ca.size },
-		.not_after = identity->not_after,
+		/* Ours is renewed in time; of the other one its administrator wants to know. */
+		.not_after = external->generation != 0 ? external->not_after : identity->not_after,
+		.external_generation = external->generation,
+		.external_key_algorithm = external->key.public_key.algorithm,
+		.external_chain = { external->chain.data, external->chain.size },
 	};
 	memcpy(message.ticket_key, signer->ticket_key, sizeof(message.ticket_key));
 	CHANNEL_SEND(worker, 0, tls_identity, TLS_IDENTITY, &message);
@@ -127,7 +145,7 @@ int identity_make(struct signer *signer, const char **ret_reason)
 	/* Two thirds of what is left, which is less than asked for when the authority ends before. */
 	identity.made = time_now();
 	identity.renew_at = identity.made + (identity.not_after - identity.made) * 2 / 3;
-	put_in_force(signer, &identity, "made by the own authority");
+	put_in_force(signer, &signer->identity, &signer->previous, &identity, "made by the own authority");
 	return 0;
 }
 
@@ -227,7 +245,6 @@ int identity_take(struct signer *signer, int chain_fd, int key_fd, const char **
 	if (leaf.public_key.algorithm != identity.key.public_key.algorithm ||
 	    memcmp(leaf.public_key.bytes, identity.key.public_key.bytes, public_key_size(leaf.public_key.algorithm)) != 0)
 		return -SIS_ERR_MISMATCH;
-	identity.is_external = true;
-	put_in_force(signer, &identity, "somebody else's, from tls_certificate");
+	put_in_force(signer, &signer->external, &signer->external_previous, &identity, "somebody else's, from tls_certificate");
 	return 0;
 }

@@ -158,10 +158,15 @@ static void load_keys(struct signer *signer, uint64_t lifetime_s)
 		give_up(-SIS_ERR_SYSTEM, "there are no random numbers");
 }
 
-static int renew_identity(struct signer *signer, struct channel_packet *packet, bool external, const char **ret_reason)
+static int renew_identities(struct signer *signer, struct channel_packet *packet, bool external, const char **ret_reason)
 {
-	if (!external)
-		return identity_make(signer, ret_reason);
+	int r = identity_make(signer, ret_reason);
+	if (r < 0)
+		return r;
+	if (!external) {
+		identity_drop_external(signer);
+		return 0;
+	}
 	*ret_reason = "sisd passed no certificate and key";
 	return packet->n_fds == 2 ? identity_take(signer, packet->fds[0], packet->fds[1], ret_reason) : -SIS_ERR_CONFIG;
 }
@@ -180,7 +185,7 @@ static void on_config(struct signer *signer, struct channel_packet *packet)
 	if (message.server_names.size > 0)
 		memcpy(signer->server_names, message.server_names.data, message.server_names.size);
 	signer->server_lifetime_s = message.server_certificate_lifetime_s;
-	int r = renew_identity(signer, packet, message.external_tls, &reason);
+	int r = renew_identities(signer, packet, message.external_tls, &reason);
 	if (r < 0 && !signer->is_ready)
 		give_up(r, reason);
 	if (r < 0)
@@ -217,6 +222,8 @@ static void wipe(struct signer *signer)
 	pki_ca_free(signer->ca);
 	identity_wipe(&signer->identity);
 	identity_wipe(&signer->previous);
+	identity_wipe(&signer->external);
+	identity_wipe(&signer->external_previous);
 	secret_wipe(signer->ticket_key, sizeof(signer->ticket_key));
 }
 

@@ -18,7 +18,7 @@ static const char advice_ca[] = "no certificate outlives it, and devices cannot 
 /* A clock that was ahead has left a certificate that is not valid yet. */
 static bool identity_is_due(const struct identity *identity, int64_t now)
 {
-	return !identity->is_external && (now >= identity->renew_at || now < identity->made);
+	return now >= identity->renew_at || now < identity->made;
 }
 
 static void tell_failure(struct signer *signer, const char *reason, int64_t now)
@@ -41,11 +41,12 @@ static void renew_identity(struct signer *signer, int64_t now)
 
 static void look_at_ends(struct signer *signer, int64_t now)
 {
-	const struct identity *identity = &signer->identity;
-	if (identity->is_external)
-		ending_look(&signer->server_ending, "the server's certificate, from tls_certificate,", identity->not_after, now, advice_external);
-	else if (signer->renewal_failed)
-		ending_look(&signer->server_ending, "the server's certificate", identity->not_after, now, advice_own);
+	if (signer->external.generation != 0)
+		ending_look(&signer->external_ending, "the server's certificate, from tls_certificate,", signer->external.not_after, now, advice_external);
+	else
+		ending_forget(&signer->external_ending);
+	if (signer->renewal_failed)
+		ending_look(&signer->server_ending, "the server's certificate", signer->identity.not_after, now, advice_own);
 	else
 		ending_forget(&signer->server_ending);
 	ending_look(&signer->ca_ending, "the certificate authority", pki_ca_not_after(signer->ca), now, advice_ca);
@@ -54,7 +55,7 @@ static void look_at_ends(struct signer *signer, int64_t now)
 static void schedule(struct signer *signer, int64_t now)
 {
 	int64_t left_s = signer->identity.renew_at - now;
-	bool is_soon = !signer->identity.is_external && left_s > 0 && left_s < LOOK_EVERY_S;
+	bool is_soon = left_s > 0 && left_s < LOOK_EVERY_S;
 	loop_timer_set(signer->renewal, (is_soon ? left_s : LOOK_EVERY_S) * 1000);
 }
 

@@ -18,8 +18,7 @@ struct identity {                       /* a server key and its certificate chai
 	struct signing_key key;
 	struct blob chain;              /* u32-sized DER, leaf first */
 	int64_t not_after;
-	bool is_external;               /* tls_certificate: nobody here can renew it */
-	int64_t made, renew_at;         /* of our own */
+	int64_t made, renew_at;         /* of our own: that of tls_certificate nobody here can renew */
 };
 
 struct ending { int64_t not_after; unsigned warned; };          /* of what, and how urgently that was told already (ending.c) */
@@ -41,14 +40,16 @@ struct signer {
 	struct channel *ledger;
 	struct worker *workers;
 
+	uint32_t generation;                    /* the last one that was given */
 	struct identity identity, previous;     /* connections that began with the one before may still ask for it */
+	struct identity external, external_previous;    /* from tls_certificate: what clients without the own authority are shown */
 	uint8_t ticket_key[TICKET_KEY_BYTES];   /* of all workers; a new one when a worker is gone */
 	char *server_names;
 	uint64_t server_lifetime_s;
 	struct loop_source *renewal;
 	bool renewal_failed;
 	int64_t renewal_told;           /* when that was last logged */
-	struct ending server_ending, ca_ending;
+	struct ending server_ending, external_ending, ca_ending;
 
 	uint64_t refusals_since_ns;
 	unsigned n_refusals;
@@ -60,6 +61,7 @@ int keys_load(int dir_fd, uid_t uid, gid_t gid, uint64_t lifetime_s, struct pki_
 /* identity.c. A new generation; the one in force becomes the previous one. The old stays in force on failure. */
 int identity_make(struct signer *signer, const char **ret_reason);
 int identity_take(struct signer *signer, int chain_fd, int key_fd, const char **ret_reason);
+void identity_drop_external(struct signer *signer);     /* the configuration names none any more */
 void identity_announce(struct signer *signer, struct channel *worker);
 void identity_announce_all(struct signer *signer);
 void identity_wipe(struct identity *identity);

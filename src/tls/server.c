@@ -31,6 +31,7 @@ struct tls_identity {
 	tls_sign_fn *sign;
 	void *arg;
 	gnutls_certificate_credentials_t credentials;
+	struct tls_identity *external;          /* what strangers to the own authority are shown; a reference, or NULL */
 	struct verified verified[N_VERIFIED];
 };
 
@@ -208,12 +209,29 @@ void tls_identity_unref(struct tls_identity *identity)
 		return;
 	if (identity->credentials != NULL)
 		gnutls_certificate_free_credentials(identity->credentials);
+	tls_identity_unref(identity->external);
 	secret_wipe(identity->ticket_key, sizeof(identity->ticket_key));
 	blob_free(&identity->ca);
 	free(identity);
 }
 
+void tls_identity_set_external(struct tls_identity *identity, struct tls_identity *external)
+{
+	struct tls_identity *before = identity->external;
+	identity->external = external != NULL ? tls_identity_ref(external) : NULL;
+	tls_identity_unref(before);
+}
+
 /* --- sessions --- */
+
+/* Everything of the ClientHello has been read, and no certificate has been chosen. */
+static int on_client_hello(gnutls_session_t gnutls)
+{
+	const struct tls_session *session = gnutls_session_get_ptr(gnutls);
+	if (session_is_by_ours(session))
+		return 0;
+	return gnutls_credentials_set(gnutls, GNUTLS_CRD_CERTIFICATE, session->identity->external->credentials);
+}
 
 int tls_server_new(struct tls_identity *identity, int fd, struct tls_session **ret_session)
 {
@@ -229,6 +247,8 @@ int tls_server_new(struct tls_identity *identity, int fd, struct tls_session **r
 		return -SIS_ERR_INTERNAL;
 	}
 	gnutls_certificate_server_set_request(session->gnutls, GNUTLS_CERT_REQUEST);
+	if (identity->external != NULL)
+		gnutls_handshake_set_post_client_hello_function(session->gnutls, on_client_hello);
 	*ret_session = session;
 	return 0;
 }

@@ -4,9 +4,11 @@
 #include "tls/session.h"
 
 #include "base/error.h"
+#include "base/util.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -28,11 +30,20 @@ static int set_priorities(gnutls_session_t session)
 	return gnutls_priority_set(session, cache) < 0 ? -SIS_ERR_INTERNAL : 0;
 }
 
+/* Both are HTTP/1.1. Who offers the first knows the server's own authority, and wants a certificate of it (server.c). */
+static unsigned char alpn_ours[] = "sis/1", alpn_http[] = "http/1.1";
+
 static int set_alpn(gnutls_session_t session)
 {
-	static unsigned char http[] = "http/1.1";
-	gnutls_datum_t protocol = { http, sizeof(http) - 1 };
-	return gnutls_alpn_set_protocols(session, &protocol, 1, 0) < 0 ? -SIS_ERR_INTERNAL : 0;
+	const gnutls_datum_t protocols[] = { { alpn_ours, sizeof(alpn_ours) - 1 }, { alpn_http, sizeof(alpn_http) - 1 } };
+	return gnutls_alpn_set_protocols(session, protocols, ARRAY_SIZE(protocols), 0) < 0 ? -SIS_ERR_INTERNAL : 0;
+}
+
+bool session_is_by_ours(const struct tls_session *session)
+{
+	gnutls_datum_t chosen;
+	return gnutls_alpn_get_selected_protocol(session->gnutls, &chosen) >= 0 && chosen.size == sizeof(alpn_ours) - 1 &&
+	       memcmp(chosen.data, alpn_ours, chosen.size) == 0;
 }
 
 /* Our own transport, to know whether it was the socket that had nothing, or GnuTLS that read a message without data. */

@@ -28,6 +28,8 @@ int session_new(unsigned flags, int fd, struct tls_session **ret_session);
 /* Remembers why, and gives the negative error for a code of GnuTLS. */
 int session_failed(struct tls_session *session, int gnutls_code);
 struct span session_peer_leaf(const struct tls_session *session);
+/* Server: the client has said, by ALPN, that it trusts the own authority. */
+bool session_is_by_ours(const struct tls_session *session);
 
 /* After the handshake proper. */
 int server_finish(struct tls_session *session);

@@ -20,6 +20,9 @@ typedef int tls_sign_fn(uint32_t generation, enum key_algorithm algorithm, struc
  * validity) still completes the handshake and is reported by tls_peer_error, so that the answer can be a clear HTTP error. */
 int tls_identity_new(uint32_t generation, enum key_algorithm algorithm, struct span chain, struct span ca, const uint8_t ticket_key[64],
                      tls_sign_fn *sign, void *arg, struct tls_identity **ret_identity);
+/* Clients that do not offer the ALPN protocol "sis/1", and so do not know the own authority, are shown external instead (takes a reference; NULL: none).
+ * Made with the same ca and ticket key. */
+void tls_identity_set_external(struct tls_identity *identity, struct tls_identity *external);
 struct tls_identity *tls_identity_ref(struct tls_identity *identity);
 void tls_identity_unref(struct tls_identity *identity);         /* accepts NULL */
 

@@ -14,14 +14,42 @@
 
 #define SIGN_TIMEOUT_MS 2000
 
+static int add_external(struct worker *worker, const struct message_tls_identity *message, struct tls_identity *identity)
+{
+	struct tls_identity *external;
+	if (message->external_chain.size == 0)
+		return 0;
+	int error = tls_identity_new(message->external_generation, (enum key_algorithm)message->external_key_algorithm, message->external_chain, message->ca,
+		message->ticket_key, sign_handshake, worker, &external);
+	if (error < 0)
+		return error;
+	tls_identity_set_external(identity, external);
+	tls_identity_unref(external);
+	return 0;
+}
+
+static int make_identity(struct worker *worker, const struct message_tls_identity *message, struct tls_identity **ret_identity)
+{
+	struct tls_identity *identity;
+	int error = tls_identity_new(message->generation, (enum key_algorithm)message->key_algorithm, message->chain, message->ca, message->ticket_key,
+		sign_handshake, worker, &identity);
+	if (error < 0)
+		return error;
+	error = add_external(worker, message, identity);
+	if (error < 0)
+		tls_identity_unref(identity);
+	else
+		*ret_identity = identity;
+	return error;
+}
+
 static void take_identity(struct worker *worker, struct channel_packet *packet)
 {
 	struct message_tls_identity message;
 	struct tls_identity *identity;
 	if (message_tls_identity_decode(&packet->payload, &message) != 0)
 		return;
-	int error = tls_identity_new(message.generation, (enum key_algorithm)message.key_algorithm, message.chain, message.ca, message.ticket_key,
-		sign_handshake, worker, &identity);
+	int error = make_identity(worker, &message, &identity);
 	secret_wipe(message.ticket_key, sizeof(message.ticket_key));
 	if (error != 0) {
 		log_event(&LOG(DIAGNOSTIC, .detail = "the TLS identity that the signer sent cannot be used"));

@@ -32,7 +32,8 @@ struct daemon {
 	struct channel *master, *ledger, *worker;
 	struct blob ca;
 	uint8_t fingerprint[FINGERPRINT_BYTES];
-	struct public_key tls_key;
+	struct public_key tls_key, external_key;
+	uint32_t external_generation;
 	uint32_t generation;
 	uint8_t ticket_key[64];
 };
@@ -125,18 +126,24 @@ static void take_identity(struct daemon *d, struct channel *worker)
 	struct message_tls_identity message;
 	struct channel_packet packet = receive(worker, MESSAGE_TLS_IDENTITY);
 	assert_int_equal(message_tls_identity_decode(&packet.payload, &message), 0);
-	struct cursor chain = cursor_from(message.chain.data, message.chain.size);
+	struct cursor chain = cursor_from(message.chain.data, message.chain.size), external = cursor_from(message.external_chain.data, message.external_chain.size);
 	struct certificate leaf;
+	d->external_generation = message.external_generation;
+	assert_int_equal(message.external_chain.size > 0, message.external_generation > 0);
+	if (message.external_chain.size > 0) {
+		assert_int_equal(certificate_parse(cursor_get_sized(&external), &leaf), 0);
+		d->external_key = leaf.public_key;
+		assert_int_equal(d->external_key.algorithm, message.external_key_algorithm);
+		assert_int_equal(message.not_after, leaf.not_after);
+	}
 	assert_int_equal(certificate_parse(cursor_get_sized(&chain), &leaf), 0);
 	d->tls_key = leaf.public_key;
 	d->generation = message.generation;
 	memcpy(d->ticket_key, message.ticket_key, sizeof(d->ticket_key));
 	struct span ca = cursor_get_sized(&chain);
-	if (!chain.failed) {
-		assert_int_equal(ca.size, d->ca.size);
-		assert_memory_equal(ca.data, d->ca.data, ca.size);
-		assert_true(cursor_done(&chain));
-	}
+	assert_int_equal(ca.size, d->ca.size);
+	assert_memory_equal(ca.data, d->ca.data, ca.size);
+	assert_true(cursor_done(&chain));
 }
 
 static void start_all(struct daemon *d)
@@ -472,22 +479,48 @@ static void test_external_key(void **state)
 	int fds[2] = { file_of(pem.data, pem.size), file_of(secret_peek(key_pem), secret_size(key_pem)) }, swapped[2] = { fds[1], fds[0] };
 	uint32_t before = d->generation;
 	configure(d, "localhost", swapped);
+	take_identity(d, d->worker);            /* the own one; of the other there is none */
+	assert_int_equal(d->generation, before + 1);
+	assert_int_equal(d->external_generation, 0);
 	configure(d, "localhost", fds);
 	take_identity(d, d->worker);
-	assert_int_equal(d->generation, before + 1);
-	assert_int_equal(d->tls_key.algorithm, KEY_ECDSA_P256);
+	take_identity(d, d->worker);
+	assert_int_equal(d->generation, before + 2);
+	assert_int_equal(d->tls_key.algorithm, KEY_ED25519);
+	assert_int_equal(d->external_generation, before + 3);
+	assert_memory_equal(&d->external_key, &key.public_key, sizeof(key.public_key));
 	uint8_t digest[49] = { 7 }, signature[SIGNATURE_BYTES];
-	assert_int_equal(ask(d->worker, d->generation, KEY_ECDSA_P256, (struct span){ digest, 32 }, signature), 0);
-	refuses((struct span){ digest, 31 }, d->generation, KEY_ECDSA_P256);
-	refuses((struct span){ digest, 33 }, d->generation, KEY_ECDSA_P256);
-	refuses((struct span){ digest, 48 }, d->generation, KEY_ECDSA_P256);
+	uint32_t external = d->external_generation;
+	assert_int_equal(ask(d->worker, external, KEY_ECDSA_P256, (struct span){ digest, 32 }, signature), 0);
+	refuses((struct span){ digest, 31 }, external, KEY_ECDSA_P256);
+	refuses((struct span){ digest, 33 }, external, KEY_ECDSA_P256);
+	refuses((struct span){ digest, 48 }, external, KEY_ECDSA_P256);
 	struct input input = handshake_input("TLS 1.3, server CertificateVerify", 32);
-	refuses((struct span){ input.bytes, input.size }, d->generation, KEY_ED25519);
+	struct span data = { input.bytes, input.size };
+	refuses(data, external, KEY_ED25519);
+	refuses((struct span){ digest, 32 }, d->generation, KEY_ECDSA_P256);
+	assert_int_equal(ask(d->worker, d->generation, KEY_ED25519, data, signature), 0);
+	assert_int_equal(signature_verify(&d->tls_key, data, signature), 0);
+	/* A wrong pair leaves the right one in force. */
+	configure(d, "localhost", swapped);
+	take_identity(d, d->worker);
+	assert_int_equal(d->external_generation, external);
+	/* A newer one: connections that began with the one before are still signed for. */
+	configure(d, "localhost", fds);
+	take_identity(d, d->worker);
+	take_identity(d, d->worker);
+	assert_true(d->external_generation > external);
+	assert_int_equal(ask(d->worker, external, KEY_ECDSA_P256, (struct span){ digest, 32 }, signature), 0);
+	assert_int_equal(ask(d->worker, d->external_generation, KEY_ECDSA_P256, (struct span){ digest, 32 }, signature), 0);
 	close(fds[0]);
 	close(fds[1]);
 	pki_ca_free(other);
+	external = d->external_generation;
 	configure(d, "localhost", NULL);
 	take_identity(d, d->worker);
+	take_identity(d, d->worker);
+	assert_int_equal(d->external_generation, 0);
+	assert_int_equal(ask(d->worker, external, KEY_ECDSA_P256, (struct span){ digest, 32 }, signature), 0);
 }
 
 static void test_files(void **state)

@@ -417,6 +417,85 @@ static void test_fingerprint_of_an_authority_that_did_not_sign(void **state)
 	world_free(&other);
 }
 
+/* A client that is not ours, and takes any certificate. */
+static void shake_stranger(struct tls_identity *identity, const gnutls_datum_t *protocols, unsigned n_protocols)
+{
+	int fds[2], r = GNUTLS_E_AGAIN, server = -SIS_ERR_AGAIN;
+	struct tls_session *session;
+	gnutls_session_t client;
+	gnutls_certificate_credentials_t none;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(tls_server_new(identity, fds[0], &session), 0);
+	gnutls_init(&client, GNUTLS_CLIENT | GNUTLS_NONBLOCK);
+	gnutls_priority_set_direct(client, "NORMAL:-VERS-ALL:+VERS-TLS1.3", NULL);
+	if (n_protocols > 0)
+		gnutls_alpn_set_protocols(client, protocols, n_protocols, 0);
+	gnutls_certificate_allocate_credentials(&none);
+	gnutls_credentials_set(client, GNUTLS_CRD_CERTIFICATE, none);
+	gnutls_transport_set_int(client, fds[1]);
+	for (unsigned i = 0; i < STEPS_MAX && (r == GNUTLS_E_AGAIN || server == -SIS_ERR_AGAIN); i++) {
+		if (r == GNUTLS_E_AGAIN)
+			r = gnutls_handshake(client);
+		if (server == -SIS_ERR_AGAIN)
+			server = tls_handshake(session);
+	}
+	assert_int_equal(server, 0);
+	assert_int_equal(r, 0);
+	gnutls_deinit(client);
+	gnutls_certificate_free_credentials(none);
+	tls_session_free(session);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* Signed by the key of which of the two? */
+static void shows_external(struct world *own, struct world *external, bool is_external, const gnutls_datum_t *protocols, unsigned n_protocols)
+{
+	unsigned n_own = own->n_signed, n_external = external->n_signed;
+	shake_stranger(own->identity, protocols, n_protocols);
+	assert_int_equal(own->n_signed - n_own, is_external ? 0 : 1);
+	assert_int_equal(external->n_signed - n_external, is_external ? 1 : 0);
+}
+
+static void test_strangers_are_shown_the_external_certificate(void **state)
+{
+	struct world own = { 0 }, external = { 0 };
+	unsigned char h2[] = "h2", http[] = "http/1.1", sis[] = "sis/1", longer[] = "sis/11", nearly[] = "sis/2";
+	const gnutls_datum_t browser[] = { { h2, 2 }, { http, 8 } }, both[] = { { http, 8 }, { sis, 5 } }, first[] = { { sis, 5 }, { http, 8 } },
+	                     others[] = { { longer, 6 }, { nearly, 5 } };
+	world_make(&own, KEY_ED25519);
+	world_make(&external, KEY_ECDSA_P256);
+	shows_external(&own, &external, false, NULL, 0);
+	/* The devices' authority and the ticket key stay the own ones, whatever is shown. */
+	struct blob ca_of_external = external.ca_der;
+	tls_identity_unref(external.identity);
+	external.ca_der = own.ca_der;
+	memcpy(external.ticket_key, own.ticket_key, sizeof(own.ticket_key));
+	external.identity = identity_new(&external, "localhost", DAY_S);
+	tls_identity_set_external(own.identity, external.identity);
+	shows_external(&own, &external, true, NULL, 0);
+	shows_external(&own, &external, true, browser, 2);
+	shows_external(&own, &external, true, browser, 1);
+	shows_external(&own, &external, true, others, 2);
+	shows_external(&own, &external, true, both, 2);
+	shows_external(&own, &external, false, first, 2);
+	shows_external(&own, &external, false, first, 1);
+	/* Ours trusts the own authority alone, and is shown it: by its certificate, and by its fingerprint when enrolling. */
+	struct tls_client_config known = config_for(&own, NULL), enrolling = { .server_name = "localhost" };
+	memcpy(enrolling.ca_fingerprint, own.fingerprint, sizeof(enrolling.ca_fingerprint));
+	for (unsigned i = 0; i < 2; i++) {
+		struct pair pair;
+		pair_open(&pair, own.identity, i == 0 ? &known : &enrolling);
+		shake_well(&pair);
+		pair_close(&pair);
+	}
+	tls_identity_set_external(own.identity, NULL);
+	shows_external(&own, &external, false, browser, 2);
+	external.ca_der = ca_of_external;
+	world_free(&external);
+	world_free(&own);
+}
+
 static void test_tls_1_2_is_refused(void **state)
 {
 	int fds[2], r = GNUTLS_E_AGAIN, server = -SIS_ERR_AGAIN;
@@ -572,6 +651,7 @@ int main(void)
 		cmocka_unit_test(test_expired_server),
 		cmocka_unit_test(test_fingerprint),
 		cmocka_unit_test(test_fingerprint_of_an_authority_that_did_not_sign),
+		cmocka_unit_test(test_strangers_are_shown_the_external_certificate),
 		cmocka_unit_test(test_tls_1_2_is_refused),
 		cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_blocked_write_goes_on),
