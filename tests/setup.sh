@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Sourced by quickstart and check: what they need from Debian, and how they build. debian/control's Build-Depends is the one list.
+# Sourced by quickstart and check: what they need from Debian, and how they build. debian/control's Build-Depends is the one list, save for what the system
+# tests make packages and whole systems with: no build of a package can use that, so it stands in tests/system/packages.
 
 # The packages of Build-Depends; "build" leaves out what only tests need (<!nocheck>), save python3, which quickstart makes its picture with.
+# "system" are those of tests/system/packages.
 setup_packages() {
+	if [ "$1" = system ]; then
+		sed 's/#.*//' tests/system/packages
+		return
+	fi
 	awk -v what="$1" '
 		/^Build-Depends:/ { on = 1; sub(/^Build-Depends:/, "") }
 		on && /^[^ \t]/ && !/^Build-Depends/ && NF { if (seen) exit }
@@ -20,7 +26,7 @@ setup_missing() {
 	done
 }
 
-# setup_install build|all: installs what is missing, as root or through sudo; says what to type when it may not.
+# setup_install build|all|system: installs what is missing, as root or through sudo; says what to type when it may not.
 setup_install() {
 	missing=$(setup_missing "$1")
 	[ -n "$missing" ] || return 0
