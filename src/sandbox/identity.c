@@ -32,7 +32,8 @@ int identity_change(uid_t uid, gid_t gid, bool *ret_own)
 	/* Changing ids clears both: the role must still die with the master, and must not become dumpable. */
 	int death_signal = 0;
 	(void)prctl(PR_GET_PDEATHSIG, &death_signal);
-	if (gid == (gid_t)-1 || setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+	bool is_changed = gid != (gid_t)-1 && is_all(uid, gid);         /* sandbox_become() */
+	if (!is_changed && (gid == (gid_t)-1 || setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0))
 		return -SIS_ERR_SYSTEM;
 	if (prctl(PR_SET_DUMPABLE, 0) < 0 || (death_signal != 0 && prctl(PR_SET_PDEATHSIG, death_signal) < 0))
 		return -SIS_ERR_SYSTEM;

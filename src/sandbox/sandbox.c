@@ -15,11 +15,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What the master does as root: start roles under their ids and stop them, make and hand over their directories, read the configuration and a
- * TLS key that may be somebody else's, open a low port. The roles inherit this as the most they could have. */
+/* What is left of root in the master once it serves: to start roles under their own ids, and to take their capabilities away. With the first it also makes
+ * their directories and signals them (sisd/owner.c). The roles inherit this as the most they could have. */
 #define BIT(capability) (UINT64_C(1) << (capability))
-#define MASTER_CAPABILITIES (BIT(CAP_SETUID) | BIT(CAP_SETGID) | BIT(CAP_SETPCAP) | BIT(CAP_KILL) | BIT(CAP_CHOWN) | BIT(CAP_FOWNER) | \
-	BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_NET_BIND_SERVICE))
+#define MASTER_CAPABILITIES (BIT(CAP_SETUID) | BIT(CAP_SETGID) | BIT(CAP_SETPCAP))
+#define FILE_CAPABILITIES (BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_FOWNER))
 
 #define MIB (UINT64_C(1) << 20)
 #define KEEP RLIM_INFINITY              /* leave the limit; for descriptors: as many as are allowed */
@@ -59,6 +59,11 @@ void sandbox_begin(int keep_fds_below)
 			(void)close(fd);
 }
 
+void sandbox_forgo_files(void)
+{
+	(void)identity_drop_capabilities(~FILE_CAPABILITIES);
+}
+
 static void lower_limit(int resource, rlim_t wanted)
 {
 	struct rlimit limit;
@@ -96,6 +101,16 @@ static void say_weak(struct report *report, const char *what, int error)
 {
 	builder_printf(&report->words, ", %s: %s", what, error_text(error));
 	report->weak = true;
+}
+
+int sandbox_become(uid_t uid, gid_t gid)
+{
+	bool own;
+	if (uid == (uid_t)-1)
+		return 0;
+	identity_limit_capabilities(0);
+	int error = identity_change(uid, gid, &own);
+	return error != 0 ? error : identity_drop_capabilities(0);
 }
 
 static int enter_identity(const struct sandbox_profile *profile, struct report *report)

@@ -13,6 +13,14 @@
 /* First statement of every role's main(): PR_SET_DUMPABLE 0, RLIMIT_CORE 0, PR_SET_NO_NEW_PRIVS, umask 077, closes descriptors above `keep`. */
 void sandbox_begin(int keep_fds_below);
 
+/* Root goes on with the rights of the files' owner and group alone, as the master does from its first moment: what it can read at its start, it can read
+ * at every reload, with systemd's sandbox and without. */
+void sandbox_forgo_files(void);
+
+/* Only the user id, and no capabilities any more, for what a role must read or make as itself before sandbox_enter(), which is called with the same ids then.
+ * (uid_t)-1: stays. SYSTEM when it cannot be changed: then the role must end. */
+int sandbox_become(uid_t uid, gid_t gid);
+
 struct sandbox_path { const char *path; bool write; };  /* a directory or file beneath which reading (or also writing) is allowed */
 
 struct sandbox_profile {

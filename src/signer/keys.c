@@ -20,23 +20,19 @@
 #define CERTIFICATE_FILE "ca.pem"
 #define FILE_MAX_BYTES 16384
 
-struct owner { uid_t uid; gid_t gid; };         /* (uid_t)-1: whoever we are */
-
 static bool file_exists(int dir_fd, const char *name)
 {
 	struct stat st;
 	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
-static int write_new(int dir_fd, const char *name, struct owner owner, const void *data, size_t size)
+static int write_new(int dir_fd, const char *name, const void *data, size_t size)
 {
 	char temporary[64];
 	snprintf(temporary, sizeof(temporary), "%s.new", name);
 	(void)unlinkat(dir_fd, temporary, 0);   /* of a crash */
 	CLEANUP_FD int fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return error_from_errno(errno);
-	if (owner.uid != (uid_t)-1 && fchown(fd, owner.uid, owner.gid) < 0)
 		return error_from_errno(errno);
 	int r = fd_write_all(fd, data, size);
 	if (r < 0)
@@ -46,7 +42,7 @@ static int write_new(int dir_fd, const char *name, struct owner owner, const voi
 	return 0;
 }
 
-static int store(int dir_fd, struct owner owner, const struct pki_ca *ca)
+static int store(int dir_fd, const struct pki_ca *ca)
 {
 	SECRET_HEAP struct secret *key = NULL;
 	CLEANUP_BLOB struct blob certificate = { NULL, 0 };
@@ -55,8 +51,8 @@ static int store(int dir_fd, struct owner owner, const struct pki_ca *ca)
 		return r;
 	if (unlinkat(dir_fd, CERTIFICATE_FILE, 0) < 0 && errno != ENOENT)
 		return error_from_errno(errno);
-	r = write_new(dir_fd, CERTIFICATE_FILE, owner, certificate.data, certificate.size);
-	return r < 0 ? r : write_new(dir_fd, KEY_FILE, owner, secret_peek(key), secret_size(key));
+	r = write_new(dir_fd, CERTIFICATE_FILE, certificate.data, certificate.size);
+	return r < 0 ? r : write_new(dir_fd, KEY_FILE, secret_peek(key), secret_size(key));
 }
 
 static void log_created(const struct pki_ca *ca)
@@ -70,12 +66,12 @@ static void log_created(const struct pki_ca *ca)
 	log_event(&LOG(CA_CREATED, .detail = text));
 }
 
-static int create(int dir_fd, struct owner owner, uint64_t lifetime_s, struct pki_ca **ret_ca, const char **ret_reason)
+static int create(int dir_fd, uint64_t lifetime_s, struct pki_ca **ret_ca, const char **ret_reason)
 {
 	struct pki_ca *ca = NULL;
 	int r = pki_ca_create(lifetime_s, &ca);
 	if (r == 0)
-		r = store(dir_fd, owner, ca);
+		r = store(dir_fd, ca);
 	if (r < 0) {
 		*ret_reason = "ca.key and ca.pem cannot be written to the keys directory";
 		pki_ca_free(ca);
@@ -104,19 +100,20 @@ static int parse(int dir_fd, char *key, size_t key_size, struct pki_ca **ret_ca,
 	return pki_ca_load((struct span){ (const uint8_t *)key, key_size }, (struct span){ (const uint8_t *)certificate, size }, ret_ca);
 }
 
-int keys_load(int dir_fd, uid_t uid, gid_t gid, uint64_t lifetime_s, struct pki_ca **ret_ca, const char **ret_reason)
+int keys_load(int dir_fd, uint64_t lifetime_s, struct pki_ca **ret_ca, const char **ret_reason)
 {
 	if (!file_exists(dir_fd, KEY_FILE))
-		return create(dir_fd, (struct owner){ uid, gid }, lifetime_s, ret_ca, ret_reason);
+		return create(dir_fd, lifetime_s, ret_ca, ret_reason);
 	*ret_reason = "ca.key can be read by others, so it must be taken as known to them: mode 0600 is wanted";
 	if (!is_private(dir_fd))
 		return -SIS_ERR_CONFIG;
 	char *key = NULL;
 	size_t size;
-	*ret_reason = "ca.key cannot be read";
 	int r = file_read(dir_fd, KEY_FILE, FILE_MAX_BYTES, &key, &size);
-	if (r < 0)
+	if (r < 0) {
+		*ret_reason = r == -SIS_ERR_NOT_ALLOWED ? "ca.key is there but not the signer's to read: give keys/ and all in it to signer_user (chown -R)" : "ca.key cannot be read";
 		return r;
+	}
 	r = parse(dir_fd, key, size, ret_ca, ret_reason);
 	secret_wipe(key, size);
 	free(key);

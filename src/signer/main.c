@@ -136,7 +136,6 @@ static void confine(struct signer *signer)
 	struct sandbox_profile profile = { .role = ROLE_SIGNER, .uid = signer->uid, .gid = signer->gid, .open_files = false };
 	char words[256];
 	bool weak = false;
-	signer->keys_fd = fd_close(signer->keys_fd);
 	int r = sandbox_enter(&profile, words, sizeof(words), &weak);
 	if (r < 0)
 		give_up(r, "it cannot become the user that it must run as");
@@ -148,12 +147,19 @@ static void confine(struct signer *signer)
 	role_ready(&signer->setup, words);
 }
 
+/* As the signer's own user already, whose keys they are: so nobody needs the right to read everybody's files. */
 static void load_keys(struct signer *signer, uint64_t lifetime_s)
 {
 	const char *reason = "sisd started it in a wrong way";
-	int r = signer->keys_fd < 0 ? -SIS_ERR_SYSTEM : keys_load(signer->keys_fd, signer->uid, signer->gid, lifetime_s, &signer->ca, &reason);
+	if (signer->keys_fd < 0)
+		give_up(-SIS_ERR_SYSTEM, reason);
+	int r = sandbox_become(signer->uid, signer->gid);
+	if (r < 0)
+		give_up(r, "it cannot become the user that it must run as");
+	r = keys_load(signer->keys_fd, lifetime_s, &signer->ca, &reason);
 	if (r < 0)
 		give_up(r, reason);
+	signer->keys_fd = fd_close(signer->keys_fd);
 	if (random_bytes(signer->ticket_key, sizeof(signer->ticket_key)) < 0)
 		give_up(-SIS_ERR_SYSTEM, "there are no random numbers");
 }

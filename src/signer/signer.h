@@ -55,8 +55,8 @@ struct signer {
 	unsigned n_refusals;
 };
 
-/* keys.c. Loads ca.key and ca.pem beneath dir_fd, or makes them when neither is there. CONFIG with a sentence in *ret_reason. */
-int keys_load(int dir_fd, uid_t uid, gid_t gid, uint64_t lifetime_s, struct pki_ca **ret_ca, const char **ret_reason);
+/* keys.c. Loads ca.key and ca.pem beneath dir_fd, or makes them, as whoever we are, when neither is there. CONFIG with a sentence in *ret_reason. */
+int keys_load(int dir_fd, uint64_t lifetime_s, struct pki_ca **ret_ca, const char **ret_reason);
 
 /* identity.c. A new generation; the one in force becomes the previous one. The old stays in force on failure. */
 int identity_make(struct signer *signer, const char **ret_reason);

@@ -34,13 +34,18 @@ static int control_make_directory(const char *path)
 	return errno == EEXIST ? 0 : -1;
 }
 
-static bool control_is_answered(const char *path)
+/* As its owner, who may. */
+static bool control_is_answered(const char *path, struct user owner)
 {
 	CLEANUP_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un address = control_address(path);
+	bool is_connected;
 
+	owner_begin(owner);
+	is_connected = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+	owner_end();
 	/* EAGAIN is a full backlog: somebody is there, only slow. */
-	return fd >= 0 && (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 || errno == EAGAIN);
+	return is_connected || errno == EAGAIN;
 }
 
 static int control_remove_stale(const char *path)
@@ -57,7 +62,7 @@ static int control_remove_stale(const char *path)
 		complain("%s: control is something else than a socket: move it away, or choose another path", path);
 		return EX_CANTCREAT;
 	}
-	if (control_is_answered(path)) {
+	if (control_is_answered(path, (struct user){ st.st_uid, st.st_gid })) {
 		complain("%s: another daemon answers on this control socket: stop it, or choose another path", path);
 		return EX_TEMPFAIL;
 	}

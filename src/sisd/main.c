@@ -115,6 +115,7 @@ int main(int argc, char *argv[])
 	int status;
 
 	sandbox_begin(STDERR_FILENO + 1 + (int)listen_inherited_fds());
+	sandbox_forgo_files();
 	status = command_line_parse(argc, argv, &line);
 	if (status >= 0)
 		return status;

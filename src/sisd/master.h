@@ -115,6 +115,11 @@ int users_resolve(const struct conf *conf, struct users *ret_users);
 /* state.c: makes the tree, takes the lock; *ret_keys_fd is the open keys directory. */
 int state_open(const struct conf *conf, const struct users *users, int *ret_lock_fd, int *ret_keys_fd);
 
+/* owner.c. Between begin and end, files are made and opened as that user; errno is kept. The signal goes out as the role's user. */
+void owner_begin(struct user owner);
+void owner_end(void);
+int owner_signal(const struct process *process, int signal_number);
+
 /* listen.c, control.c */
 int listen_open(const struct conf *conf, struct listeners *listeners);
 unsigned listen_inherited_fds(void);    /* how many descriptors systemd passed */

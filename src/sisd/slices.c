@@ -63,6 +63,11 @@ static int external_open(const char *option, const char *path, mode_t forbidden,
 	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
 
+	if (fd < 0 && errno == EACCES) {
+		complain("%s: %s cannot be read by sisd, which reads what its user (%u) or group (%u) may, root or not: change its owner or group, or pass it with "
+		         "LoadCredential=, see sisd.service(8)", path, option, (unsigned)geteuid(), (unsigned)getegid());
+		return EX_NOPERM;
+	}
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		complain("%s: %s cannot be opened: %s", path, option, strerror(errno));
 		return EX_NOINPUT;
@@ -105,11 +110,14 @@ static void configure_signer(struct process *signer)
 		.server_names = span_from_string(names), .server_certificate_lifetime_s = SERVER_CERTIFICATE_LIFETIME_S,
 		.ca_lifetime_s = CA_LIFETIME_S, .external_tls = external, .log_level = log_level_number(conf),
 	};
-	int fds[2];
+	int fds[2], status;
 
 	/* reload.c and master_run() opened them a moment ago; if they are gone since, the identity in force stays in force. */
-	if (slice_load_external_tls(conf, fds) != 0) {
-		MASTER_LOG(signer->master, RELOAD_FAILED, .reason = complain_held());
+	if ((status = slice_load_external_tls(conf, fds)) != 0) {
+		if (signer->master->phase == MASTER_STARTING)
+			stop_begin(signer->master, "tls_certificate or tls_key was taken away", status);
+		else
+			MASTER_LOG(signer->master, RELOAD_FAILED, .reason = complain_held());
 		return;
 	}
 	CHANNEL_SEND_FDS(signer->channel, 0, config_signer, CONFIG_SIGNER, &message, fds, external ? 2 : 0);

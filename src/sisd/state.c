@@ -29,38 +29,70 @@ static int complain_errno(const char *path, const char *what)
 	return status;
 }
 
-/* Gives the directory its owner and mode; one that belongs to somebody else, with files in it, is not ours to take over. */
-static int directory_settle(int fd, const char *path, bool is_new, uid_t uid, gid_t gid, mode_t mode)
+/* Group and mode, by the owner of the directory. */
+static int directory_settle(int fd, const char *path, gid_t gid, mode_t mode)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
 		return complain_errno(path, "cannot be examined");
-	if (!is_new && st.st_uid != uid && st.st_uid != geteuid()) {
-		complain("%s: belongs to user %u, not to %u: give it back with chown -R, or use another state_dir", path, (unsigned)st.st_uid, (unsigned)uid);
-		return EX_NOPERM;
-	}
-	if ((st.st_uid != uid || st.st_gid != gid) && fchown(fd, uid, gid) < 0)
-		return complain_errno(path, "cannot be given its owner");
+	if (st.st_gid != gid && fchown(fd, (uid_t)-1, gid) < 0)
+		return complain_errno(path, "cannot be given its group");
 	if ((st.st_mode & 07777) != mode && fchmod(fd, mode) < 0)
 		return complain_errno(path, "cannot be given its mode");
 	return 0;
 }
 
-static int directory_make(int parent_fd, const char *state_dir, const char *name, struct user owner, mode_t mode, int *ret_fd)
+/* Made by its owner, so that nobody needs the right to give files away. For that moment state_dir's group may write there: the daemon before is gone, as
+ * we hold its lock, and ours has not started a role yet. */
+static int directory_make(int parent_fd, const char *path, const char *name, struct user owner, gid_t group)
+{
+	int r, status = 0;
+
+	if (fchmod(parent_fd, 0730) < 0)
+		return complain_errno(path, "cannot be made");
+	owner_begin((struct user){ owner.uid, group });
+	r = mkdirat(parent_fd, name, 0700);
+	owner_end();
+	if (r < 0)
+		status = complain_errno(path, "cannot be made");
+	return fchmod(parent_fd, 0710) < 0 ? complain_errno(path, "state_dir cannot be given its mode again") : status;
+}
+
+static int directory_check(int parent_fd, const char *path, const char *name, uid_t uid, bool *ret_is_missing)
+{
+	struct stat st;
+
+	if (fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		*ret_is_missing = errno == ENOENT;
+		return errno == ENOENT ? 0 : complain_errno(path, "cannot be examined");
+	}
+	*ret_is_missing = false;
+	if (st.st_uid == uid)
+		return 0;
+	complain("%s: belongs to user %u, not to %u: give it back with chown -R, or use another state_dir", path, (unsigned)st.st_uid, (unsigned)uid);
+	return EX_NOPERM;
+}
+
+/* group: that of state_dir, without which its owner would not get in. */
+static int directory_open(int parent_fd, const char *state_dir, const char *name, struct user owner, gid_t group, mode_t mode, int *ret_fd)
 {
 	CLEANUP_FREE char *path = xasprintf("%s/%s", state_dir, name);
 	CLEANUP_FD int fd = -1;
-	bool is_new;
+	bool is_missing;
 	int status;
 
-	is_new = mkdirat(parent_fd, name, mode & 0700) == 0;
-	if (!is_new && errno != EEXIST)
-		return complain_errno(path, "cannot be made");
+	if ((status = directory_check(parent_fd, path, name, owner.uid, &is_missing))
+	    || (is_missing && (status = directory_make(parent_fd, path, name, owner, group))))
+		return status;
+	owner_begin((struct user){ owner.uid, group });
 	fd = openat(parent_fd, name, OPEN_DIRECTORY);
+	owner_end();
 	if (fd < 0)
 		return complain_errno(path, "cannot be opened as a directory");
-	status = directory_settle(fd, path, is_new, owner.uid, owner.gid, mode);
+	owner_begin(owner);
+	status = directory_settle(fd, path, owner.gid, mode);
+	owner_end();
 	if (status == 0 && ret_fd)
 		*ret_fd = fd_take(&fd);
 	return status;
@@ -96,7 +128,7 @@ static int state_dir_open(const char *path, gid_t gid, int *ret_fd)
 		return complain_errno(path, "state_dir cannot be opened as a directory");
 	status = state_dir_check(fd, path);
 	if (status == 0)
-		status = directory_settle(fd, path, is_new, geteuid(), gid, 0710);
+		status = directory_settle(fd, path, gid, 0710);
 	if (status == 0)
 		*ret_fd = fd_take(&fd);
 	return status;
@@ -145,10 +177,10 @@ int state_open(const struct conf *conf, const struct users *users, int *ret_lock
 	int status;
 
 	if ((status = state_dir_open(path, ledger.gid, &dir_fd)) || (status = state_lock(dir_fd, path, &lock_fd))
-	    || (status = directory_make(dir_fd, path, "db", ledger, 0750, NULL))
-	    || (status = directory_make(dir_fd, path, "objects", ledger, 0750, NULL))
-	    || (status = directory_make(dir_fd, path, "incoming", ledger, 0700, NULL))
-	    || (status = directory_make(dir_fd, path, "keys", signer, 0700, &keys_fd)))
+	    || (status = directory_open(dir_fd, path, "db", ledger, ledger.gid, 0750, NULL))
+	    || (status = directory_open(dir_fd, path, "objects", ledger, ledger.gid, 0750, NULL))
+	    || (status = directory_open(dir_fd, path, "incoming", ledger, ledger.gid, 0700, NULL))
+	    || (status = directory_open(dir_fd, path, "keys", signer, ledger.gid, 0700, &keys_fd)))
 		return status;
 	*ret_lock_fd = fd_take(&lock_fd);
 	*ret_keys_fd = fd_take(&keys_fd);

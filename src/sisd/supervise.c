@@ -46,7 +46,7 @@ void supervise_kill(struct process *process, int signal_number, const char *reas
 	if (!process->end_reason)
 		process->end_reason = reason;
 	if (process->pid > 0 && !process->exited)
-		kill(process->pid, signal_number);
+		(void)owner_signal(process, signal_number);
 }
 
 static const char *end_describe(const struct process *process, char *text, size_t capacity)

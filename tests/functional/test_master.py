@@ -135,6 +135,20 @@ def protocol():
             check_not_in("alice", daemon.log_text(), "the log")
 
 
+@test("a role that has taken its own user id is ended all the same by a master that may not signal other users' processes", root=True)
+def signal_as_role():
+    with Played({"worker": ["as-user %d" % WORKER_ID, "stubborn", "forbidden"]}, workers=1, start=False) as daemon:
+        os.chmod(daemon.libexec, 0o777)
+        daemon.spawn()
+        daemon.wait_log(r"ROLE_PROTOCOL worker sent a message that it may not send")
+        check_equal(re.search(r"(?m)^CapPrm:\s+(\w+)", read_file("/proc/%d/status" % daemon.pid).decode()).group(1), "00000000000001c0",
+                    "capabilities of the master: SETUID, SETGID, SETPCAP")
+        worker = daemon.started("worker")[0]
+        daemon.behave("worker")
+        wait_for(lambda: not process_is_alive(worker), "the stubborn worker's end", 10)
+        daemon.wait_ready()
+
+
 @test("a ledger that says what it may not say ends the daemon with 70")
 def ledger_protocol():
     daemon = Played({"ledger": ["forbidden"]}, start=False, workers=1)

@@ -73,6 +73,33 @@ def listen_fds():
         client.upload(make_picture())
 
 
+@test("with no more of root than sisd.service leaves it, CAP_SETUID, CAP_SETGID and CAP_SETPCAP, it makes its state and serves", root=True, needs=["setpriv"])
+def few_capabilities():
+    listener, control = socket.socket(), socket.socket(socket.AF_UNIX)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(16)
+    os.set_inheritable(listener.fileno(), True)
+    os.set_inheritable(control.fileno(), True)
+    wrapper = ["setpriv", "--bounding-set=-all,+setuid,+setgid,+setpcap", "sh", "-c",
+               'exec 3<&%d 4<&%d; export LISTEN_FDS=2 LISTEN_PID=$$; exec "$0" "$@"' % (listener.fileno(), control.fileno())]
+    daemon = Daemon(start=False, wrapper=wrapper, pass_fds=[listener.fileno(), control.fileno()], workers=1)
+    control.bind(daemon.control)
+    os.chown(daemon.control, LEDGER_ID, CONTROL_GROUP_ID)
+    control.listen(16)
+    # As systemd's StateDirectory= makes it, and Group= lets the master into it.
+    os.mkdir(daemon.state_dir, 0o710)
+    os.chown(daemon.state_dir, 0, GROUP_ID)
+    daemon.start()
+    with daemon:
+        daemon.client().upload(make_picture())
+        check_equal({name: os.stat(os.path.join(daemon.state_dir, name)).st_uid for name in ("db", "objects", "incoming", "keys", "keys/ca.key")},
+                    {"db": LEDGER_ID, "objects": LEDGER_ID, "incoming": LEDGER_ID, "keys": SIGNER_ID, "keys/ca.key": SIGNER_ID}, "owners")
+        check_equal({role["role"]: "(" in role["sandbox"] for role in daemon.status()["roles"]}, dict.fromkeys(("master", "signer", "ledger", "worker"), False),
+                    "whether something is missing in a role's sandbox")
+        daemon.restart()
+        daemon.is_serving()
+
+
 @test("systemd-socket-activate starts it at the first connection", needs=["systemd-socket-activate"])
 def socket_activate():
     probe = socket.socket()

@@ -11,6 +11,8 @@ into a directory for sisd -L; the words in the file ROLE.behaviour there say wha
     die-early       ends with status 78 before READY
     never-ready     does not say READY
     deaf            does not answer PING and STOP
+    as-user ID      becomes this user
+    stubborn        goes on when the master has closed the channel
     write-report    writes its environment and descriptors to ROLE.report
 """
 
@@ -20,6 +22,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(sys.argv[0]))
 ROLE = os.path.basename(sys.argv[0]).removeprefix("sisd-")
@@ -69,6 +72,8 @@ def hear():
     """One packet: its name, its id, and how many descriptors came with it."""
     data, ancillary, _flags, _address = master.recvmsg(200000, socket.CMSG_SPACE(4 * 32))
     if not data:
+        if ["stubborn"] in read_behaviour():
+            time.sleep(60)
         os._exit(0)
     type, _version, _size, id = struct.unpack(">HHIQ", data[:16])
     n_fds = 0
@@ -100,6 +105,10 @@ def main():
         signal.signal(ignored, signal.SIG_IGN)
     behaviour = read_behaviour()
     deaf = False
+    for words in behaviour:
+        if words[0] == "as-user":
+            os.setgroups([])
+            os.setresuid(*3 * [int(words[1])])
     if ["write-report"] in behaviour:
         write_report()
     if ["die-early"] in behaviour:
