@@ -3,7 +3,7 @@
 sysusersdir = $(prefix)/lib/sysusers.d
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
 nodist_systemdunit_DATA = systemd/sisd.service
-dist_systemdunit_DATA = systemd/sisd.socket
+dist_systemdunit_DATA = systemd/sisd.socket systemd/sisd-metrics.socket
 catalogdir = $(prefix)/lib/systemd/catalog
 dist_catalog_DATA = systemd/sisd.catalog
 EXTRA_DIST += systemd/sisd.service.in systemd/sis.sysusers systemd/sis.tmpfiles

@@ -164,3 +164,14 @@ int conf_address_parse(const char *text, struct sockaddr_storage *ret_address, s
 		return -SIS_ERR_BAD_FORMAT;
 	return address_fill(copy, bracketed, (uint16_t)port, ret_address, ret_size);
 }
+
+bool conf_address_is_loopback(const struct sockaddr_storage *address)
+{
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+
+	memcpy(&v4, address, sizeof v4);
+	memcpy(&v6, address, sizeof v6);
+	return address->ss_family == AF_INET ? ntohl(v4.sin_addr.s_addr) >> 24 == 127
+	                                     : address->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr);
+}

@@ -47,3 +47,4 @@ void conf_keep_restart_options(const struct conf *old_conf, struct conf *new_con
 
 /* "127.0.0.1:7443", "[::1]:0": numeric addresses only, decimal port. BAD_FORMAT. */
 int conf_address_parse(const char *text, struct sockaddr_storage *ret_address, socklen_t *ret_size);
+bool conf_address_is_loopback(const struct sockaddr_storage *address);

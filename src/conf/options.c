@@ -35,6 +35,17 @@ static const char *check_address(const char *value)
 		? "must be \"address:port\" with a numeric address, such as \"0.0.0.0:7443\" or \"[::1]:7443\"" : NULL;
 }
 
+static const char *check_loopback_or_empty(const char *value)
+{
+	struct sockaddr_storage address;
+	socklen_t size;
+
+	if (*value && check_address(value))
+		return check_address(value);
+	return *value && (conf_address_parse(value, &address, &size) < 0 || !conf_address_is_loopback(&address))
+		? "must be a loopback address such as \"127.0.0.1:9743\" or \"[::1]:9743\": what it shows is for this host only" : NULL;
+}
+
 static const char *check_path(const char *value)
 {
 	if (*value != '/')
@@ -116,6 +127,7 @@ const unsigned option_table_size = ARRAY_SIZE(option_table);
 /* Sockets, directories and user ids are made once, before the roles are; the rest is told to them again at each reload. */
 static const char *const restart_options[] = {
 	"listen", "state_dir", "control", "signer_user", "ledger_user", "worker_user", "group", "control_group",
+	"metrics_listen",
 };
 
 bool option_needs_restart(const struct option *option)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * HTTP without TLS, for one purpose: the page that `sis gallery` shows to a browser on the same machine. tests/check-rooms keeps this header from every
- * role of the daemon, and so the code from their programs. */
+ * HTTP without TLS, on the same machine, for two purposes: the page that `sis gallery` shows to a browser, and the figures that sisd tells Prometheus.
+ * tests/check-rooms keeps this header from everything in the daemon but src/worker/metrics.c, whose listener reaches nothing else. */
 #pragma once
 
 #include "http/server.h"

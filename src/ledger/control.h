@@ -51,3 +51,6 @@ void backup_start(struct control_call *call);
 void backup_end(struct control_call *call);
 void logs_start(struct control_call *call);
 void status_start(struct control_call *call);
+/* What the master knows of the roles, and the ledger's own figures; borrowed by fn, NULL with an error (negative). Loop thread. */
+typedef void status_fn(int error, json_t *status, void *arg);
+int status_collect(status_fn *fn, void *arg);           /* 0, or NO_MEMORY: then fn is not called */

@@ -72,6 +72,8 @@ static const struct control_row table[CONTROL_METHODS] = {
 		" state_dir/incoming,\n# and keeps every object until BackupEnd or the end of the connection. Only with \"more\"" },
 	[CONTROL_BACKUP_END] = { CONTROL_INTERFACE, "BackupEnd", { { "snapshot", JSON_STRING, false } },
 		"", "The backup under way is complete, under this name; from another connection" },
+	[CONTROL_METRICS] = { CONTROL_INTERFACE, "Metrics", { { 0 } },
+		"text: string", "The daemon's figures as Prometheus reads them (text exposition format 0.0.4)" },
 };
 
 static const char control_types[] =

@@ -3,6 +3,7 @@
  * What each method of the control interface does. */
 #include "ledger/control.h"
 #include "ledger/ledger.h"
+#include "ledger/metrics.h"
 
 #include "base/error.h"
 #include "base/util.h"
@@ -282,6 +283,7 @@ static void (*const methods[CONTROL_METHODS])(struct control_call *call) = {
 	[CONTROL_DISCONNECT] = operate_disconnect,
 	[CONTROL_BACKUP] = backup_start,
 	[CONTROL_BACKUP_END] = backup_end,
+	[CONTROL_METRICS] = metrics_start,
 };
 
 void control_dispatch(struct control_call *call)

@@ -3,6 +3,7 @@
  * The channels to the workers, and the table of what each message of theirs does. A worker is a stranger's likeliest way in: whatever it says about
  * who is asking is looked up again, and a worker that breaks the message table ends alone. */
 #include "ledger/ledger.h"
+#include "ledger/metrics.h"
 
 #include "base/error.h"
 #include "base/util.h"
@@ -47,6 +48,7 @@ HANDLER(handle_cancel, upload_cancel, uploads_handle_cancel)
 HANDLER(handle_delete, item_delete, items_handle_delete)
 HANDLER(handle_grants_put, grants_put, share_handle_put)
 HANDLER(handle_grants_drop, grants_drop, share_handle_drop)
+HANDLER(handle_metrics, metrics, metrics_handle_ask)
 HANDLER(handle_revoke_done, revoke_done, peers_revoke_done)
 
 static peer_handler_fn *const handlers[MESSAGE_END] = {
@@ -64,6 +66,7 @@ static peer_handler_fn *const handlers[MESSAGE_END] = {
 	[MESSAGE_ITEM_DELETE] = handle_delete,
 	[MESSAGE_GRANTS_PUT] = handle_grants_put,
 	[MESSAGE_GRANTS_DROP] = handle_grants_drop,
+	[MESSAGE_METRICS] = handle_metrics,
 	[MESSAGE_REVOKE_DONE] = handle_revoke_done,
 };
 

@@ -6,13 +6,16 @@
 #include "ledger/ledger.h"
 
 #include "base/error.h"
+#include "base/util.h"
 #include "pki/pki.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 
-struct status_call { uint64_t id; struct control_call *call; struct status_call *next; };
+struct status_question { uint64_t id; status_fn *fn; void *arg; struct status_question *next; };
 
-static struct status_call *waiting;
+static struct status_question *waiting;
 
 static int status_add(json_t *status, const char *name, uint64_t value)
 {
@@ -28,6 +31,25 @@ static int status_add_ca(struct span der, void *arg)
 	return 0;
 }
 
+/* A statfs() or stat() that fails leaves its figures out: the disk's troubles are told by who writes. */
+static void status_add_disk(json_t *status)
+{
+	static const char *const files[] = { "sis.db", "sis.db-wal" };
+	struct statvfs disk;
+	uint64_t database = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		CLEANUP_FREE char *path = xasprintf("%s/db/%s", ledger.state_dir, files[i]);
+		struct stat file;
+		if (stat(path, &file) == 0)
+			database += (uint64_t)file.st_size;
+	}
+	status_add(status, "database_bytes", database);
+	if (statvfs(ledger.state_dir, &disk) < 0)
+		return;
+	status_add(status, "disk_free_bytes", (uint64_t)disk.f_bavail * disk.f_frsize);
+	status_add(status, "disk_bytes", (uint64_t)disk.f_blocks * disk.f_frsize);
+}
+
 static int status_add_figures(json_t *status)
 {
 	struct store_totals totals;
@@ -40,6 +62,7 @@ static int status_add_figures(json_t *status)
 	status_add(status, "certificates", totals.n_certificates);
 	status_add(status, "items", totals.n_items);
 	status_add(status, "bytes", totals.bytes);
+	status_add_disk(status);
 	status_add(status, "sequence", totals.sequence);
 	status_add(status, "uploads_in_flight", uploads_count());
 	status_add(status, "commits_in_flight", commit_n_running());
@@ -65,35 +88,42 @@ static int status_add_figures(json_t *status)
 
 void status_handle_reply(uint64_t id, const struct message_role_status_reply *message)
 {
-	struct status_call **at = &waiting;
+	struct status_question **at = &waiting;
 	while (*at != NULL && (*at)->id != id)
 		at = &(*at)->next;
-	struct status_call *status_call = *at;
-	if (status_call == NULL)
+	CLEANUP_FREE struct status_question *question = *at;
+	if (question == NULL)
 		return;
-	*at = status_call->next;
-	struct control_call *call = status_call->call;
-	free(status_call);
-	json_t *status = NULL;
+	*at = question->next;
+	CLEANUP_JSON json_t *status = NULL;
 	int r = json_parse(message->json, MESSAGE_MAX_BYTES, &status);
 	if (r == 0)
 		r = json_is_object(status) ? status_add_figures(status) : -SIS_ERR_INTERNAL;
-	if (r == 0) {
-		control_reply(call, json_pack("{s:o}", "status", status), false);
-		return;
-	}
-	json_decref(status);
-	control_fail_error(call, r, NULL);
+	question->fn(r, r == 0 ? status : NULL, question->arg);
+}
+
+int status_collect(status_fn *fn, void *arg)
+{
+	struct status_question *question = malloc(sizeof(*question));
+	if (question == NULL)
+		return -SIS_ERR_NO_MEMORY;
+	*question = (struct status_question){ channel_next_id(ledger.role.master), fn, arg, waiting };
+	waiting = question;
+	(void)CHANNEL_SEND(ledger.role.master, question->id, role_status, ROLE_STATUS, &(struct message_role_status){ 0 });
+	return 0;
+}
+
+static void status_tell(int error, json_t *status, void *arg)
+{
+	if (error == 0)
+		control_reply(arg, json_pack("{s:O}", "status", status), false);
+	else
+		control_fail_error(arg, error, NULL);
 }
 
 void status_start(struct control_call *call)
 {
-	struct status_call *status_call = calloc(1, sizeof(*status_call));
-	if (status_call == NULL) {
-		control_fail_error(call, -SIS_ERR_NO_MEMORY, NULL);
-		return;
-	}
-	*status_call = (struct status_call){ channel_next_id(ledger.role.master), call, waiting };
-	waiting = status_call;
-	(void)CHANNEL_SEND(ledger.role.master, status_call->id, role_status, ROLE_STATUS, &(struct message_role_status){ 0 });
+	int r = status_collect(status_tell, call);
+	if (r < 0)
+		control_fail_error(call, r, NULL);
 }

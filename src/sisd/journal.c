@@ -162,6 +162,9 @@ void journal_log(struct master *master, enum role sender, const struct log_args 
 {
 	char text[TEXT_MAX];
 
+	master->n_events[args->event]++;
+	if (args->event == EVENT_LIMIT_HIT && args->count > 0)
+		master->n_left_out += (uint64_t)args->count;
 	event_format(args, text, sizeof text);
 	if (event_priority(args->event) <= level_of(master)) {
 		if (journal_write(sender, args, text))

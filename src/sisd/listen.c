@@ -72,14 +72,24 @@ static int address_bind(int fd, const struct sockaddr_storage *address, socklen_
 	return listen(fd, LISTEN_BACKLOG);
 }
 
-static int complain_listen(const char *text)
+static int complain_listen(const char *option, const char *text)
 {
-	const char *hint = errno == EADDRINUSE ? ": another program listens there; choose another port in listen"
-		: errno == EACCES ? ": ports below 1024 need root or CAP_NET_BIND_SERVICE"
-		: errno == EADDRNOTAVAIL ? ": this host has no such address; correct listen" : "";
+	const char *hint = errno == EADDRINUSE ? ": another program listens there; choose another port in "
+		: errno == EACCES ? ": ports below 1024 need root or CAP_NET_BIND_SERVICE: choose another in "
+		: errno == EADDRNOTAVAIL ? ": this host has no such address; correct " : ": see ";
 
-	complain("%s: cannot be listened on: %s%s", text, strerror(errno), hint);
+	complain("%s: cannot be listened on: %s%s%s", text, strerror(errno), hint, option);
 	return errno == EACCES ? EX_NOPERM : EX_UNAVAILABLE;
+}
+
+static int socket_bound(const struct sockaddr_storage *address, socklen_t size, int *ret_fd)
+{
+	CLEANUP_FD int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || address_bind(fd, address, size) < 0)
+		return -1;
+	*ret_fd = fd_take(&fd);
+	return 0;
 }
 
 /* A host without IPv6 still serves with the default configuration, so that family is left out there, if another is left. */
@@ -92,13 +102,12 @@ static int listen_on(struct listeners *listeners, const char *text, bool may_ski
 
 	if (conf_address_parse(text, &address, &size) < 0)
 		return EX_CONFIG;
-	fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0 && errno == EAFNOSUPPORT && may_skip)
-		return 0;
-	if (fd < 0 || address_bind(fd, &address, size) < 0) {
+	if (socket_bound(&address, size, &fd) < 0) {
+		if (errno == EAFNOSUPPORT && may_skip)
+			return 0;
 		if (errno == EADDRNOTAVAIL && may_skip && address.ss_family == AF_INET6 && strncmp(text, "[::]:", 5) == 0)
 			return 0;
-		return complain_listen(text);
+		return complain_listen("listen", text);
 	}
 	status = listeners_add(listeners, fd);
 	if (status == 0)
@@ -125,7 +134,52 @@ unsigned listen_inherited_fds(void)
 	return n > 0 ? (unsigned)n : 0;
 }
 
-/* By the name in sisd.socket, and where that says nothing, by what it is. */
+static int metrics_take(struct listeners *listeners, int fd)
+{
+	if (listeners->metrics_fd >= 0) {
+		complain("systemd passes more than one socket for metrics: leave one ListenStream= in sisd-metrics.socket");
+		return EX_CONFIG;
+	}
+	address_format(fd, listeners->metrics_address);
+	listeners->metrics_fd = fd;
+	return 0;
+}
+
+/* The workers look again, at each connection, so this is only to say it early. */
+static int metrics_inherit(struct listeners *listeners, int fd)
+{
+	struct sockaddr_storage address = { 0 };
+	socklen_t size = sizeof address;
+
+	if (sd_is_socket_inet(fd, AF_UNSPEC, SOCK_STREAM, 1, 0) <= 0 || getsockname(fd, (struct sockaddr *)&address, &size) < 0
+	    || !conf_address_is_loopback(&address)) {
+		complain("systemd passes a socket \"metrics\" that does not listen on a loopback address: whoever reaches it sees every user's figures, so write "
+		         "ListenStream=127.0.0.1:PORT into sisd-metrics.socket");
+		return EX_CONFIG;
+	}
+	return metrics_take(listeners, fd);
+}
+
+static int metrics_open(const struct conf *conf, struct listeners *listeners)
+{
+	struct sockaddr_storage address;
+	socklen_t size;
+	int fd = -1;
+
+	if (listeners->metrics_fd >= 0 || *conf->metrics_listen == '\0')
+		return 0;
+	if (conf_address_parse(conf->metrics_listen, &address, &size) < 0)
+		return EX_CONFIG;
+	if (socket_bound(&address, size, &fd) == 0)
+		return metrics_take(listeners, fd);
+	if (errno == EAFNOSUPPORT && listen_inherited_fds() > 0) {
+		complain("metrics_listen: the unit gives sisd no network to listen in: remove the option, and enable sisd-metrics.socket instead (sis-metrics(7))");
+		return EX_CONFIG;
+	}
+	return complain_listen("metrics_listen", conf->metrics_listen);
+}
+
+/* By the name in the socket unit, and where that says nothing, by what it is. */
 static int listen_inherit(struct listeners *listeners, int fd, const char *name)
 {
 	bool is_control = sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) > 0;
@@ -138,6 +192,8 @@ static int listen_inherit(struct listeners *listeners, int fd, const char *name)
 	}
 	if (fd_set_nonblocking(fd, true) < 0)
 		return EX_OSERR;
+	if (strcmp(name, "metrics") == 0)
+		return metrics_inherit(listeners, fd);
 	if (is_https)
 		return listeners_add(listeners, fd);
 	if (listeners->control_fd >= 0) {
@@ -173,11 +229,11 @@ int listen_open(const struct conf *conf, struct listeners *listeners)
 {
 	int status;
 
-	*listeners = (struct listeners){ .control_fd = -1 };
+	*listeners = (struct listeners){ .control_fd = -1, .metrics_fd = -1 };
 	status = listen_inherit_all(listeners);
 	if (status == 0 && listeners->n == 0)
 		status = listen_configured(conf, listeners);
-	return status;
+	return status == 0 ? metrics_open(conf, listeners) : status;
 }
 
 void listen_close(struct listeners *listeners)
@@ -185,4 +241,5 @@ void listen_close(struct listeners *listeners)
 	for (unsigned i = 0; i < listeners->n; i++)
 		fd_close(listeners->fd[i]);
 	listeners->n = 0;
+	listeners->metrics_fd = fd_close(listeners->metrics_fd);
 }

@@ -268,7 +268,7 @@ int master_run(const struct master_options *options)
 	int status, fds[2] = { -1, -1 };
 
 	master->options = *options;
-	master->lock_fd = master->keys_fd = master->listeners.control_fd = -1;
+	master->lock_fd = master->keys_fd = master->listeners.control_fd = master->listeners.metrics_fd = -1;
 	master->started = time_now();
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();

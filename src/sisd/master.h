@@ -44,6 +44,8 @@ struct listeners {
 	unsigned n;
 	int control_fd;
 	bool control_is_ours;           /* made here, so removed here */
+	int metrics_fd;                 /* on loopback; -1: none */
+	char metrics_address[ADDRESS_TEXT];
 };
 
 enum process_state { PROCESS_ABSENT, PROCESS_STARTING, PROCESS_READY, PROCESS_STOPPING };
@@ -94,6 +96,7 @@ struct master {
 	uint64_t refusals[SIS_ERR_END]; /* by error, as the workers have told since the start */
 	uint64_t limits[LIMIT_END];     /* how often each held somebody back, likewise */
 	int64_t server_not_after;       /* 0: not told yet */
+	uint64_t n_events[EVENT_END], n_left_out;       /* raised since the start, by event; lines that LIMIT_HIT only counted */
 };
 
 /* One sentence on standard error, for what ends the start. Held, it is only kept, for the log: a reload must not end anything. */

@@ -192,14 +192,17 @@ void slice_start_signer_and_ledger(struct master *master)
 static void start_worker_send(struct process *worker, int ledger_fd, int signer_fd)
 {
 	struct master *master = worker->master;
+	const struct listeners *listeners = &master->listeners;
+	bool has_metrics = listeners->metrics_fd >= 0;
 	struct message_start_worker message = {
-		.index = worker->index, .n_listeners = master->listeners.n, .state_dir = span_from_string(master->conf->state_dir),
+		.index = worker->index, .n_listeners = listeners->n, .metrics_listener = has_metrics, .state_dir = span_from_string(master->conf->state_dir),
 		.uid = master->users.worker.uid, .gid = master->users.worker.gid,
 	};
-	int fds[2 + CONF_LIST_MAX] = { ledger_fd, signer_fd };
+	int fds[2 + CONF_LIST_MAX + 1] = { ledger_fd, signer_fd };
 
-	memcpy(fds + 2, master->listeners.fd, master->listeners.n * sizeof *fds);
-	CHANNEL_SEND_FDS(worker->channel, 0, start_worker, START_WORKER, &message, fds, 2 + master->listeners.n);
+	memcpy(fds + 2, listeners->fd, listeners->n * sizeof *fds);
+	fds[2 + listeners->n] = listeners->metrics_fd;
+	CHANNEL_SEND_FDS(worker->channel, 0, start_worker, START_WORKER, &message, fds, 2 + listeners->n + has_metrics);
 }
 
 /* Worker, ledger and signer get connected directly; the master steps aside. */

@@ -70,6 +70,16 @@ static json_t *refusals_json(const struct master *master)
 	return refusals;
 }
 
+/* {"STARTED": 1, …}: all, so that a first one is seen as a rise. */
+static json_t *events_json(const struct master *master)
+{
+	json_t *events = json_object();
+
+	for (int i = 0; i < EVENT_END; i++)
+		json_object_set_new(events, event_name((enum event)i), json_integer((json_int_t)master->n_events[i]));
+	return events;
+}
+
 static json_t *sums_json(const struct master *master, json_t *status)
 {
 	int connections = 0, watchers = 0;
@@ -84,6 +94,10 @@ static json_t *sums_json(const struct master *master, json_t *status)
 	json_object_set_new(status, "watchers", json_integer(watchers));
 	json_object_set_new(status, "refusals", refusals_json(master));
 	json_object_set_new(status, "limits", limits_json(master));
+	json_object_set_new(status, "events", events_json(master));
+	json_object_set_new(status, "events_left_out", json_integer((json_int_t)master->n_left_out));
+	if (master->listeners.metrics_fd >= 0)
+		json_object_set_new(status, "metrics_listen", json_string(master->listeners.metrics_address));
 	if (master->server_not_after != 0)
 		json_object_set_new(status, "server_certificate_ends", time_json(master->server_not_after));
 	return status;

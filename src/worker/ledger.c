@@ -81,6 +81,9 @@ void ledger_on_packet(struct channel *channel, struct channel_packet *packet, vo
 	case MESSAGE_PUBLISHED:
 		events_published(worker, packet);
 		break;
+	case MESSAGE_METRICS_TEXT:
+		metrics_on_text(worker, packet);
+		break;
 	default:
 		on_answer(worker, packet);
 	}
@@ -106,6 +109,7 @@ void ledger_on_broken(struct channel *channel, int error, const char *reason, vo
 			route_refuse(exchange, SIS_ERR_UNAVAILABLE, "The server is stopping: try again later.");
 		}
 	}
+	metrics_lose_ledger(worker);
 }
 
 void ledger_answer_done(struct exchange *exchange, struct channel_packet *packet)

@@ -20,7 +20,7 @@
 #define HEAD_MAX (16 * 1024)
 #define STATUS_EVERY_MS 1000
 
-static struct worker worker = { .signer_fd = -1 };
+static struct worker worker = { .signer_fd = -1, .metrics_listener = -1 };
 static struct role_setup setup;
 
 __attribute__((noreturn)) static void fail(int error, const char *what)
@@ -45,7 +45,7 @@ static void confine(const struct message_start_worker *message)
 static void on_start(struct channel_packet *packet)
 {
 	struct message_start_worker message;
-	if (worker.state_dir != NULL || message_start_worker_decode(&packet->payload, &message) != 0 || message.n_listeners + 2 != packet->n_fds)
+	if (worker.state_dir != NULL || message_start_worker_decode(&packet->payload, &message) != 0 || 2 + message.n_listeners + (message.metrics_listener != 0) != packet->n_fds)
 		exit(EX_PROTOCOL);
 	worker.state_dir = xcalloc(1, message.state_dir.size + 1);
 	if (!span_to_string(message.state_dir, worker.state_dir, message.state_dir.size + 1))
@@ -53,6 +53,8 @@ static void on_start(struct channel_packet *packet)
 	worker.index = message.index;
 	for (worker.n_listeners = 0; worker.n_listeners < message.n_listeners; worker.n_listeners++)
 		worker.listeners[worker.n_listeners] = fd_take(&packet->fds[2 + worker.n_listeners]);
+	if (message.metrics_listener != 0)
+		worker.metrics_listener = fd_take(&packet->fds[2 + message.n_listeners]);
 	confine(&message);
 	int error = store_reader_open(worker.state_dir, &worker.store);
 	if (error < 0)
@@ -92,6 +94,8 @@ void worker_become_ready(struct worker *self)
 		if (error < 0)
 			fail(error, "a listening socket");
 	}
+	if (self->metrics_listener >= 0 && metrics_listen(self, fd_take(&self->metrics_listener)) < 0)
+		fail(-SIS_ERR_NO_MEMORY, "the listening socket for metrics");
 	role_ready(&setup, self->sandbox);
 }
 
@@ -106,6 +110,7 @@ static void leave(void *arg)
 void worker_leave(struct worker *self, unsigned grace_ms)
 {
 	http_server_stop_listening(self->server);
+	metrics_stop();
 	if (loop_add_timer(self->loop, grace_ms, leave, NULL, NULL) < 0)
 		exit(EX_OK);
 	http_server_drain(self->server, leave, NULL);

@@ -38,6 +38,7 @@ struct worker {
 	char sandbox[256];
 	int listeners[MESSAGE_MAX_FDS];
 	unsigned n_listeners;
+	int metrics_listener;                           /* -1: none */
 	struct exchange *waiting[EXCHANGE_BUCKETS];     /* by the id of the question to the ledger */
 	struct exchange *uploading;                     /* those that hold an upload open */
 	struct exchange *listing;                       /* those whose list is being sent */
@@ -189,6 +190,12 @@ void tus_create(struct exchange *exchange);
 void tus_append(struct exchange *exchange);
 void tus_query(struct exchange *exchange);
 void tus_cancel(struct exchange *exchange);
+
+/* metrics.c */
+int metrics_listen(struct worker *worker, int listener_fd);     /* takes the descriptor */
+void metrics_stop(void);
+void metrics_on_text(struct worker *worker, struct channel_packet *packet);
+void metrics_lose_ledger(struct worker *worker);
 
 /* users.c, devices.c, open.c, est.c */
 void users_get(struct exchange *exchange);
