@@ -104,6 +104,7 @@ static void master_started(struct master *master)
 
 	master->phase = MASTER_RUNNING;
 	master->started_once = true;
+	backoff_started(master);
 	complain_hold(true);            /* from now on, everything is said in the log */
 	addresses_join(&master->listeners, addresses, sizeof addresses);
 	MASTER_LOG(master, STARTED, .detail = addresses);
@@ -184,9 +185,8 @@ static int master_open_loop(struct master *master)
 	    || (r = loop_add_signal(master->loop, SIGINT, on_terminate, master)) < 0
 	    || (r = loop_add_signal(master->loop, SIGHUP, on_hangup, master)) < 0
 	    || (r = loop_add_timer(master->loop, IDENTITY_RENEW_MS, identity_renew, master, &master->identity_timer)) < 0
-	    || (r = supervise_begin(master)) < 0)
+	    || (notify_begin(master), r = supervise_begin(master)) < 0)
 		return error_exit_status(r);
-	notify_begin(master);
 	return 0;
 }
 
@@ -273,6 +273,12 @@ int master_run(const struct master_options *options)
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
 	master_places(master);
+	journal_begin(master);
+	if (!backoff_wait(master)) {
+		log_set_sink(NULL, NULL);
+		master_close(master);
+		return EX_OK;
+	}
 	status = load_or_tell(options, &master->conf);
 	if (status == 0)
 		status = slice_load_external_tls(master->conf, fds);
@@ -280,13 +286,14 @@ int master_run(const struct master_options *options)
 	fd_close(fds[1]);
 	if (status == 0)
 		status = master_open(master);
-	journal_begin(master);
 	if (status == 0)
 		status = master_open_loop(master);
 	if (status == 0)
 		status = master_confine(master);
 	if (status == 0)
 		status = master_serve(master);
+	if (status == EX_OK)
+		backoff_forget();
 	log_set_sink(NULL, NULL);
 	master_close(master);
 	return status;

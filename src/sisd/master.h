@@ -89,7 +89,9 @@ struct master {
 	struct process signer, ledger, workers[MASTER_WORKERS_MAX];
 	unsigned n_workers;             /* wanted now; a place beyond it is empty or stopping */
 	struct loop_source *stop_timer, *watchdog_timer, *notify_timer, *identity_timer;
-	uint64_t watchdog_due_ns, watchdog_interval_us;
+	uint64_t watchdog_due_ns, watchdog_interval_us; /* systemd's interval: 0 without one */
+	unsigned watchdog_round_ms;
+	char silence[64];               /* "it did not answer for 30 seconds" */
 	bool stop_killed;               /* in this phase of stopping, who did not stop was killed */
 	bool reload_wanted;             /* SIGHUP came before the start was over */
 	int exit_status;
@@ -144,6 +146,11 @@ void slice_tell_worker_gone(struct process *worker);
 void hear_packet(struct channel *channel, struct channel_packet *packet, void *arg);
 void hear_broken(struct channel *channel, int error, const char *reason, void *arg);
 
+/* backoff.c: before a start after others that did not last. false: it was told to end instead. forget: the next start does not wait. */
+bool backoff_wait(struct master *master);
+void backoff_started(struct master *master);
+void backoff_forget(void);
+
 /* supervise.c */
 void supervise_start(struct process *process);
 int supervise_begin(struct master *master);     /* SIGCHLD and the watchdog */
@@ -164,6 +171,7 @@ void notify_ready(struct master *master);
 void notify_reloading(void);
 void notify_stopping(void);
 void notify_extend_start(uint64_t microseconds);
+void notify_delayed(unsigned n_starts, unsigned seconds);
 char *status_print(const struct master *master);                /* JSON, malloc'd; NULL on no memory */
 json_t *limits_json(const struct master *master);                /* limits.c */
 void journal_begin(struct master *master);

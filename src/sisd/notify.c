@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define START_TIME_S 90                 /* systemd's own default */
+
 static void watchdog_ping(void *arg)
 {
 	struct master *master = arg;
@@ -46,6 +48,13 @@ void notify_reloading(void)
 void notify_stopping(void)
 {
 	sd_notify(0, "STOPPING=1\nSTATUS=Stopping: the workers finish what is under way");
+}
+
+/* The time that systemd allows for a start begins after the wait. */
+void notify_delayed(unsigned n_starts, unsigned seconds)
+{
+	sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu\nSTATUS=The last %u starts failed, the next try is in %u second%s: \"systemctl restart\" does not wait",
+	           (seconds + START_TIME_S) * 1000000ULL, n_starts, seconds, seconds == 1 ? "" : "s");
 }
 
 void notify_extend_start(uint64_t microseconds)

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define ENVIRONMENT_MAX 8
+#define WORKER_OOM_MORE 500
 
 static const char *role_program(enum role role)
 {
@@ -55,14 +56,29 @@ static void signals_reset(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* When memory ends, a worker goes first: it is the one that strangers make grow, and the one that is replaced without anybody noticing. */
+static void offer_to_oom_killer(void)
+{
+	CLEANUP_FD int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+	char text[16] = "";
+	int score;
+
+	if (fd < 0 || read(fd, text, sizeof text - 1) <= 0)
+		return;
+	score = atoi(text) + WORKER_OOM_MORE;
+	(void)!dprintf(fd, "%d", score < 1000 ? score : 1000);
+}
+
 /* In the child. The terminal's Ctrl-C is for the master alone, which stops the roles in order: hence the session of its own. */
 __attribute__((noreturn))
-static void child_execute(const char *path, const char *program, int channel_fd, char *environment[])
+static void child_execute(enum role role, const char *path, int channel_fd, char *environment[])
 {
-	char *argv[] = { xstrdup(program), NULL };
+	char *argv[] = { xstrdup(role_program(role)), NULL };
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	setsid();
+	if (role == ROLE_WORKER)
+		offer_to_oom_killer();
 	signals_reset();
 	if (channel_fd == ROLE_MASTER_FD)
 		fcntl(channel_fd, F_SETFD, 0);
@@ -108,8 +124,7 @@ static int open_stat(pid_t pid)
 
 int spawn_role(struct process *process)
 {
-	const char *program = role_program(process->role);
-	CLEANUP_FREE char *path = xasprintf("%s/%s", process->master->options.libexec_dir, program);
+	CLEANUP_FREE char *path = xasprintf("%s/%s", process->master->options.libexec_dir, role_program(process->role));
 	char *environment[ENVIRONMENT_MAX];
 	CLEANUP_FD int ours = -1, theirs = -1;
 	int fds[2], r;
@@ -123,7 +138,7 @@ int spawn_role(struct process *process)
 	environment_fill(environment);
 	pid = fork();
 	if (pid == 0)
-		child_execute(path, program, theirs, environment);
+		child_execute(process->role, path, theirs, environment);
 	environment_free(environment);
 	if (pid < 0)
 		return error_from_errno(errno);

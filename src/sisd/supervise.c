@@ -25,9 +25,9 @@
 #define LAST_WORDS_MS 2000              /* between the end of the channel and the end of the process, either way round */
 #define ABORT_TO_KILL_MS 2000
 #define RETIRE_GRACE_MS 10000
-#define WATCHDOG_ROUND_MS 10000
-#define WATCHDOG_SILENT_ROUNDS 3        /* 30 s */
-#define WATCHDOG_DISK_ROUNDS 30         /* 300 s for who waits for the disk: no signal would reach it anyway */
+#define WATCHDOG_ROUND_MS 10000         /* or a third of WatchdogSec=, where that is less: who wants to hear early of a dead sisd wants it of a dead role */
+#define WATCHDOG_SILENT_ROUNDS 3        /* as a rule 30 s */
+#define WATCHDOG_DISK_ROUNDS 30         /* as a rule 300 s for who waits for the disk: no signal would reach it anyway */
 #define START_LIMIT_S 60
 #define LEDGER_START_LIMIT_S 900        /* it may have to go through a large store after an unclean stop */
 
@@ -254,7 +254,7 @@ static void watchdog_check_silence(struct process *process)
 	process->heard = false;
 	if (process->silent_rounds >= WATCHDOG_SILENT_ROUNDS
 	    && (process->silent_rounds >= WATCHDOG_DISK_ROUNDS || !process_waits_for_disk(process)))
-		watchdog_abort(process, "it did not answer for 30 seconds");
+		watchdog_abort(process, process->master->silence);
 }
 
 static void watchdog_check_start(struct process *process)
@@ -285,7 +285,7 @@ static void watchdog_round(void *arg)
 {
 	struct master *master = arg;
 	uint64_t now = time_monotonic_ns();
-	bool late = now > master->watchdog_due_ns + WATCHDOG_ROUND_MS / 2 * NS_PER_MS;
+	bool late = now > master->watchdog_due_ns + master->watchdog_round_ms / 2 * NS_PER_MS;
 	struct process *process;
 
 	MASTER_FOR_EACH(master, process)
@@ -293,19 +293,22 @@ static void watchdog_round(void *arg)
 	journal_tell_lost(master);
 	if (master->phase == MASTER_STARTING)
 		notify_extend_start(3 * WATCHDOG_ROUND_MS * 1000ULL);
-	master->watchdog_due_ns = now + WATCHDOG_ROUND_MS * NS_PER_MS;
-	loop_timer_set(master->watchdog_timer, WATCHDOG_ROUND_MS);
+	master->watchdog_due_ns = now + master->watchdog_round_ms * NS_PER_MS;
+	loop_timer_set(master->watchdog_timer, master->watchdog_round_ms);
 }
 
 int supervise_begin(struct master *master)
 {
+	uint64_t third_ms = master->watchdog_interval_us / 1000 * 2 / 3;
 	struct process *process;
 	int r;
 
-	master->watchdog_due_ns = time_monotonic_ns() + WATCHDOG_ROUND_MS * NS_PER_MS;
+	master->watchdog_round_ms = third_ms > 0 && third_ms < WATCHDOG_ROUND_MS ? (unsigned)third_ms : WATCHDOG_ROUND_MS;
+	snprintf(master->silence, sizeof master->silence, "it did not answer for %u seconds", master->watchdog_round_ms * WATCHDOG_SILENT_ROUNDS / 1000);
+	master->watchdog_due_ns = time_monotonic_ns() + master->watchdog_round_ms * NS_PER_MS;
 	MASTER_FOR_EACH(master, process)
 		if ((r = loop_add_timer(master->loop, -1, process_timer, process, &process->timer)) < 0)
 			return r;
 	r = loop_add_signal(master->loop, SIGCHLD, child_signal, master);
-	return r < 0 ? r : loop_add_timer(master->loop, WATCHDOG_ROUND_MS, watchdog_round, master, &master->watchdog_timer);
+	return r < 0 ? r : loop_add_timer(master->loop, master->watchdog_round_ms, watchdog_round, master, &master->watchdog_timer);
 }

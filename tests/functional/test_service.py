@@ -120,6 +120,60 @@ def socket_activate():
         daemon.end()
 
 
+def starts_of(directory):
+    with contextlib.suppress(FileNotFoundError):
+        return int(read_file(directory + "/starts"))
+
+
+@test("starts that do not last are counted in the runtime directory; the fourth waits, says so, and a good end forgets them")
+def starts_are_delayed():
+    directory = temporary("runtime")
+    notify = NotifySocket()
+    daemon = Daemon(start=False, workers=1, environment={"RUNTIME_DIRECTORY": directory + ":/nowhere", "NOTIFY_SOCKET": notify.path})
+    for n in (1, 2, 3):
+        daemon.start()
+        check_equal(starts_of(directory), n, "starts")
+        check_not_in("START_DELAYED", daemon.log_text(), "the log")
+        daemon.kill()
+    daemon.start()
+    with daemon:
+        check_in("the last 3 starts failed, or did not last a minute: the next try is in 1 second", daemon.log_text())
+        notify.hear(r"^EXTEND_TIMEOUT_USEC=91000000$")
+        notify.hear(r"^STATUS=The last 3 starts failed, the next try is in 1 second:")
+        check_equal(starts_of(directory), 4, "starts")
+        check_equal(daemon.stop(), 0, "exit status")
+        check_equal(starts_of(directory), None, "starts after a good end")
+
+
+@test("who stops a daemon that waits for its next try does not wait, and neither does the start after it; a count that is none counts as none")
+def delay_is_cut_short():
+    directory = temporary("runtime")
+    daemon = Daemon(start=False, workers=1, environment={"RUNTIME_DIRECTORY": directory})
+    for words in ("40\n", "999999999999999999\n"):
+        write_file(directory + "/starts", words)
+        daemon.spawn()
+        daemon.wait_log("START_DELAYED .*the next try is in 60 seconds")
+        check_equal(daemon.children(), [], "roles")
+        check_equal(daemon.stop(5), 0, "exit status")
+        check_equal(starts_of(directory), None, "starts")
+        os.unlink(daemon.log_path)
+    for words in ("", "many", "-5"):
+        write_file(directory + "/starts", words)
+        daemon.start()
+        check_not_in("START_DELAYED", daemon.log_text(), "the log")
+        daemon.stop()
+
+
+@test("workers are what the kernel ends first when memory ends", root=True)
+def workers_go_first():
+    with Daemon(workers=2) as daemon:
+        roles = daemon.roles()
+        def score(pid):
+            return int(read_file("/proc/%d/oom_score_adj" % pid))
+        check_equal({score(pid) for pid in roles["worker"]}, {min(score(daemon.pid) + 500, 1000)}, "the workers' score")
+        check_equal({score(pid) for role in ("signer", "ledger") for pid in roles[role]}, {score(daemon.pid)}, "signer's and ledger's score")
+
+
 @test("without a terminal or a journal every line of the log says its level, and nothing spans two lines")
 def log_lines():
     with Daemon(workers=1) as daemon:
