@@ -107,6 +107,9 @@ static void verify_work(struct job *job)
 	if (verify->error < 0)
 		return;
 	verify->error = store_verify_audit(reader, verify->has_known ? &verify->known : NULL, verify_add_problem, verify->problems, &verify->verdict);
+	bool missing = false;
+	if (verify->error == 0 && store_audit_head_is_missing(reader, &missing) == 0 && missing)
+		verify_add_problem("the head, which names the last line, is gone: no line can be added; sisctl check --repair sets it to the last line", verify->problems);
 	store_reader_close(reader);
 }
 
@@ -114,6 +117,8 @@ static void verify_done(struct completion *completion)
 {
 	struct verify_job *verify = (struct verify_job *)completion;
 	verifying = false;
+	if (verify->error == 0 && json_array_size(verify->problems) > 0)
+		log_event(&LOG(AUDIT_BROKEN, .reason = json_string_value(json_array_get(verify->problems, 0))));
 	verify->fn(verify->error, verify->problems, &verify->verdict, verify->arg);
 	free(verify);
 }

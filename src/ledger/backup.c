@@ -51,6 +51,16 @@ void backup_remove_object(const uint8_t id[ITEM_ID_BYTES])
 		(void)store_remove_object(ledger.writer, id);
 }
 
+bool backup_keeps(const uint8_t id[ITEM_ID_BYTES])
+{
+	bool found = false;
+	pthread_mutex_lock(&held.lock);
+	for (const struct kept *kept = held.first; kept != NULL && !found; kept = kept->next)
+		found = memcmp(kept->id, id, ITEM_ID_BYTES) == 0;
+	pthread_mutex_unlock(&held.lock);
+	return found;
+}
+
 static void backup_hold(void)
 {
 	pthread_mutex_lock(&held.lock);

@@ -41,7 +41,7 @@ int callers_find(const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], struct stor
 	return r;
 }
 
-static int callers_read_key(struct span der, int64_t revoked, unsigned reason, void *arg)
+int callers_read_key(struct span der, int64_t revoked, unsigned reason, void *arg)
 {
 	struct public_key *key = arg;
 	struct certificate certificate;

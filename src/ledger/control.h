@@ -46,7 +46,8 @@ void operate_list_quotas(struct control_call *call);
 void operate_list_items(struct control_call *call);
 void operate_list_invites(struct control_call *call);
 
-/* logs.c, status.c, backup.c */
+/* logs.c, status.c, backup.c, check.c */
+void check_start(struct control_call *call);
 void backup_start(struct control_call *call);
 void backup_end(struct control_call *call);
 void logs_start(struct control_call *call);

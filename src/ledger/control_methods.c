@@ -208,27 +208,6 @@ static void method_revoke(struct control_call *call)
 	revoke_start(order);
 }
 
-/* ------------------------------------------------ check ------------------------------------------------ */
-
-static void methods_checked(int error, json_t *problems, const struct store_check_result *result, void *arg)
-{
-	struct control_call *call = arg;
-	if (error == 0) {
-		control_reply(call, json_pack("{s:o, s:I, s:I}", "problems", problems, "items", (json_int_t)result->n_items, "bytes", (json_int_t)result->bytes),
-		              false);
-		return;
-	}
-	json_decref(problems);
-	control_fail_error(call, error, NULL);
-}
-
-static void method_check(struct control_call *call)
-{
-	int r = check_start(json_member_bool(call->text.parameters, "full", false), methods_checked, call);
-	if (r < 0)
-		control_fail_error(call, r, r == -SIS_ERR_BUSY ? "another check is running: wait for its end" : NULL);
-}
-
 /* ------------------------------------------------ the audit trail ------------------------------------------------ */
 
 static void methods_verified(int error, json_t *problems, const struct store_audit_verdict *verdict, void *arg)
@@ -270,7 +249,7 @@ static void (*const methods[CONTROL_METHODS])(struct control_call *call) = {
 	[CONTROL_LIST_CERTIFICATES] = method_list_certificates,
 	[CONTROL_LOGS] = logs_start,
 	[CONTROL_STATUS] = status_start,
-	[CONTROL_CHECK] = method_check,
+	[CONTROL_CHECK] = check_start,
 	[CONTROL_AUDIT_VERIFY] = method_audit_verify,
 	[CONTROL_LIST_QUOTAS] = operate_list_quotas,
 	[CONTROL_SET_QUOTA] = operate_set_quota,

@@ -115,6 +115,7 @@ struct signers { unsigned n; struct { uint8_t fingerprint[STORE_FINGERPRINT_BYTE
 int  callers_find(const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], struct store_caller *ret_caller);
 /* The key of this certificate, whoever's it is. */
 int  callers_find_key(const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], struct public_key *ret_key);
+int  callers_read_key(struct span der, int64_t revoked, unsigned reason, void *arg);   /* for store_find_certificate; arg: struct public_key *; any thread */
 /* The keys of the device's newest certificates. */
 int  callers_list_signers(int64_t device_id, struct signers *ret_signers);
 void callers_forget(void);                                      /* after a change of users, devices or certificates */
@@ -285,8 +286,9 @@ void status_handle_reply(uint64_t id, const struct message_role_status_reply *me
 /* ---- backup.c ---- */
 /* Removes the object of an item that is gone; while a backup is made, at its end. Any thread. */
 void backup_remove_object(const uint8_t id[ITEM_ID_BYTES]);
+bool backup_keeps(const uint8_t id[ITEM_ID_BYTES]);             /* it is removed, but at the end of the backup; any thread */
 void backup_stop(void);                                         /* the end of the ledger */
 
 /* ---- check.c ---- */
-typedef void check_done_fn(int error, json_t *problems, const struct store_check_result *result, void *arg);   /* takes problems */
-int check_start(bool full, check_done_fn *fn, void *arg);       /* BUSY while another one runs */
+void check_tick(void);
+void check_stop(void);                                          /* the one under way ends soon */

@@ -68,6 +68,7 @@ static void ledger_tick(void *arg)
 	uploads_tick();
 	expiry_tick();
 	audit_chain_tick();
+	check_tick();
 	control_tick();
 	audit_sum_dropped(false);
 	if (++n_ticks % TICKS_SLOW == 0 && !ledger.stopping) {
@@ -193,6 +194,7 @@ static void handle_stop(struct channel_packet *packet)
 	if (ledger.writer == NULL)
 		exit(EX_OK);
 	ledger.stopping = true;
+	check_stop();
 	control_stop();
 	audit_sum_dropped(true);
 	audit_flush();

@@ -231,6 +231,8 @@ static void take_removal(struct chat *chat, const json_t *data)
 			continue;
 		if (strcmp(what, "expired") == 0)
 			chat_tell(chat, "removed", "what %s said at %s has expired, says the server", item->owner, item->when);
+		else if (strcmp(what, "lost") == 0)
+			chat_tell(chat, "removed", "the server has lost what %s said at %s, and says so", item->owner, item->when);
 		else if (by[0] == '\0')
 			chat_tell(chat, "removed", "the administrator has removed what %s said at %s, says the server", item->owner, item->when);
 		else

@@ -51,7 +51,7 @@ static const char *told_time(const struct news *news)
 /* A word of ours, or "changed". */
 static const char *told_what(const struct news *news)
 {
-	static const char *const words[] = { "deleted", "unshared", "expired", "enrolled", "renewed", "key", "endorsed", "revoked" };
+	static const char *const words[] = { "deleted", "unshared", "expired", "lost", "enrolled", "renewed", "key", "endorsed", "revoked" };
 	const char *what = json_member_string(news->event->data, "what");
 	for (size_t i = 0; what != NULL && i < ARRAY_SIZE(words); i++) {
 		if (strcmp(words[i], what) == 0)
@@ -118,6 +118,8 @@ static void show_for_people(const struct news *news)
 		output_line("%s%.8s%s  %-12s %s%s%s: %s", STYLED(STYLE_ID, told_item(news)), owner, STYLED(STYLE_BAD, "BAD"), words);
 	} else if (is_kind(news, "grant")) {
 		output_line("%s%.8s%s  shared with %s by %s (says the server)", STYLED(STYLE_ID, told_item(news)), told_name(news, "user"), told_name(news, "by"));
+	} else if (is_kind(news, "removed") && strcmp(told_what(news), "lost") == 0) {
+		output_line("%s%.8s%s  the server has lost it, and says so: whoever still has it may share it again", STYLED(STYLE_ID, told_item(news)));
 	} else if (is_kind(news, "removed")) {
 		output_line("%s%.8s%s  %s by %s (says the server)", STYLED(STYLE_ID, told_item(news)), told_what(news), told_remover(news));
 	} else if (is_kind(news, "device")) {

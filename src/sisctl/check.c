@@ -1,46 +1,193 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * sisctl check: is everything that the database promises really there? --full also reads every byte of it. */
-#include "sisctl/sisctl.h"
+ * sisctl check: is everything that the database promises really there, and is it what it was? sisd looks, and with --repair mends; we show it, and
+ * bring what is lost from a backup (check_backup.c). With --offline a sisd looks that serves nobody (check_offline.c). */
+#include "sisctl/check.h"
 
 #include "base/text.h"
+#include "base/util.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
-static void print_problems(const json_t *problems)
+/* ------------------------------------------------ for people ------------------------------------------------ */
+
+static void print_word(const char *before, const json_t *problem, const char *member)
 {
+	const char *word = json_member_string(problem, member);
+	if (word == NULL || *word == '\0')
+		return;
+	fputs(before, stdout);
+	output_text(stdout, word);
+}
+
+static void print_whose(const json_t *problem)
+{
+	const char *user = json_member_string(problem, "user"), *item = json_member_string(problem, "item");
+	const json_t *readers = json_object_get(problem, "readers"), *reader;
+	uint64_t more = 0;
 	size_t index;
-	const json_t *problem;
-	json_array_foreach(problems, index, problem) {
-		output_text(stdout, json_is_string(problem) ? json_string_value(problem) : "a problem without words");
-		putchar('\n');
+	if (user == NULL || *user == '\0' || item == NULL || *item == '\0' || json_member_string(problem, "received") == NULL)
+		return;
+	print_word("  it is of ", problem, "user");
+	print_word(", received ", problem, "received");
+	json_array_foreach(readers, index, reader) {
+		fputs(index == 0 ? "; others who can read it: " : ", ", stdout);
+		output_text(stdout, json_is_string(reader) ? json_string_value(reader) : "?");
 	}
+	if (json_member_u64(problem, "more_readers", &more) == 0 && more > 0)
+		printf(" and %" PRIu64 " more", more);
+	putchar('\n');
+}
+
+static void print_mend(const json_t *problem, bool repair)
+{
+	const char *error = json_member_string(problem, "error");
+	bool mendable = json_member_bool(problem, "mendable", false);
+	if (json_member_bool(problem, "mended", false)) {
+		puts("  mended");
+		return;
+	}
+	if (error != NULL && *error != '\0')
+		print_word("  not mended: ", problem, "error");
+	else
+		print_word(mendable && !repair ? "  with --repair: " : "  ", problem, "mend");
+	putchar('\n');
+}
+
+static void print_problem(const json_t *problem, bool repair)
+{
+	const char *sentence = json_member_string(problem, "sentence");
+	output_text(stdout, sentence != NULL ? sentence : "a problem without words");
+	putchar('\n');
+	print_whose(problem);
+	if (json_member_string(problem, "backup") != NULL) {
+		print_word("  the backup ", problem, "backup");
+		puts(" has it");
+	}
+	print_mend(problem, repair);
+}
+
+static void print_for_people(const struct check_order *order, const json_t *reply, uint64_t n, uint64_t n_mended)
+{
+	uint64_t items = 0, bytes = 0, more = 0;
+	const json_t *problem;
+	size_t index;
+	char size[32];
+	(void)json_member_u64(reply, "items", &items);
+	(void)json_member_u64(reply, "bytes", &bytes);
+	(void)json_member_u64(reply, "more", &more);
+	json_array_foreach(json_object_get(reply, "problems"), index, problem)
+		print_problem(problem, order->repair);
+	if (more > 0)
+		printf("%" PRIu64 " more problems are not listed: mend these, then check again\n", more);
+	size_format(bytes, size, sizeof(size));
+	printf("%" PRIu64 " items, %s checked: %" PRIu64 " problems", items, size, n + more);
+	printf(n_mended > 0 ? ", %" PRIu64 " mended\n" : "\n", n_mended);
+}
+
+/* ------------------------------------------------ asking ------------------------------------------------ */
+
+void check_show_progress(const json_t *reply)
+{
+	static bool shown;
+	uint64_t items = 0, all = 0, bytes = 0;
+	char size[32];
+	if (!isatty(STDERR_FILENO) || (reply == NULL && !shown))
+		return;
+	if (reply == NULL) {
+		fputs("\r\033[K", stderr);
+		shown = false;
+		return;
+	}
+	(void)json_member_u64(reply, "items", &items);
+	(void)json_member_u64(reply, "all", &all);
+	(void)json_member_u64(reply, "bytes", &bytes);
+	size_format(bytes, size, sizeof(size));
+	fprintf(stderr, "\r\033[K%" PRIu64 " of %" PRIu64 " items, %s; ^C ends it, and harms nothing", items, all, size);
+	shown = true;
+}
+
+static int ask_online(struct sisctl *sisctl, const struct check_order *order, bool repair, json_t **ret_reply)
+{
+	json_t *parameters = json_object();
+	if (parameters == NULL || (order->full && json_object_set_new(parameters, "full", json_true()) < 0) ||
+	    (repair && json_object_set_new(parameters, "repair", json_true()) < 0) ||
+	    (repair && order->remove_lost && json_object_set_new(parameters, "remove_lost", json_true()) < 0))
+		abort();
+	int r = sisctl_send(sisctl, "Check", parameters, true);
+	for (bool more = r == 0; more && r == 0;) {
+		CLEANUP_REPLY struct varlink_reply reply = { 0 };
+		r = sisctl_receive(sisctl, &reply);
+		check_show_progress(r == 0 && reply.continues ? reply.parameters : NULL);
+		more = reply.continues;
+		if (r == 0 && !more)
+			*ret_reply = json_incref(reply.parameters);
+	}
+	return r;
+}
+
+static int ask(struct sisctl *sisctl, const struct check_order *order, bool repair, json_t **ret_reply)
+{
+	int r = ask_online(sisctl, order, repair, ret_reply);
+	if (r == 0 && !json_is_array(json_object_get(*ret_reply, "problems")))
+		r = output_error(EX_PROTOCOL, "the daemon's answer is not that of a check: are sisd and sisctl of the same version?");
+	return r;
+}
+
+/* What is lost is looked for in the backups first, and brought to where sisd, who compares it byte by byte, takes it from. */
+static int ask_with_backup(struct sisctl *sisctl, const struct check_order *order, json_t **ret_reply)
+{
+	json_t *found = NULL;
+	int r = ask(sisctl, order, false, &found);
+	if (r == 0)
+		r = check_backup_find(order->backup, found, order->repair);
+	if (r == 0 && order->repair)
+		r = ask(sisctl, order, true, ret_reply);
+	else if (r == 0)
+		*ret_reply = json_incref(found);
+	if (found != NULL && order->repair)
+		check_backup_forget(found);
+	json_decref(found);
+	return r;
+}
+
+/* ------------------------------------------------ the command ------------------------------------------------ */
+
+static int status_of(const json_t *reply, uint64_t *ret_n, uint64_t *ret_mended)
+{
+	uint64_t more = 0;
+	const json_t *problem;
+	size_t index;
+	(void)json_member_u64(reply, "more", &more);
+	*ret_n = *ret_mended = 0;
+	json_array_foreach(json_object_get(reply, "problems"), index, problem) {
+		*ret_n += 1;
+		*ret_mended += json_member_bool(problem, "mended", false);
+	}
+	return *ret_n + more == 0 ? EX_OK : *ret_n + more == *ret_mended ? 1 : EX_DATAERR;
 }
 
 int command_check(struct sisctl *sisctl, char **arguments, const char *const *values)
 {
-	json_t *parameters = json_object();
-	if (parameters == NULL || (values[0] != NULL && json_object_set_new(parameters, "full", json_true()) < 0))
-		abort();
-	CLEANUP_REPLY struct varlink_reply reply = { 0 };
-	int r = sisctl_call(sisctl, "Check", parameters, &reply);
+	struct check_order order = {
+		.full = values[0] != NULL, .repair = values[1] != NULL, .backup = values[2], .remove_lost = values[3] != NULL,
+	};
+	CLEANUP_JSON json_t *reply = NULL;
+	uint64_t n, n_mended;
+	if (order.remove_lost && !order.repair)
+		return output_error(EX_USAGE, "--remove-lost is for --repair; without both, nothing is changed, and what is lost is listed");
+	int r = order.backup != NULL ? ask_with_backup(sisctl, &order, &reply) : ask(sisctl, &order, order.repair, &reply);
 	if (r != 0)
 		return r;
-	const json_t *problems = json_object_get(reply.parameters, "problems");
-	uint64_t items = 0, bytes = 0;
-	if (!json_is_array(problems) || json_member_u64(reply.parameters, "items", &items) < 0)
-		return output_error(EX_PROTOCOL, "the daemon's answer is not that of a check: are sisd and sisctl of the same version?");
-	(void)json_member_u64(reply.parameters, "bytes", &bytes);
-	if (sisctl->json) {
-		output_json(reply.parameters);
-	} else {
-		char size[32];
-		size_format(bytes, size, sizeof(size));
-		print_problems(problems);
-		printf("%" PRIu64 " items, %s checked: %zu problems\n", items, size, json_array_size(problems));
-	}
+	int status = status_of(reply, &n, &n_mended);
+	if (sisctl->json)
+		output_json(reply);
+	else
+		print_for_people(&order, reply, n, n_mended);
 	r = output_finish();
-	return r != 0 ? r : json_array_size(problems) > 0 ? EX_DATAERR : EX_OK;
+	return r != 0 ? r : status;
 }

@@ -29,7 +29,10 @@ static const struct command_option logs_options[] = {
 	{ 0, "audit", false, "from the daemon's audit trail, though there is a journal" }, { 0 }
 };
 static const struct command_option check_options[] = {
-	{ 0, "full", false, "read every byte, too, and compare it with the signed digests" }, { 0 }
+	{ 0, "full", false, "read every byte and verify every signature, too" },
+	{ 0, "repair", false, "mend what can be mended without losing anything" },
+	{ 0, "from-backup", true, "look for what is lost in this directory of backups; with --repair: put it back" },
+	{ 0, "remove-lost", false, "with --repair: give up items that are lost, and tell their owners and readers" }, { 0 }
 };
 static const struct command_option items_options[] = {
 	{ 'u', "user", true, "only what this user keeps here" },
@@ -75,7 +78,7 @@ const struct command sisctl_commands[] = {
 	{ "invites", "", "invites that are open", 0, 0, invites_options, command_invites },
 	{ "user", "disable|enable USER", "let a user do nothing for a time, or end that time", 2, 2, NULL, command_user },
 	{ "disconnect", "USER", "close the live connections of a user or one device, who may come back", 1, 1, disconnect_options, command_disconnect },
-	{ "check", "", "is everything there that the database promises?", 0, 0, check_options, command_check },
+	{ "check", "", "is all there that the database promises, and as it was?", 0, 0, check_options, command_check },
 	{ "audit", "verify", "is the audit trail what was written?", 1, 1, audit_options, command_audit },
 	{ "backup", "DIR", "a new snapshot in this directory", 1, 1, backup_options, command_backup },
 	{ "restore", "DIR", "make a store of a snapshot, or of the newest in a directory of them; sisd is not running there", 1, 1, restore_options, command_restore },

@@ -180,6 +180,7 @@ int state_open(const struct conf *conf, const struct users *users, int *ret_lock
 	    || (status = directory_open(dir_fd, path, "db", ledger, ledger.gid, 0750, NULL))
 	    || (status = directory_open(dir_fd, path, "objects", ledger, ledger.gid, 0750, NULL))
 	    || (status = directory_open(dir_fd, path, "incoming", ledger, ledger.gid, 0700, NULL))
+	    || (status = directory_open(dir_fd, path, "lost", ledger, ledger.gid, 0700, NULL))
 	    || (status = directory_open(dir_fd, path, "keys", signer, ledger.gid, 0700, &keys_fd)))
 		return status;
 	*ret_lock_fd = fd_take(&lock_fd);

@@ -181,6 +181,36 @@ int store_trim_audit(struct store_writer *writer, int64_t before, unsigned limit
 	return r;
 }
 
+int store_audit_head_is_missing(struct store_reader *reader, bool *ret_missing)
+{
+	struct store_audit_head head = { 0 };
+	uint64_t last = 0;
+	int r = chain_get(reader, "audit_head", &head);
+	int counted = store_last_audit(reader, &last);
+	if (counted < 0 || (r < 0 && r != -SIS_ERR_BAD_FORMAT))
+		return counted < 0 ? counted : r;
+	*ret_missing = r == -SIS_ERR_BAD_FORMAT || (head.number == 0 && last > 0);
+	return 0;
+}
+
+int store_mend_audit_head(struct store_writer *writer)
+{
+	static const char sql[] = "SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1";
+	struct store_audit_head head;
+	DB_STATEMENT sqlite3_stmt *row = NULL;
+	int r = audit_chain_get_anchor(&writer->reader, &head);         /* when there are no lines */
+	if (r == 0)
+		r = db_bind(&writer->reader, &row, sql, "");
+	if (r < 0 || (r = db_step(row)) < 0)
+		return r;
+	if (r > 0) {
+		head.number = (uint64_t)sqlite3_column_int64(row, 0);
+		r = db_column_fixed(row, 1, head.hash, DIGEST_BYTES);
+	}
+	db_resetp(&row);
+	return r < 0 ? r : chain_set(&writer->reader, "audit_head", &head);
+}
+
 /* ------------------------------------------------ verifying: see audit_verify.c ------------------------------------------------ */
 
 int audit_chain_get_anchor(struct store_reader *reader, struct store_audit_head *ret_anchor)

@@ -105,8 +105,11 @@ static void audit_check_known(struct audit_check *check)
 static int audit_verify_inside(struct store_reader *reader, struct audit_check *check)
 {
 	struct store_audit_head head;
+	bool missing = false;
 	int r = audit_chain_get_anchor(reader, &check->verdict.anchor);
 	if (r == 0)
+		r = store_audit_head_is_missing(reader, &missing);
+	if (r == 0 && !missing)
 		r = store_get_audit_head(reader, &head);
 	if (r < 0)
 		return r;
@@ -115,7 +118,10 @@ static int audit_verify_inside(struct store_reader *reader, struct audit_check *
 	r = audit_chain_walk(reader, &check->verdict.anchor, audit_check_link, check);
 	if (r < 0)
 		return r;
-	audit_check_end(check, &head);
+	if (missing)
+		audit_end_run(check);
+	else
+		audit_check_end(check, &head);
 	audit_check_known(check);
 	return 0;
 }

@@ -38,7 +38,7 @@ int db_error(sqlite3 *db)
 		return -SIS_ERR_CONFLICT;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return -SIS_ERR_BAD_FORMAT;
+		return -SIS_ERR_DAMAGED;
 	default:
 		return -SIS_ERR_INTERNAL;
 	}

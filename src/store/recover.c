@@ -123,7 +123,10 @@ static int recover_incoming(struct store_writer *writer, struct store_recovery *
 	struct dirent *entry;
 	int r = 0;
 	while (r == 0 && (errno = 0, entry = readdir(directory)) != NULL) {
-		if (entry->d_name[0] != '.')
+		/* What a repair that was cut short had been brought, too. */
+		if (strncmp(entry->d_name, STORE_STAGED, strlen(STORE_STAGED)) == 0)
+			r = store_remove_incoming(writer, entry->d_name);
+		else if (entry->d_name[0] != '.')
 			r = recover_incoming_file(writer, entry->d_name, recovery);
 	}
 	return r;

@@ -67,13 +67,14 @@ int store_writer_open(const char *state_dir, struct store_writer **ret_writer, c
 	struct store_writer *writer = calloc(1, sizeof(*writer));
 	if (writer == NULL)
 		return -SIS_ERR_NO_MEMORY;
-	writer->incoming_fd = -1;
+	writer->incoming_fd = writer->lost_fd = -1;
 	int r = db_open(&writer->reader, state_dir, true);
 	if (r == 0)
 		r = writer_set_up(&writer->reader, ret_why, capacity);
 	if (r == 0) {
 		CLEANUP_FD int state_fd = open(state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		writer->incoming_fd = state_fd < 0 ? -1 : openat(state_fd, "incoming", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		writer->lost_fd = state_fd < 0 ? -1 : openat(state_fd, "lost", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 		/* Directories that the daemon before made, and did not come to flush. */
 		CLEANUP_FD int objects_fd = state_fd < 0 ? -1 : openat(state_fd, "objects", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (writer->incoming_fd < 0 || objects_fd < 0 || fsync(objects_fd) < 0)
@@ -94,7 +95,8 @@ void store_writer_close(struct store_writer *writer)
 	if (writer == NULL)
 		return;
 	db_close(&writer->reader);
-	writer->incoming_fd = fd_close(writer->incoming_fd);
+	fd_close(writer->incoming_fd);
+	fd_close(writer->lost_fd);
 	free(writer);
 }
 

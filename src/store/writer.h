@@ -245,6 +245,9 @@ int store_get_audit_head(struct store_reader *reader, struct store_audit_head *r
 /* Removes lines from the beginning up to the first that is not older than before, at most limit; the rest can still be verified. */
 int store_trim_audit(struct store_writer *writer, int64_t before, unsigned limit, unsigned *ret_n);
 struct store_audit_verdict { uint64_t n_lines, n_problems; struct store_audit_head anchor, last; };
+/* True when there are lines and the head is gone, or no head: then no line can be added. store_verify_audit does not tell of it. */
+int store_audit_head_is_missing(struct store_reader *reader, bool *ret_missing);
+int store_mend_audit_head(struct store_writer *writer);
 /* problem is called with one sentence for each run of lines that are not as they were written, and when known, a head noted before (NULL: none),
  * is not in the chain. Any thread with its own reader. */
 int store_verify_audit(struct store_reader *reader, const struct store_audit_head *known, void (*problem)(const char *sentence, void *arg), void *arg,
@@ -284,8 +287,56 @@ struct store_recovery { unsigned n_finished, n_undone, n_orphans, n_dropped; boo
 int store_recover(struct store_writer *writer, struct store_recovery *ret_recovery);
 int store_mark_clean(struct store_writer *writer);      /* last thing before an orderly end */
 
+/* ------------------------------------------------ check*.c: is all there, and as it was? ------------------------------------------------ */
+enum store_problem_kind {
+#define PROBLEM(name, mending, mend) PROBLEM_##name,
+#include "store/problem.def"
+#undef PROBLEM
+	PROBLEM_END,
+};
+const char *store_problem_name(enum store_problem_kind kind);           /* "OBJECT_MISSING" */
+const char *store_problem_mend(enum store_problem_kind kind);           /* what repairing does about it, or who else can */
+bool store_problem_is_mended(enum store_problem_kind kind);             /* store_mend does */
+bool store_problem_is_lost(enum store_problem_kind kind);               /* an item is: store_mend puts back what was staged, or, when told to, removes it */
+
+#define STORE_PROBLEM_PATH 192
+struct store_problem {
+	enum store_problem_kind kind;
+	char sentence[320];
+	bool has_item;
+	uint8_t item[ITEM_ID_BYTES];
+	char user[NAME_MAX_TEXT + 1];           /* whose; empty: nobody's */
+	int64_t received;                       /* of the item; 0: not known */
+	char readers[8 * (NAME_MAX_TEXT + 1)];  /* who else can read it, with commas; empty: nobody */
+	unsigned n_more_readers;
+	/* for store_mend */
+	int64_t row, user_id;
+	char path[STORE_PROBLEM_PATH];
+};
+
 struct store_check_result { uint64_t n_items, bytes, n_problems; };
-/* Compares database and objects; full reads every byte and computes the roots. problem is called with one sentence each. May run in any
- * thread with its own reader, beside the ledger's work. */
-int store_check(struct store_reader *reader, bool full, void (*problem)(const char *sentence, void *arg), void *arg,
-                struct store_check_result *ret_result);
+struct public_key;
+struct store_check_options {
+	bool full;                              /* every byte and every signature, too */
+	bool alone;                             /* no daemon is at work: nothing is on its way */
+	void (*problem)(const struct store_problem *problem, void *arg);
+	void (*progress)(const struct store_check_result *result, void *arg);   /* NULL allowed */
+	bool (*ends)(void *arg);                /* true: the check ends with INTERRUPTED; NULL allowed */
+	bool (*is_kept)(const uint8_t id[ITEM_ID_BYTES]);       /* an object whose item is gone, and that is to stay for now; NULL: none */
+	/* The key of the certificate; NULL: signatures are not verified. */
+	int (*find_key)(struct store_reader *reader, const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], struct public_key *ret_key);
+	void *arg;
+};
+/* Any thread with its own reader, beside the ledger's work. What cannot be read is a problem, not a failure. */
+int store_check(struct store_reader *reader, const struct store_check_options *options, struct store_check_result *ret_result);
+
+/* -------------------------------------------------------------- repair.c ---------------------------------------------------------------- */
+#define STORE_STAGED ".restored."               /* incoming/.restored.ID: the bytes of a lost object, brought by who has a backup */
+/* Is there what was lost, byte for byte? Any thread with its own reader. NO_INPUT when nothing was brought, MISMATCH when it is something else. */
+int store_verify_staged(struct store_writer *writer, struct store_reader *reader, const uint8_t item[ITEM_ID_BYTES]);
+void store_remove_staged(struct store_writer *writer, const uint8_t item[ITEM_ID_BYTES]);
+struct store_mending { bool staged, remove_lost; };     /* store_verify_staged has said yes; remove what is lost */
+struct store_mended { const char *deed; uint64_t sequence; struct store_told told; };
+/* In a transaction: mends what was found, after looking again. deed: what was done, in words, for the log; NULL: it was gone already. Files that are moved go
+ * to lost/. NOT_ALLOWED when this is nothing to mend, or not like that; BUSY when it may be under way. */
+int store_mend(struct store_writer *writer, const struct store_problem *problem, const struct store_mending *mending, struct store_mended *ret_mended);

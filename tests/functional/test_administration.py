@@ -273,7 +273,7 @@ def check_finds():
             file.write(data)
         problems = json.loads(daemon.sisctl("--json", "check", "--full", status=65).stdout)["problems"]
         for item in items:
-            check(any(item in problem for problem in problems), "%s is in no problem: %r" % (item, problems))
+            check(any(item in problem["sentence"] for problem in problems), "%s is in no problem: %r" % (item, problems))
         alice.run("get", items[2], "-o", temporary("got"), status=65)
         daemon.is_serving()
 

@@ -134,12 +134,21 @@ def logs():
     check(fake.calls[0]["parameters"]["follow"] is True and fake.calls[0]["parameters"]["since"].endswith("Z"), "call: %r" % fake.calls)
 
 
-@test("check ends with 65 when there are problems, and prints each")
+@test("check ends with 65 when there are problems, with 1 when all were mended, and prints each")
 def check_command():
-    done = FakeDaemon({"parameters": {"problems": ["one", "two"], "items": 5, "bytes": 1024}}).sisctl("check", "--full", status=65)
-    check_equal(done.stdout.splitlines()[:2], ["one", "two"], "problems")
+    def problem(**members):
+        return {"sentence": "one", "mend": "do this", "mendable": True, "mended": False, "error": "", **members}
+    whole = {"items": 5, "bytes": 1024, "done": True}
+    done = FakeDaemon({"parameters": {"problems": [problem(), problem(sentence="two", mendable=False)], **whole}}).sisctl("check", "--full", status=65)
+    check_equal(done.stdout.splitlines()[:4], ["one", "  with --repair: do this", "two", "  do this"], "problems")
     check_in("5 items", done.stdout)
-    FakeDaemon({"parameters": {"problems": [], "items": 5, "bytes": 1024}}).sisctl("check")
+    done = FakeDaemon({"parameters": {"problems": [problem(mended=True)], **whole}}).sisctl("check", "--repair", status=1)
+    check_in("1 problems, 1 mended", done.stdout)
+    done = FakeDaemon({"parameters": {"problems": [problem(error="no space")], **whole}}).sisctl("check", "--repair", status=65)
+    check_in("not mended: no space", done.stdout)
+    done = FakeDaemon({"parameters": {"problems": [problem(mended=True)], "more": 3, **whole}}).sisctl("check", "--repair", status=65)
+    check_in("3 more problems", done.stdout)
+    FakeDaemon({"parameters": {"problems": [], **whole}}).sisctl("check")
 
 
 @test("a full standard output is an error, not silence")

@@ -4,20 +4,23 @@
 #include "store_fixture.h"
 #include "store/db.h"
 
-struct found { unsigned n; char last[256]; };
+struct found { unsigned n; char last[512]; enum store_problem_kind kind; struct store_problem problem; };
 
-static void find(const char *sentence, void *arg)
+static void find(const struct store_problem *problem, void *arg)
 {
 	struct found *found = arg;
 	found->n++;
-	snprintf(found->last, sizeof(found->last), "%s", sentence);
+	found->kind = problem->kind;
+	found->problem = *problem;
+	snprintf(found->last, sizeof(found->last), "%s", problem->sentence);
 }
 
 static struct found run_check(struct fixture *fixture, bool full)
 {
 	struct found found = { 0 };
 	struct store_check_result result;
-	OK(store_check(fixture->view, full, find, &found, &result));
+	const struct store_check_options options = { .full = full, .problem = find, .arg = &found };
+	OK(store_check(fixture->view, &options, &result));
 	assert_int_equal(result.n_problems, found.n);
 	return found;
 }
@@ -28,6 +31,8 @@ static struct sample *publish(struct fixture *fixture, char ret_path[256])
 	struct sample *sample = fixture_make_sample(fixture, &alice, NULL);
 	char object[64];
 	fixture_publish(fixture, sample, UPLOAD_A);
+	OK(store_set_meta(fixture->writer, "ca", span_from_string("x")));
+	OK(store_set_meta(fixture->writer, "crl", span_from_string("x")));
 	fixture_object_path(sample, object);
 	fixture_path(fixture, object, ret_path);
 	return sample;
@@ -90,11 +95,10 @@ static void a_stranger_among_the_objects_is_found(void **state)
 static void rows_that_do_not_fit_are_found(void **state)
 {
 	static const struct { const char *damage, *repair, *words; } cases[] = {
-		{ "INSERT INTO grants VALUES(1, 1, 'laptop', 'x', NULL, 0); UPDATE items SET expires=5", "UPDATE items SET expires=NULL", "end before the last" },
-		{ "DELETE FROM inbox", "INSERT INTO inbox VALUES(1, 1, 1)", "not in their lists" },
-		{ "UPDATE users SET used=used+1", "UPDATE users SET used=used-1", "quotas" },
-		{ "PRAGMA foreign_keys=OFF; INSERT INTO grants VALUES(7, 1, 'laptop', 'x', NULL, 0); INSERT INTO inbox VALUES(1, 9, 7)",
-		  "DELETE FROM grants WHERE item_row=7; DELETE FROM inbox WHERE item_row=7", "not there" },
+		{ "INSERT INTO grants VALUES(1, 1, 'laptop', 'x', NULL, 0); UPDATE items SET expires=5", "UPDATE items SET expires=NULL", "ends before the last" },
+		{ "DELETE FROM inbox", "INSERT INTO inbox VALUES(1, 1, 1)", "not in the list" },
+		{ "UPDATE users SET used=used+1", "UPDATE users SET used=used-1", "quota of alice" },
+		{ "PRAGMA foreign_keys=OFF; INSERT INTO inbox VALUES(1, 0, 7)", "DELETE FROM inbox WHERE item_row=7", "not there" },
 	};
 	struct fixture *fixture = *state;
 	char path[256];

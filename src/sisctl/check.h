@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * The parts of sisctl check. */
+#pragma once
+
+#include "sisctl/sisctl.h"
+
+struct check_order { bool full, repair, remove_lost, offline; const char *backup, *conf; };
+
+/* How far it is, on a terminal; NULL: it has ended. */
+void check_show_progress(const json_t *reply);
+
+/* check_offline.c: a sisd of our own looks; 0 or an exit status after having said why. */
+int  check_offline(const struct check_order *order, bool repair, json_t **ret_reply);
+
+/* check_backup.c: which snapshot in the directory has each item that is lost, by digest ("backup" is added to its problem); bring: a copy of each is put where
+ * sisd takes it from. 0 or an exit status after having said why. */
+int  check_backup_find(const char *directory, json_t *reply, bool bring);
+void check_backup_forget(const json_t *reply);          /* what was brought and not taken */
