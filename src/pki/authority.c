@@ -13,7 +13,6 @@
 
 #define CLOCK_SKEW_S 300                /* a peer's clock may be this much behind ours */
 #define SERIAL_BYTES 16
-#define KEY_ID_BYTES 20
 
 void pki_ca_free(struct pki_ca *ca)
 {
@@ -70,7 +69,7 @@ static int set_name(gnutls_x509_crt_t crt, const char *oid, struct span value)
 }
 
 /* What every certificate has; the lifetime ends with the authority's at the latest. */
-static int crt_begin(const struct public_key *key, int64_t not_after, gnutls_x509_crt_t *ret_crt)
+int authority_crt_begin(const struct public_key *key, int64_t not_after, gnutls_x509_crt_t *ret_crt)
 {
 	CLEANUP_CRT gnutls_x509_crt_t crt = NULL;
 	if (gnutls_x509_crt_init(&crt) < 0)
@@ -97,7 +96,7 @@ static int leaf_begin(const struct pki_ca *ca, const struct public_key *key, uin
 		return -SIS_ERR_EXPIRED;
 	int64_t not_after = lifetime_s < (uint64_t)(ca_not_after - now) ? now + (int64_t)lifetime_s : ca_not_after;
 	CLEANUP_CRT gnutls_x509_crt_t crt = NULL;
-	int r = crt_begin(key, not_after, &crt);
+	int r = authority_crt_begin(key, not_after, &crt);
 	if (r < 0)
 		return r;
 	uint8_t id[KEY_ID_BYTES];
@@ -111,7 +110,7 @@ static int leaf_begin(const struct pki_ca *ca, const struct public_key *key, uin
 	return 0;
 }
 
-static int crt_finish(gnutls_x509_crt_t crt, gnutls_x509_crt_t issuer, gnutls_privkey_t key, struct blob *ret_der)
+int authority_crt_finish(gnutls_x509_crt_t crt, gnutls_x509_crt_t issuer, gnutls_privkey_t key, struct blob *ret_der)
 {
 	CLEANUP_DATUM gnutls_datum_t der = { NULL, 0 };
 	int r = gnutls_x509_crt_privkey_sign(crt, issuer, key, GNUTLS_DIG_SHA512, 0);
@@ -124,7 +123,7 @@ static int crt_finish(gnutls_x509_crt_t crt, gnutls_x509_crt_t issuer, gnutls_pr
 	return backend_blob_from(der.data, der.size, ret_der);
 }
 
-static int ca_from(const struct signing_key *key, struct span der, struct pki_ca **ret_ca)
+int authority_from(const struct signing_key *key, struct span der, struct pki_ca **ret_ca)
 {
 	struct certificate certificate;
 	int r = certificate_is_ca(der);
@@ -151,7 +150,7 @@ static int ca_from(const struct signing_key *key, struct span der, struct pki_ca
 	return 0;
 }
 
-/* Two servers' authorities must not have the same name: a verifier that knows both looks them up by it. */
+/* Two servers' authorities must not have the same name: a verifier that knows both looks them up by it. Generations of one have. */
 static int set_ca_name(gnutls_x509_crt_t crt)
 {
 	uint8_t tail[4];
@@ -163,33 +162,11 @@ static int set_ca_name(gnutls_x509_crt_t crt)
 	return set_name(crt, GNUTLS_OID_X520_COMMON_NAME, span_from_string(name));
 }
 
-static int ca_self_sign(const struct signing_key *key, uint64_t lifetime_s, struct blob *ret_der)
-{
-	CLEANUP_CRT gnutls_x509_crt_t crt = NULL;
-	CLEANUP_PRIVKEY gnutls_privkey_t privkey = NULL;
-	int r = crt_begin(&key->public_key, time_now() + (int64_t)lifetime_s, &crt);
-	if (r == 0)
-		r = set_ca_name(crt);
-	if (r == 0)
-		r = backend_privkey_import(key, &privkey);
-	if (r < 0)
-		return r;
-	if (gnutls_x509_crt_set_basic_constraints(crt, 1, 0) < 0 ||
-	    gnutls_x509_crt_set_key_usage(crt, GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN) < 0)
-		return -SIS_ERR_INTERNAL;
-	return crt_finish(crt, crt, privkey, ret_der);
-}
-
 int pki_ca_create(uint64_t lifetime_s, struct pki_ca **ret_ca)
 {
-	SIGNING_KEY struct signing_key key = { 0 };
-	CLEANUP_BLOB struct blob der = { NULL, 0 };
-	if (lifetime_s > CA_LIFETIME_MAX_S)
-		return -SIS_ERR_USAGE;
-	int r = signing_key_generate(KEY_ED25519, &key);
-	if (r == 0)
-		r = ca_self_sign(&key, lifetime_s, &der);
-	return r < 0 ? r : ca_from(&key, (struct span){ der.data, der.size }, ret_ca);
+	CLEANUP_CRT gnutls_x509_crt_t name = NULL;
+	int r = gnutls_x509_crt_init(&name) < 0 ? -SIS_ERR_NO_MEMORY : set_ca_name(name);
+	return r < 0 ? r : authority_create(name, lifetime_s, ret_ca);
 }
 
 int pki_ca_load(struct span private_key_pem, struct span certificate_pem, struct pki_ca **ret_ca)
@@ -199,7 +176,7 @@ int pki_ca_load(struct span private_key_pem, struct span certificate_pem, struct
 	int r = signing_key_from_pem(private_key_pem, NULL, &key);
 	if (r == 0)
 		r = certificate_from_pem(certificate_pem, &der);
-	return r < 0 ? r : ca_from(&key, (struct span){ der.data, der.size }, ret_ca);
+	return r < 0 ? r : authority_from(&key, (struct span){ der.data, der.size }, ret_ca);
 }
 
 int pki_ca_export(const struct pki_ca *ca, struct secret **ret_private_key_pem, struct blob *ret_certificate_pem)
@@ -270,7 +247,7 @@ int pki_ca_issue_server(const struct pki_ca *ca, const struct public_key *key, s
 	int r = leaf_begin(ca, key, lifetime_s, GNUTLS_KP_TLS_WWW_SERVER, &crt);
 	if (r == 0)
 		r = add_server_names(crt, names);
-	return r < 0 ? r : crt_finish(crt, ca->crt, ca->privkey, ret_der);
+	return r < 0 ? r : authority_crt_finish(crt, ca->crt, ca->privkey, ret_der);
 }
 
 int pki_ca_issue_device(const struct pki_ca *ca, const struct public_key *key, const char *user, const char *device, uint64_t lifetime_s,
@@ -285,5 +262,5 @@ int pki_ca_issue_device(const struct pki_ca *ca, const struct public_key *key, c
 		r = set_name(crt, GNUTLS_OID_X520_COMMON_NAME, user_name);
 	if (r == 0)
 		r = set_name(crt, GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, device_name);
-	return r < 0 ? r : crt_finish(crt, ca->crt, ca->privkey, ret_der);
+	return r < 0 ? r : authority_crt_finish(crt, ca->crt, ca->privkey, ret_der);
 }

@@ -27,6 +27,9 @@ int backend_error(int gnutls_code, int otherwise);
 int backend_blob_from(const void *data, size_t size, struct blob *ret_blob);
 
 int backend_crt_import(struct span der, gnutls_x509_crt_t *ret_crt);            /* BAD_FORMAT, TOO_LARGE */
+bool backend_crt_is_ca(gnutls_x509_crt_t crt);                                  /* CA:TRUE, keyCertSign */
+bool backend_crt_is_signed_by(gnutls_x509_crt_t crt, gnutls_x509_crt_t ca);     /* whatever the time is */
+int backend_crt_check_time(gnutls_x509_crt_t crt, int64_t at);                  /* EXPIRED, also before it begins */
 int backend_pubkey_import(const struct public_key *key, gnutls_pubkey_t *ret_key);
 /* NOT_ALLOWED when it is neither Ed25519 nor P-256. */
 int backend_pubkey_export(gnutls_pubkey_t key, struct public_key *ret_key);

@@ -76,7 +76,7 @@ static bool has_purpose(gnutls_x509_crt_t crt, const char *wanted)
 	return false;
 }
 
-static int check_time(gnutls_x509_crt_t crt, int64_t at)
+int backend_crt_check_time(gnutls_x509_crt_t crt, int64_t at)
 {
 	time_t from = gnutls_x509_crt_get_activation_time(crt), to = gnutls_x509_crt_get_expiration_time(crt);
 	if (from == (time_t)-1 || to == (time_t)-1)
@@ -84,7 +84,7 @@ static int check_time(gnutls_x509_crt_t crt, int64_t at)
 	return at < from || at > to ? -SIS_ERR_EXPIRED : 0;
 }
 
-static bool is_ca(gnutls_x509_crt_t crt)
+bool backend_crt_is_ca(gnutls_x509_crt_t crt)
 {
 	unsigned usage = 0, critical = 0;
 	return gnutls_x509_crt_get_ca_status(crt, &critical) > 0 && gnutls_x509_crt_get_key_usage(crt, &usage, &critical) >= 0 &&
@@ -92,22 +92,33 @@ static bool is_ca(gnutls_x509_crt_t crt)
 }
 
 /* Only the signature and CA constraints: the time is the caller's to judge, at the moment that it names. */
-static bool is_signed_by(gnutls_x509_crt_t crt, gnutls_x509_crt_t ca)
+bool backend_crt_is_signed_by(gnutls_x509_crt_t crt, gnutls_x509_crt_t ca)
 {
 	unsigned status = 0;
 	unsigned flags = GNUTLS_VERIFY_DISABLE_TIME_CHECKS | GNUTLS_VERIFY_DISABLE_TRUSTED_TIME_CHECKS;
 	return gnutls_x509_crt_verify(crt, &ca, 1, flags, &status) >= 0 && status == 0;
 }
 
-int certificate_verify(struct span der, struct span ca_der, int64_t at)
+/* 0 when this authority has issued it, and both are good at that time. */
+static int verify_by(gnutls_x509_crt_t crt, struct span ca_der, int64_t at)
 {
-	CLEANUP_CRT gnutls_x509_crt_t crt = NULL, ca = NULL;
-	if (backend_crt_import(der, &crt) < 0 || backend_crt_import(ca_der, &ca) < 0)
+	CLEANUP_CRT gnutls_x509_crt_t ca = NULL;
+	if (backend_crt_import(ca_der, &ca) < 0 || !backend_crt_is_ca(ca) || !backend_crt_is_signed_by(crt, ca))
 		return -SIS_ERR_UNTRUSTED;
-	if (!is_ca(ca) || gnutls_x509_crt_get_ca_status(crt, NULL) > 0 || !is_signed_by(crt, ca) || !has_purpose(crt, GNUTLS_KP_TLS_WWW_CLIENT))
+	int r = backend_crt_check_time(ca, at);
+	return r < 0 ? r : backend_crt_check_time(crt, at);
+}
+
+int certificate_verify(struct span der, struct span authorities, int64_t at)
+{
+	CLEANUP_CRT gnutls_x509_crt_t crt = NULL;
+	struct span ca;
+	int r = -SIS_ERR_UNTRUSTED;
+	if (backend_crt_import(der, &crt) < 0 || gnutls_x509_crt_get_ca_status(crt, NULL) > 0 || !has_purpose(crt, GNUTLS_KP_TLS_WWW_CLIENT))
 		return -SIS_ERR_UNTRUSTED;
-	int r = check_time(ca, at);
-	return r < 0 ? r : check_time(crt, at);
+	while (r == -SIS_ERR_UNTRUSTED && authorities_next(&authorities, &ca))
+		r = verify_by(crt, ca, at);
+	return r;
 }
 
 int certificate_is_ca(struct span der)
@@ -116,7 +127,7 @@ int certificate_is_ca(struct span der)
 	int r = backend_crt_import(der, &crt);
 	if (r < 0)
 		return r;
-	return is_ca(crt) && gnutls_x509_crt_check_issuer(crt, crt) && is_signed_by(crt, crt) ? 0 : -SIS_ERR_UNTRUSTED;
+	return backend_crt_is_ca(crt) && gnutls_x509_crt_check_issuer(crt, crt) && backend_crt_is_signed_by(crt, crt) ? 0 : -SIS_ERR_UNTRUSTED;
 }
 
 int certificate_from_pem(struct span pem, struct blob *ret_der)

@@ -248,21 +248,25 @@ int crl_find(struct span entries, struct span serial, int64_t *ret_time, uint8_t
 	return list.failed ? -SIS_ERR_BAD_FORMAT : 0;
 }
 
-static int check_issuer(const struct crl *crl, struct span ca_der)
+static int check_issuer(const struct crl *crl, struct span ca_der, int64_t at)
 {
 	struct certificate ca;
-	const uint8_t *signature = crl->signature.data;
-	if (certificate_is_ca(ca_der) < 0 || certificate_parse(ca_der, &ca) < 0 || ca.public_key.algorithm != KEY_ED25519)
+	if (certificate_is_ca(ca_der) < 0 || certificate_parse(ca_der, &ca) < 0 || ca.public_key.algorithm != KEY_ED25519 ||
+	    signature_verify(&ca.public_key, crl->tbs, crl->signature.data) < 0)
 		return -SIS_ERR_UNTRUSTED;
-	return signature_verify(&ca.public_key, crl->tbs, signature) < 0 ? -SIS_ERR_UNTRUSTED : 0;
+	return at < ca.not_before || at > ca.not_after ? -SIS_ERR_EXPIRED : 0;
 }
 
-int crl_lookup(struct span crl_der, struct span ca_der, struct span serial, int64_t at, int64_t *ret_time, uint8_t *ret_reason)
+int crl_lookup(struct span crl_der, struct span authorities, struct span serial, int64_t at, int64_t *ret_time, uint8_t *ret_reason)
 {
 	struct crl crl;
+	struct span ca;
 	int r = crl_parse(crl_der, &crl);
-	if (r == 0)
-		r = check_issuer(&crl, ca_der);
+	if (r < 0)
+		return r;
+	r = -SIS_ERR_UNTRUSTED;
+	while (r == -SIS_ERR_UNTRUSTED && authorities_next(&authorities, &ca))
+		r = check_issuer(&crl, ca, at);
 	if (r < 0)
 		return r;
 	if (at < crl.this_update - CLOCK_SKEW_S || at > crl.next_update)

@@ -34,6 +34,9 @@ int pki_ca_create(uint64_t lifetime_s, struct pki_ca **ret_ca);                 
 int pki_ca_load(struct span private_key_pem, struct span certificate_pem, struct pki_ca **ret_ca);
 int pki_ca_export(const struct pki_ca *ca, struct secret **ret_private_key_pem, struct blob *ret_certificate_pem);
 void pki_ca_free(struct pki_ca *ca);
+/* RFC 4210 §4.4: a new key under the same name; and a certificate for another generation's key (NewWithOld, OldWithNew), for as long as both live. */
+int pki_ca_create_successor(const struct pki_ca *ca, uint64_t lifetime_s, struct pki_ca **ret_ca);
+int pki_ca_cross_sign(const struct pki_ca *ca, struct span other_ca_der, struct blob *ret_der);
 int64_t pki_ca_not_after(const struct pki_ca *ca);
 int pki_ca_certificate(const struct pki_ca *ca, struct blob *ret_der, uint8_t ret_fingerprint[FINGERPRINT_BYTES]);
 /* names: DNS names and IP addresses, one a line. */
@@ -47,14 +50,28 @@ int pki_ca_issue_crl(const struct pki_ca *ca, uint64_t number, int64_t this_upda
 /* --- everybody --- */
 int certificate_parse(struct span der, struct certificate *ret_certificate);
 void certificate_fingerprint(struct span der, uint8_t ret_fingerprint[FINGERPRINT_BYTES]);
-/* Signature by ca, validity at time `at`, clientAuth: UNTRUSTED or EXPIRED. */
-int certificate_verify(struct span der, struct span ca_der, int64_t at);
+/* A device's: signature by one of the authorities, validity of both at time `at`, clientAuth: UNTRUSTED or EXPIRED. */
+int certificate_verify(struct span der, struct span authorities, int64_t at);
 /* The CA's own: self-signed, CA:TRUE, keyCertSign. */
 int certificate_is_ca(struct span der);
 int certificate_from_pem(struct span pem, struct blob *ret_der);
 int certificate_to_pem(struct span der, struct blob *ret_pem);
-/* Revoked in this CRL? Returns 1 and the time and reason, 0, or a negative error (bad signature by ca: UNTRUSTED; out of date at `at`: EXPIRED). */
-int crl_lookup(struct span crl_der, struct span ca_der, struct span serial, int64_t at, int64_t *ret_time, uint8_t *ret_reason);
+/* Revoked in this CRL? Returns 1 and the time and reason, 0, or a negative error (signed by none of the authorities: UNTRUSTED; it, or who signed it, out
+ * of date at `at`: EXPIRED). A list names what any generation has issued. */
+int crl_lookup(struct span crl_der, struct span authorities, struct span serial, int64_t at, int64_t *ret_time, uint8_t *ret_reason);
+
+/* --- the generations of one authority (RFC 4210 §4.4) ---
+ * A set is the self-signed CA certificates, DER, one after the other: wherever authorities are asked for, one alone will do. */
+#define AUTHORITIES_MAX 8
+#define AUTHORITIES_MAX_BYTES (AUTHORITIES_MAX * CERTIFICATE_MAX_BYTES)
+#define AUTHORITIES_OFFERED_MAX 40      /* each of eight, and what they sign for each other */
+bool authorities_next(struct span *rest, struct span *ret_der);                /* takes one off; false at the end, and at what is no DER */
+int authorities_check(struct span set);                                         /* BAD_FORMAT, UNTRUSTED (not a self-signed CA), TOO_LARGE */
+bool authorities_find(struct span set, const uint8_t fingerprint[FINGERPRINT_BYTES], struct span *ret_der);    /* ret_der borrows; NULL allowed */
+struct span authorities_newest(struct span set);                                /* the one that began last */
+/* What is known, and of what was offered those that are vouched for: whose key an authority that is known, and valid at `at`, certifies under the same
+ * name, in a certificate that was offered too. Returns how many are new (0: nothing), TOO_LARGE, or what authorities_check says of the known. */
+int authorities_extend(struct span known, const struct span *offered, size_t n_offered, int64_t at, struct blob *ret_set);
 
 /* RFC 2986. The worker's parser of strangers' bytes: self-signature checked, key Ed25519 or P-256, subject at most CN and OU.
  * user/device are empty when the subject does not name them. BAD_FORMAT, BAD_SIGNATURE, NOT_ALLOWED (other key kinds). */

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-FUZZ_TARGETS += tests/fuzz/fuzz_csr tests/fuzz/fuzz_certificate tests/fuzz/fuzz_crl tests/fuzz/fuzz_est tests/fuzz/fuzz_rekey
+FUZZ_TARGETS += tests/fuzz/fuzz_csr tests/fuzz/fuzz_certificate tests/fuzz/fuzz_crl tests/fuzz/fuzz_est tests/fuzz/fuzz_rekey tests/fuzz/fuzz_authorities
 tests_fuzz_fuzz_csr_SOURCES = tests/fuzz/fuzz_csr.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_csr_CFLAGS = $(AM_CFLAGS) $(FUZZ_FLAGS)
 tests_fuzz_fuzz_csr_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_FLAGS)
@@ -20,4 +20,8 @@ tests_fuzz_fuzz_rekey_SOURCES = tests/fuzz/fuzz_rekey.c $(FUZZ_DRIVER)
 tests_fuzz_fuzz_rekey_CFLAGS = $(AM_CFLAGS) $(FUZZ_FLAGS)
 tests_fuzz_fuzz_rekey_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_FLAGS)
 tests_fuzz_fuzz_rekey_LDADD = $(PKI_LIBS)
-EXTRA_DIST += tests/fuzz/corpus/csr tests/fuzz/corpus/certificate tests/fuzz/corpus/crl tests/fuzz/corpus/est tests/fuzz/corpus/rekey
+tests_fuzz_fuzz_authorities_SOURCES = tests/fuzz/fuzz_authorities.c $(FUZZ_DRIVER)
+tests_fuzz_fuzz_authorities_CFLAGS = $(AM_CFLAGS) $(FUZZ_FLAGS)
+tests_fuzz_fuzz_authorities_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_FLAGS)
+tests_fuzz_fuzz_authorities_LDADD = $(PKI_LIBS)
+EXTRA_DIST += tests/fuzz/corpus/authorities tests/fuzz/corpus/csr tests/fuzz/corpus/certificate tests/fuzz/corpus/crl tests/fuzz/corpus/est tests/fuzz/corpus/rekey
