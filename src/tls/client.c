@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The client's end: one trust anchor, no system trust, the server's name checked, and the CA's fingerprint alone when enrolling. */
+ * The client's end: one authority (whose successor is known by what the one before has signed), no system trust, the server's name checked, and the CA's
+ * fingerprint alone when enrolling. */
 #include "tls/session.h"
 
 #include "base/error.h"
@@ -15,7 +16,7 @@
 struct tls_client {
 	gnutls_certificate_credentials_t credentials;
 	char *server_name;
-	struct blob ca;                 /* when given, or once found by its fingerprint */
+	struct blob ca;                 /* when given, or once found by its fingerprint; and whom it vouches for */
 	bool by_fingerprint, resume_is_checked;
 	uint8_t ca_fingerprint[FINGERPRINT_BYTES];
 	int verify_error;
@@ -55,50 +56,75 @@ static void peers_free(struct peers *peers)
 static void trust_list_freep(gnutls_x509_trust_list_t *list)
 {
 	if (*list != NULL)
-		gnutls_x509_trust_list_deinit(*list, 0);
+		gnutls_x509_trust_list_deinit(*list, 1);
 }
 
-static int verify_chain(struct tls_session *session, struct peers *peers, gnutls_x509_crt_t ca)
+static int trust(gnutls_x509_trust_list_t list, struct span authorities)
+{
+	struct span der;
+	while (authorities_next(&authorities, &der)) {
+		CLEANUP_CRT gnutls_x509_crt_t ca = NULL;
+		int r = backend_crt_import(der, &ca);
+		if (r < 0)
+			return r;
+		/* The list keeps what it is given. */
+		if (gnutls_x509_trust_list_add_cas(list, &ca, 1, 0) < 0)
+			return -SIS_ERR_UNTRUSTED;
+		ca = NULL;
+	}
+	return 0;
+}
+
+static int chain_error(struct tls_session *session, unsigned status)
+{
+	if (status == 0)
+		return 0;
+	const unsigned out_of_date = GNUTLS_CERT_INVALID | GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED;
+	bool is_out_of_date = (status & ~out_of_date) == 0 && (status & (GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED)) != 0;
+	session->words = is_out_of_date && (status & GNUTLS_CERT_NOT_ACTIVATED) ? "the server's certificate is not valid yet: this clock is behind, or the server's was ahead"
+	                 : is_out_of_date                          ? "the server's certificate is out of date, or this clock is wrong"
+	                 : (status & GNUTLS_CERT_UNEXPECTED_OWNER) ? "the server's certificate is for another name"
+	                 : (status & GNUTLS_CERT_PURPOSE_MISMATCH) ? "the certificate that the server shows is not for a server"
+	                                                            : "the server's certificate is not from the expected authority";
+	return is_out_of_date ? -SIS_ERR_EXPIRED : -SIS_ERR_UNTRUSTED;
+}
+
+static int verify_chain(struct tls_session *session, struct peers *peers, unsigned n, struct span authorities)
 {
 	__attribute__((cleanup(trust_list_freep))) gnutls_x509_trust_list_t list = NULL;
-	if (gnutls_x509_trust_list_init(&list, 1) < 0)
+	if (gnutls_x509_trust_list_init(&list, 0) < 0)
 		return -SIS_ERR_NO_MEMORY;
-	if (gnutls_x509_trust_list_add_cas(list, &ca, 1, 0) < 0)
-		return -SIS_ERR_UNTRUSTED;
+	int r = trust(list, authorities);
+	if (r < 0)
+		return r;
 	static unsigned char purpose[] = GNUTLS_KP_TLS_WWW_SERVER;
 	gnutls_typed_vdata_st data[] = {
 		{ .type = GNUTLS_DT_DNS_HOSTNAME, .data = (unsigned char *)session->client->server_name },
 		{ .type = GNUTLS_DT_KEY_PURPOSE_OID, .data = purpose },
 	};
 	unsigned status = 0;
-	if (gnutls_x509_trust_list_verify_crt2(list, peers->certificates, peers->n, data, ARRAY_SIZE(data), 0, &status, NULL) < 0)
+	if (gnutls_x509_trust_list_verify_crt2(list, peers->certificates, n, data, ARRAY_SIZE(data), 0, &status, NULL) < 0)
 		return -SIS_ERR_UNTRUSTED;
-	if (status == 0)
-		return 0;
-	const unsigned out_of_date = GNUTLS_CERT_INVALID | GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED;
-	bool is_expired = (status & ~out_of_date) == 0 && (status & (GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED)) != 0;
-	session->words = is_expired                                 ? "the server's certificate is out of date, or this clock is wrong"
-	                 : (status & GNUTLS_CERT_UNEXPECTED_OWNER) ? "the server's certificate is for another name"
-	                 : (status & GNUTLS_CERT_PURPOSE_MISMATCH) ? "the certificate that the server shows is not for a server"
-	                                                            : "the server's certificate is not from the expected authority";
-	return is_expired ? -SIS_ERR_EXPIRED : -SIS_ERR_UNTRUSTED;
+	return chain_error(session, status);
 }
 
-/* Enrolling: the invite told the fingerprint of the CA, and the server sends its CA as the last certificate of its chain. */
-static int find_ca(struct tls_session *session, const gnutls_datum_t *last)
+/* Enrolling: the invite told the fingerprint of the CA, and the server sends its CA with its chain. */
+static int find_ca(struct tls_session *session, const gnutls_datum_t *ders, unsigned n)
 {
 	struct tls_client *client = session->client;
-	struct span der = { last->data, last->size };
 	uint8_t fingerprint[FINGERPRINT_BYTES];
 	if (!client->by_fingerprint)
 		return 0;
-	certificate_fingerprint(der, fingerprint);
-	if (constant_time_compare(fingerprint, client->ca_fingerprint, sizeof(fingerprint)) != 0 || certificate_is_ca(der) < 0) {
-		session->words = "the server's authority is not the one that the invite names";
-		return -SIS_ERR_UNTRUSTED;
+	for (unsigned i = 0; i < n; i++) {
+		struct span der = { ders[i].data, ders[i].size };
+		certificate_fingerprint(der, fingerprint);
+		if (constant_time_compare(fingerprint, client->ca_fingerprint, sizeof(fingerprint)) != 0 || certificate_is_ca(der) < 0)
+			continue;
+		blob_free(&client->ca);
+		return backend_blob_from(der.data, der.size, &client->ca);
 	}
-	blob_free(&client->ca);
-	return backend_blob_from(der.data, der.size, &client->ca);
+	session->words = "the server's authority is not the one that the invite names";
+	return -SIS_ERR_UNTRUSTED;
 }
 
 static int import_peers(const gnutls_datum_t *ders, unsigned n, struct peers *peers)
@@ -112,6 +138,31 @@ static int import_peers(const gnutls_datum_t *ders, unsigned n, struct peers *pe
 	return 0;
 }
 
+/* The authority that we know may have a successor: then the server shows what the one has signed for the other. */
+static int learn(struct tls_client *client, const gnutls_datum_t *ders, unsigned n)
+{
+	struct span offered[CHAIN_MAX];
+	struct blob set = { NULL, 0 };
+	for (unsigned i = 0; i < n; i++)
+		offered[i] = (struct span){ ders[i].data, ders[i].size };
+	int r = authorities_extend((struct span){ client->ca.data, client->ca.size }, offered, n, time_now(), &set);
+	if (r < 0)
+		return r;
+	blob_free(&client->ca);
+	client->ca = set;
+	return r;
+}
+
+static int verify_peers(struct tls_session *session, struct peers *peers, const gnutls_datum_t *ders, unsigned n)
+{
+	struct tls_client *client = session->client;
+	int r = verify_chain(session, peers, 1, (struct span){ client->ca.data, client->ca.size });
+	if (r != -SIS_ERR_UNTRUSTED)
+		return r;
+	r = learn(client, ders, n);
+	return r < 0 ? r : verify_chain(session, peers, r > 0 ? 1 : n, (struct span){ client->ca.data, client->ca.size });
+}
+
 static int verify_server(struct tls_session *session)
 {
 	unsigned n = 0;
@@ -120,13 +171,10 @@ static int verify_server(struct tls_session *session)
 	if (ders == NULL || n == 0 || n > CHAIN_MAX)
 		return -SIS_ERR_UNTRUSTED;
 	CLEANUP_PEERS struct peers peers = { .n = 0 };
-	CLEANUP_CRT gnutls_x509_crt_t ca = NULL;
 	int r = import_peers(ders, n, &peers);
 	if (r == 0)
-		r = find_ca(session, &ders[n - 1]);
-	if (r == 0)
-		r = backend_crt_import((struct span){ session->client->ca.data, session->client->ca.size }, &ca);
-	return r < 0 ? r : verify_chain(session, &peers, ca);
+		r = find_ca(session, ders, n);
+	return r < 0 ? r : verify_peers(session, &peers, ders, n);
 }
 
 /* During the handshake: before our own certificate is sent to whoever this is. */

@@ -26,7 +26,6 @@ struct tls_identity {
 	uint32_t generation;
 	enum key_algorithm algorithm;
 	struct blob ca;
-	int64_t ca_not_after;
 	uint8_t ticket_key[TICKET_KEY_BYTES];
 	tls_sign_fn *sign;
 	void *arg;
@@ -154,15 +153,18 @@ static int set_key(struct tls_identity *identity, struct span sized_chain)
 	return 0;
 }
 
-static int set_device_ca(struct tls_identity *identity, struct span ca_der)
+/* The generations of an authority have one name, which is sent once. */
+static int set_device_ca(struct tls_identity *identity, struct span authorities)
 {
 	CLEANUP_CRT gnutls_x509_crt_t ca = NULL;
-	int r = backend_crt_import(ca_der, &ca);
+	struct span rest = authorities, first;
+	if (!authorities_next(&rest, &first))
+		return -SIS_ERR_BAD_FORMAT;
+	int r = backend_crt_import(first, &ca);
 	if (r == 0)
-		r = backend_blob_from(ca_der.data, ca_der.size, &identity->ca);
+		r = backend_blob_from(authorities.data, authorities.size, &identity->ca);
 	if (r < 0)
 		return r;
-	identity->ca_not_after = gnutls_x509_crt_get_expiration_time(ca);
 	return gnutls_certificate_set_x509_trust(identity->credentials, &ca, 1) < 0 ? -SIS_ERR_INTERNAL : 0;
 }
 
@@ -263,7 +265,7 @@ static int verified_add(struct tls_identity *identity, struct verified *slot, st
 		return -SIS_ERR_UNTRUSTED;
 	memcpy(slot->fingerprint, certificate.fingerprint, sizeof(slot->fingerprint));
 	slot->not_before = certificate.not_before;
-	slot->not_after = certificate.not_after < identity->ca_not_after ? certificate.not_after : identity->ca_not_after;
+	slot->not_after = certificate.not_after;        /* its authority lives at least as long: pki_ca_issue_device */
 	return 0;
 }
 

@@ -15,7 +15,7 @@ struct tls_identity;
  * signature has the form of crypto/sign.h (P-256: r || s). 0 or a negative error. */
 typedef int tls_sign_fn(uint32_t generation, enum key_algorithm algorithm, struct span data, uint8_t *ret_signature, size_t capacity,
                         size_t *ret_size, void *arg);
-/* chain: u32-sized DER certificates, leaf first. ca: the device CA (verified against; its name is sent). ticket_key: 64 bytes shared by all workers.
+/* chain: u32-sized DER certificates, leaf first. ca: the device CAs (a set, verified against; the name of the first is sent). ticket_key: 64 bytes shared by all workers.
  * Client certificates are requested, never required: the caller looks at tls_peer_certificate. A certificate that does not verify (signature,
  * validity) still completes the handshake and is reported by tls_peer_error, so that the answer can be a clear HTTP error. */
 int tls_identity_new(uint32_t generation, enum key_algorithm algorithm, struct span chain, struct span ca, const uint8_t ticket_key[64],
@@ -28,7 +28,7 @@ void tls_identity_unref(struct tls_identity *identity);         /* accepts NULL 
 
 /* Client */
 struct tls_client_config {
-	struct span ca;                 /* DER; the only trust anchor. Empty: accept any chain whose last certificate has ca_fingerprint (enrolling) */
+	struct span ca;                 /* authorities (pki.h), the only trust anchors. Empty: accept any chain that has a CA of ca_fingerprint (enrolling) */
 	uint8_t ca_fingerprint[FINGERPRINT_BYTES];
 	const char *server_name;        /* checked against the certificate: DNS name or IP address */
 	struct span certificate;        /* DER, empty for none */
@@ -59,5 +59,5 @@ bool tls_is_resumed(const struct tls_session *session);
 const char *tls_error_words(const struct tls_session *session); /* why the last call failed, for the log: static or owned by the session */
 /* Client: the ticket received so far (AGAIN when none yet). Secret: it resumes as this device. */
 int tls_session_save(struct tls_session *session, struct secret **ret_data);
-/* Client, when ca was empty: the verified CA certificate, DER. */
+/* Client: the authorities that were given, or the one of the fingerprint, and those that were learned from the server (authorities_extend). */
 int tls_client_ca(const struct tls_session *session, struct blob *ret_der);
