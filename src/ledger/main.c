@@ -30,6 +30,15 @@ static _Noreturn void ledger_fail(int error, const char *what)
 	exit(error_exit_status(error));
 }
 
+/* In the log, for who looks there first; EX_DATAERR is not tried again by systemd. */
+static _Noreturn void ledger_fail_store(int error, const char *what)
+{
+	if (error != -SIS_ERR_DAMAGED && error != -SIS_ERR_UNKNOWN_SUITE)
+		ledger_fail(error, what);
+	log_event(&LOG(STORE_DAMAGED, .reason = what));
+	exit(error_exit_status(error));
+}
+
 static _Noreturn void ledger_end(void)
 {
 	audit_flush();
@@ -99,7 +108,7 @@ static void ledger_open_store(void)
 	struct store_recovery recovery = { 0 };
 	int r = store_writer_open(ledger.state_dir, &ledger.writer, why, sizeof(why));
 	if (r < 0)
-		ledger_fail(r, why);
+		ledger_fail_store(r, why);
 	bool restored = false;
 	r = store_begin_restored(ledger.writer, ledger.state_dir, &restored);
 	if (r == -SIS_ERR_INTERRUPTED)
@@ -114,7 +123,8 @@ static void ledger_open_store(void)
 	if (r == 0)
 		r = uploads_load();
 	if (r < 0)
-		ledger_fail(r, error_text(r));
+		ledger_fail_store(r, r == -SIS_ERR_DAMAGED ? "the database is damaged: keep a copy of the state directory (cp -a); then `sisctl check --offline --repair` saves "
+		                  "what can be read, or restore a backup, sis-backup(7)" : error_text(r));
 	if (recovery.unclean || recovery.n_finished + recovery.n_undone + recovery.n_orphans > 0) {
 		char detail[160];
 		snprintf(detail, sizeof(detail), "%u commits completed, %u undone, %u unfinished uploads and %u objects without an item removed",

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/util.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -36,39 +37,83 @@ static int writer_upgrade(struct store_reader *reader, int version)
 	return r;
 }
 
+static int writer_read_version(struct store_reader *reader, int *ret_version)
+{
+	sqlite3_stmt *statement;
+	if (sqlite3_prepare_v2(reader->db, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK)
+		return db_error(reader->db);
+	int r = db_step(statement);
+	*ret_version = sqlite3_column_int(statement, 0);
+	sqlite3_finalize(statement);
+	return r < 0 ? r : 0;
+}
+
+/* A newer database is refused before anything is written. */
 static int writer_set_up(struct store_reader *reader, char *ret_why, size_t capacity)
 {
-	/* Checkpoints at 1000 pages keep the WAL near 4 MiB; journal_size_limit gives back what a burst took. */
-	int r = db_exec(reader, "PRAGMA cache_size=-2048; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=8388608;");
-	int version = 0;
-	if (r == 0) {
-		sqlite3_stmt *statement;
-		if (sqlite3_prepare_v2(reader->db, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK)
-			return db_error(reader->db);
-		r = db_step(statement);
-		version = sqlite3_column_int(statement, 0);
-		sqlite3_finalize(statement);
-	}
-	if (r < 0)
-		return r;
-	if (version > SCHEMA_VERSION) {
-		if (ret_why != NULL)
-			snprintf(ret_why, capacity, "the database has version %d and this sisd knows up to %d: install a newer sis, or restore a backup",
-			         version, SCHEMA_VERSION);
+	int version = 0, r = writer_read_version(reader, &version);
+	if (r == 0 && version > SCHEMA_VERSION) {
+		snprintf(ret_why, capacity, "the database was made by a newer sis: it has version %d, and this sisd knows up to %d; nothing was changed: "
+		         "install that sis again, or restore a backup from before, sis-backup(7)", version, SCHEMA_VERSION);
 		return -SIS_ERR_UNKNOWN_SUITE;
 	}
-	return version < SCHEMA_VERSION ? writer_upgrade(reader, version) : 0;
+	/* Checkpoints at 1000 pages keep the WAL near 4 MiB; journal_size_limit gives back what a burst took. */
+	if (r == 0)
+		r = db_exec(reader, "PRAGMA cache_size=-2048; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=8388608;");
+	return r == 0 && version < SCHEMA_VERSION ? writer_upgrade(reader, version) : r;
+}
+
+/* A new database beside the objects of an old one would be an empty server with all its pictures lost. */
+static int writer_check_present(const char *state_dir, char *ret_why, size_t capacity)
+{
+	struct stat stat;
+	CLEANUP_FD int state_fd = open(state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (state_fd < 0)
+		return error_from_errno(errno);
+	if (fstatat(state_fd, "db/sis.db", &stat, 0) == 0 && stat.st_size > 0)
+		return 0;
+	int fd = openat(state_fd, "objects", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	bool empty = true;
+	if (directory == NULL) {
+		int r = error_from_errno(errno);
+		fd_close(fd);
+		return r;
+	}
+	for (struct dirent *entry; empty && (entry = readdir(directory)) != NULL;)
+		empty = entry->d_name[0] == '.';
+	closedir(directory);
+	if (empty)
+		return 0;
+	snprintf(ret_why, capacity, "%s/db/sis.db is missing or empty, but objects/ holds what people have shared: restore a backup, sis-backup(7); nothing was changed. "
+	         "(To begin anew, move the whole state directory away)", state_dir);
+	return -SIS_ERR_DAMAGED;
+}
+
+static void writer_explain(const char *state_dir, int error, char *ret_why, size_t capacity)
+{
+	if (ret_why[0] != '\0')
+		return;
+	if (error == -SIS_ERR_DAMAGED)
+		snprintf(ret_why, capacity, "the database %s/db/sis.db is damaged, and nothing was changed: keep a copy of the state directory (cp -a); then "
+		         "`sisctl check --offline --repair` saves what can be read, or restore a backup, sis-backup(7)", state_dir);
+	else
+		snprintf(ret_why, capacity, "the store in %s cannot be opened for writing: %s", state_dir, error_text(error));
 }
 
 int store_writer_open(const char *state_dir, struct store_writer **ret_writer, char *ret_why, size_t capacity)
 {
-	if (ret_why != NULL && capacity > 0)
-		ret_why[0] = '\0';
+	char nowhere[1];
+	ret_why = ret_why != NULL && capacity > 0 ? ret_why : nowhere;
+	capacity = ret_why == nowhere ? sizeof(nowhere) : capacity;
+	ret_why[0] = '\0';
 	struct store_writer *writer = calloc(1, sizeof(*writer));
 	if (writer == NULL)
 		return -SIS_ERR_NO_MEMORY;
 	writer->incoming_fd = writer->lost_fd = -1;
-	int r = db_open(&writer->reader, state_dir, true);
+	int r = writer_check_present(state_dir, ret_why, capacity);
+	if (r == 0)
+		r = db_open(&writer->reader, state_dir, true);
 	if (r == 0)
 		r = writer_set_up(&writer->reader, ret_why, capacity);
 	if (r == 0) {
@@ -81,8 +126,7 @@ int store_writer_open(const char *state_dir, struct store_writer **ret_writer, c
 			r = error_from_errno(errno);
 	}
 	if (r < 0) {
-		if (ret_why != NULL && capacity > 0 && ret_why[0] == '\0')
-			snprintf(ret_why, capacity, "the store in %s cannot be opened for writing: %s", state_dir, error_text(r));
+		writer_explain(state_dir, r, ret_why, capacity);
 		store_writer_close(writer);
 		return r;
 	}

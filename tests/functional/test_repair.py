@@ -255,5 +255,37 @@ def broken_off():
                 caller.send({"method": "io.sis.control.Check", "parameters": {"full": True, "repair": True}, "more": True})
         wait_for(lambda: daemon.sisctl("--json", "check", "--full", status=None).returncode == 0, "a check to be taken")
 
+@test("a database that is damaged, missing or newer: sisd does not start, says what and what to do in the log and by its exit status, and changes nothing")
+def start():
+    with Daemon() as daemon:
+        daemon.client("alice").upload(make_picture())
+        daemon.stop()
+        path = os.path.join(daemon.state_dir, "db/sis.db")
+        for extra in ("-wal", "-shm"):
+            if os.path.exists(path + extra):
+                os.unlink(path + extra)
+        whole = open(path, "rb").read()
+        newer = bytearray(whole)
+        newer[60:64] = (99).to_bytes(4, "big")
+        for data, words in ((b"\0" * 4096 + whole[4096:], "is damaged"), (bytes(newer), "made by a newer sis"), (b"", "missing or empty"),
+                            (None, "missing or empty")):
+            if data is None:
+                os.rename(path, path + ".away")
+            else:
+                write_file(path, data)
+            since = daemon.log_size()
+            daemon.spawn()
+            check_equal(daemon.process.wait(30), 65, "exit status: " + words)
+            Daemon.running.remove(daemon)
+            log = daemon.log_text()[since:]
+            check_in("crit STORE_DAMAGED the store cannot be used: ", log)
+            check_in(words, log)
+            check_in("sis-backup(7)", log)
+            check_equal(open(path, "rb").read() if data is not None else os.path.exists(path), data if data is not None else False, "the file: " + words)
+        os.rename(path + ".away", path)
+        write_file(path, whole)
+        daemon.start()
+        check_equal(check_store(daemon, "--full", status=0)["problems"], [], "the whole one, put back")
+
 
 run()
