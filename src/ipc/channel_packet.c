@@ -61,9 +61,10 @@ int packet_receive(const struct channel *channel, uint8_t *buffer, struct channe
 	struct iovec part = { .iov_base = buffer, .iov_len = MESSAGE_MAX_BYTES };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
 	ssize_t n;
+	/* A peer that ended without having read everything is told as ECONNRESET, once, and before its last words: they come with the next call. */
 	do
 		n = recvmsg(channel->fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	*ret_reason = "the connection was closed";
 	if (n < 0)
 		return error_from_errno(errno);

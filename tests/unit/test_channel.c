@@ -422,6 +422,19 @@ static void a_call_waits_for_its_answer(void **state)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 #define RAW_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_raw, tear_down)
 
+static void the_last_words_of_a_peer_that_had_not_read_everything_arrive(void **state)
+{
+	for (uint64_t id = 1; id <= 2; id++)
+		assert_int_equal(CHANNEL_SEND(worker, id, upload_close, UPLOAD_CLOSE, &(struct message_upload_close){ 0 }), 0);
+	assert_int_equal(send_done(ledger, 9, 5), 0);           /* which nobody reads */
+	channel_free(worker);
+	worker = NULL;
+	run_for(50);
+	assert_int_equal(n_packets, 2);
+	assert_int_equal(n_broken, 1);
+	assert_int_equal(broken_error, -SIS_ERR_CLOSED);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -432,6 +445,7 @@ int main(void)
 		TEST(a_slow_peer_cannot_hoard_descriptors),
 		TEST(small_packets_are_counted_with_what_they_cost),
 		TEST(an_orderly_end_comes_after_the_last_packet),
+		TEST(the_last_words_of_a_peer_that_had_not_read_everything_arrive),
 		TEST(a_channel_may_be_freed_in_its_callbacks),
 		TEST(a_handler_may_break_the_channel),
 		RAW_TEST(a_wrong_sender_is_cut_off),
