@@ -66,13 +66,15 @@ static void put_line(struct printer *printer, const char *label, int place, int6
 	fprintf(printer->out, " %" PRId64 "\n", value);
 }
 
-/* An integer as it is, a time as seconds since 1970; anything else is left out. */
+/* An integer as it is, yes as 1, a time as seconds since 1970; anything else is left out. */
 static void put_member(struct printer *printer, const json_t *object, const char *label, int place)
 {
 	const json_t *value = json_object_get(object, printer->metric->member);
 	int64_t seconds;
 	if (json_is_integer(value))
 		put_line(printer, label, place, json_integer_value(value));
+	else if (json_is_boolean(value))
+		put_line(printer, label, place, json_is_true(value));
 	else if (json_is_string(value) && time_decode(span_from_string(json_string_value(value)), &seconds) == 0)
 		put_line(printer, label, place, seconds);
 }

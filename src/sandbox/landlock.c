@@ -90,7 +90,20 @@ int landlock_prepare(const struct sandbox_profile *profile, int *ret_ruleset_fd,
 	return 0;
 }
 
+/* No role's profile allows "/". */
+static bool reaches_root(int *ret_errno)
+{
+	CLEANUP_FD int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	*ret_errno = errno;
+	return fd >= 0;
+}
+
+/* The kernel's word that it has restricted us is tried at once: /proc tells nothing of Landlock, so nobody else can see whether it is so. */
 int landlock_enforce(int ruleset_fd)
 {
-	return syscall(SYS_landlock_restrict_self, ruleset_fd, 0) < 0 ? error_from_errno(errno) : 0;
+	int error;
+	bool reached = reaches_root(&error);
+	if (syscall(SYS_landlock_restrict_self, ruleset_fd, 0) < 0)
+		return error_from_errno(errno);
+	return reached && (reaches_root(&error) || error != EACCES) ? -SIS_ERR_SYSTEM : 0;
 }

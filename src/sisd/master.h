@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/json.h"
 #include "base/limit.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -57,6 +58,7 @@ struct process {                        /* a role's place; the process in it may
 	enum process_state state;
 	pid_t pid;                      /* 0: none */
 	int stat_fd;                    /* its /proc/PID/stat, from before it took an id of its own: ProtectProc= hides it afterwards; -1: none */
+	int status_fd;                  /* /proc/PID/status, likewise */
 	struct channel *channel;        /* NULL: none, or broken */
 	bool exited;                    /* waited for, but its last words may still be in the channel */
 	int wait_status;
@@ -163,6 +165,11 @@ const char *process_name(const struct process *process);        /* "worker" */
 /* stop.c */
 void stop_begin(struct master *master, const char *reason, int exit_status);
 void stop_advance(struct master *master);
+
+/* measure.c: what the kernel says of a process; -1 for what it does not say */
+struct measure { int64_t uid, gid, capabilities, no_new_privileges, seccomp, threads, memory_kib; bool confined; };
+bool measure_process(int status_fd, const struct process *process, struct measure *ret_measure);
+void measure_add(json_t *row, const struct measure *measure);
 
 /* reload.c, notify.c, status.c, journal.c */
 void reload_configuration(struct master *master);

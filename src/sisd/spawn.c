@@ -115,10 +115,10 @@ static void environment_free(char *environment[ENVIRONMENT_MAX])
 		free(*at);
 }
 
-static int open_stat(pid_t pid)
+static int open_proc(pid_t pid, const char *name)
 {
 	char path[64];
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
@@ -143,7 +143,8 @@ int spawn_role(struct process *process)
 	if (pid < 0)
 		return error_from_errno(errno);
 	process->pid = pid;
-	process->stat_fd = open_stat(pid);
+	process->stat_fd = open_proc(pid, "stat");
+	process->status_fd = open_proc(pid, "status");
 	r = channel_new(process->master->loop, ours, ROLE_MASTER, process->role, hear_packet, hear_broken, process, &process->channel);
 	if (r == 0)
 		fd_take(&ours);

@@ -2,9 +2,10 @@
  *
  * What `sisctl status` shows of the processes, as JSON. */
 #include "sisd/master.h"
-#include "base/json.h"
 #include "base/text.h"
+#include "base/util.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 static json_t *time_json(int64_t seconds)
@@ -25,16 +26,26 @@ static const char *state_name(const struct process *process)
 
 static json_t *process_json(const struct process *process)
 {
-	return json_pack("{s:s, s:i, s:s, s:o, s:i, s:s, s:i, s:i}", "role", process_name(process), "pid", (int)process->pid,
-	                 "state", state_name(process), "since", time_json(process->since), "restarts", (int)process->restarts,
-	                 "sandbox", process->sandbox, "connections", (int)process->connections,
-	                 "watchers", (int)process->watchers);
+	json_t *row = json_pack("{s:s, s:i, s:s, s:o, s:i, s:s, s:i, s:i}", "role", process_name(process), "pid", (int)process->pid,
+	                        "state", state_name(process), "since", time_json(process->since), "restarts", (int)process->restarts,
+	                        "sandbox", process->sandbox, "connections", (int)process->connections, "watchers", (int)process->watchers);
+	struct measure measure;
+
+	if (row != NULL && measure_process(process->status_fd, process, &measure))
+		measure_add(row, &measure);
+	return row;
 }
 
 static json_t *master_json(const struct master *master)
 {
-	return json_pack("{s:s, s:i, s:s, s:o, s:i, s:s, s:i}", "role", "master", "pid", (int)getpid(), "state", "ready",
-	                 "since", time_json(master->started), "restarts", 0, "sandbox", master->sandbox, "connections", 0);
+	json_t *row = json_pack("{s:s, s:i, s:s, s:o, s:i, s:s, s:i}", "role", "master", "pid", (int)getpid(), "state", "ready",
+	                        "since", time_json(master->started), "restarts", 0, "sandbox", master->sandbox, "connections", 0);
+	CLEANUP_FD int status_fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	struct measure measure;
+
+	if (row != NULL && measure_process(status_fd, NULL, &measure))
+		measure_add(row, &measure);
+	return row;
 }
 
 static json_t *roles_json(const struct master *master)

@@ -79,6 +79,7 @@ static void process_reset(struct process *process)
 	process->state = PROCESS_ABSENT;
 	process->pid = 0;
 	process->stat_fd = fd_close(process->stat_fd);
+	process->status_fd = fd_close(process->status_fd);
 	process->exited = process->broke_protocol = process->heard = false;
 	process->silent_rounds = 0;
 	process->end_reason = NULL;
