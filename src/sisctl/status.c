@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * sisctl status: the processes as they are, each with the sandbox it really got. */
+ * sisctl status: the processes as they are, each with the sandbox that it really has. */
 #include "sisctl/sisctl.h"
 
+#include "base/log.h"
+#include "base/text.h"
 #include "base/util.h"
 
-static const struct column columns[] = {
-	{ "ROLE", "role", CELL_TEXT }, { "PID", "pid", CELL_NUMBER }, { "STATE", "state", CELL_TEXT }, { "RESTARTS", "restarts", CELL_NUMBER },
-	{ "CONNECTIONS", "connections", CELL_NUMBER }, { "WATCHERS", "watchers", CELL_NUMBER }, { "SINCE", "since", CELL_TIME }, { "SANDBOX", "sandbox", CELL_TEXT },
-};
+#include <inttypes.h>
+#include <string.h>
+#include <syslog.h>
 
+/* 69 columns wide with a process id of seven digits. */
+static const struct column role_columns[] = {
+	{ "ROLE", "role", CELL_TEXT }, { "PID", "pid", CELL_NUMBER }, { "STATE", "state", CELL_TEXT }, { "RESTARTS", "restarts", CELL_NUMBER },
+	{ "CONNECTIONS", "connections", CELL_NUMBER }, { "WATCHERS", "watchers", CELL_NUMBER }, { "MEMORY", "memory_bytes", CELL_SIZE }, { "UP", "up", CELL_TEXT },
+};
+static const struct column sandbox_columns[] = { { "ROLE", "role", CELL_TEXT }, { "HOLDS", "confined", CELL_TEXT }, { "SANDBOX", "sandbox", CELL_TEXT } };
 static const struct column limit_columns[] = { { "LIMIT", "limit", CELL_TEXT }, { "VALUE", "value", CELL_NUMBER }, { "REFUSED", "refused", CELL_NUMBER } };
+
+/* ------------------------------------------------ members ------------------------------------------------ */
 
 static void print_list(const char *name, const json_t *list)
 {
@@ -25,21 +34,71 @@ static void print_list(const char *name, const json_t *list)
 	putchar('\n');
 }
 
+/* Of the events those that somebody should look at; `sisctl metrics` has all. */
+static bool is_worth_telling(const char *member, const char *what, const json_t *count)
+{
+	if (json_integer_value(count) == 0)
+		return false;
+	for (int i = 0; i < EVENT_END && strcmp(member, "events") == 0; i++)
+		if (strcmp(event_name((enum event)i), what) == 0)
+			return event_priority((enum event)i) <= LOG_WARNING;
+	return true;
+}
+
 /* "refusals: QUOTA 3, NO_ITEM 1"; what is deeper is for `sisctl metrics`. */
 static void print_counts(const char *name, json_t *counts)
 {
-	const char *reason, *separator = " ";
+	const char *what, *separator = " ";
 	json_t *count;
 	if (json_object_get(counts, "counts") != NULL)
 		return;
-	printf("%s:", name);
-	json_object_foreach(counts, reason, count) {
+	printf("%s:", strcmp(name, "events") == 0 ? "warnings" : name);
+	json_object_foreach(counts, what, count) {
+		if (!is_worth_telling(name, what, count))
+			continue;
 		fputs(separator, stdout);
-		output_text(stdout, reason);
+		output_text(stdout, what);
 		printf(" %" JSON_INTEGER_FORMAT, json_integer_value(count));
 		separator = ", ";
 	}
-	puts(json_object_size(counts) == 0 ? " none" : "");
+	puts(strcmp(separator, " ") == 0 ? " none" : "");
+}
+
+/* "3d 4h", "25s": the two largest units. */
+static void print_distance(int64_t seconds, char *ret_text, size_t capacity)
+{
+	static const struct { int64_t seconds; char letter; } units[] = { { 86400, 'd' }, { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
+	size_t i = 0;
+	while (i + 1 < ARRAY_SIZE(units) && seconds < units[i].seconds)
+		i++;
+	int n = snprintf(ret_text, capacity, "%" PRId64 "%c", seconds / units[i].seconds, units[i].letter);
+	if (i + 1 < ARRAY_SIZE(units) && n > 0 && (size_t)n < capacity)
+		snprintf(ret_text + n, capacity - (size_t)n, " %" PRId64 "%c", seconds % units[i].seconds / units[i + 1].seconds, units[i + 1].letter);
+}
+
+/* A time also as how long ago or how soon. False when it is none. */
+static bool print_moment(const char *name, const json_t *value)
+{
+	const char *text = json_string_value(value);
+	int64_t seconds;
+	char distance[32];
+	if (text == NULL || time_decode(span_from_string(text), &seconds) < 0)
+		return false;
+	int64_t away = seconds - time_now();
+	print_distance(away < 0 ? -away : away, distance, sizeof(distance));
+	printf("%s: %s (%s%s%s)\n", name, text, away >= 0 ? "in " : "", distance, away >= 0 ? "" : " ago");
+	return true;
+}
+
+static void print_scalar(const json_t *status, const char *name, const json_t *value)
+{
+	const char *end = strstr(name, "bytes");
+	bool is_size = end != NULL && end[strlen("bytes")] == '\0';
+	char cell[512];
+	if (print_moment(name, value))
+		return;
+	output_cell(status, &(struct column){ NULL, name, is_size ? CELL_SIZE : CELL_TEXT }, cell, sizeof(cell));
+	printf("%s: %s\n", name, cell);
 }
 
 /* Whatever the daemon tells besides the roles: a newer daemon may tell more. */
@@ -48,16 +107,60 @@ static void print_members(json_t *status)
 	const char *name;
 	json_t *value;
 	json_object_foreach(status, name, value) {
-		char cell[512];
 		if (json_is_array(value) && json_is_string(json_array_get(value, 0)))
 			print_list(name, value);
-		if (json_is_object(value))
+		else if (json_is_object(value))
 			print_counts(name, value);
-		if (json_is_array(value) || json_is_object(value))
-			continue;
-		output_cell(status, &(struct column){ NULL, name, CELL_TEXT }, cell, sizeof(cell));
-		printf("%s: %s\n", name, cell);
+		else if (!json_is_array(value))
+			print_scalar(status, name, value);
 	}
+}
+
+/* ------------------------------------------------ roles ------------------------------------------------ */
+
+static void add_up(json_t *role)
+{
+	const char *since = json_member_string(role, "since");
+	int64_t seconds;
+	char distance[32];
+	if (since == NULL || time_decode(span_from_string(since), &seconds) < 0 || seconds > time_now())
+		return;
+	print_distance(time_now() - seconds, distance, sizeof(distance));
+	(void)json_object_set_new(role, "up", json_string(distance));
+}
+
+static bool is_same_sandbox(const json_t *a, const json_t *b)
+{
+	static const char *const members[] = { "role", "confined", "sandbox" };
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+		if (!json_equal(json_object_get(a, members[i]), json_object_get(b, members[i])))
+			return false;
+	return true;
+}
+
+/* Sixty workers that are confined alike are one line. */
+static json_t *distinct_sandboxes(const json_t *roles)
+{
+	json_t *distinct = json_array();
+	for (size_t i = 0; i < json_array_size(roles); i++) {
+		json_t *role = json_array_get(roles, i);
+		bool known = false;
+		for (size_t j = 0; j < json_array_size(distinct) && !known; j++)
+			known = is_same_sandbox(role, json_array_get(distinct, j));
+		if (!known)
+			(void)json_array_append(distinct, role);
+	}
+	return distinct;
+}
+
+static void print_roles(json_t *roles)
+{
+	CLEANUP_JSON json_t *sandboxes = distinct_sandboxes(roles);
+	for (size_t i = 0; i < json_array_size(roles); i++)
+		add_up(json_array_get(roles, i));
+	output_table(roles, role_columns, ARRAY_SIZE(role_columns), "The daemon names no role.");
+	putchar('\n');
+	output_table(sandboxes, sandbox_columns, ARRAY_SIZE(sandbox_columns), "The daemon names no role.");
 }
 
 int command_status(struct sisctl *sisctl, char **arguments, const char *const *values)
@@ -75,6 +178,6 @@ int command_status(struct sisctl *sisctl, char **arguments, const char *const *v
 	putchar('\n');
 	output_table(json_object_get(status, "limits"), limit_columns, ARRAY_SIZE(limit_columns), "The daemon names no limit.");
 	putchar('\n');
-	output_table(json_object_get(status, "roles"), columns, ARRAY_SIZE(columns), "The daemon names no role.");
+	print_roles(json_object_get(status, "roles"));
 	return output_finish();
 }

@@ -5,6 +5,8 @@
 import fcntl
 import os
 import pty
+import select
+import struct
 import sys
 import termios
 import time
@@ -211,30 +213,89 @@ def figures():
         check_in("users", json.loads(daemon.sisctl("--json", "metrics").stdout))
 
 
+@test("status tells each process's sandbox as the kernel has it, not as the process said", root=True)
+def measured():
+    daemon = shared_daemon()
+    roles = daemon.status()["roles"]
+    for role in roles:
+        told = dict(line.split(":", 1) for line in read_file("/proc/%d/status" % role["pid"]).decode().splitlines())
+        measured = role["measured"]
+        check_equal((measured["uid"], measured["gid"]), (int(told["Uid"].split()[1 if role["role"] == "master" else 0]), int(told["Gid"].split()[0])), "ids")
+        check_equal((measured["capabilities"], measured["threads"]), (told["CapEff"].strip(), int(told["Threads"])), "capabilities, threads")
+        check_equal((role["confined"], measured["seccomp"], measured["no_new_privileges"]), (True, "filter", True), role["role"])
+        check_equal((told["Seccomp"].strip(), told["NoNewPrivs"].strip()), ("2", "1"), "what the kernel says")
+        check(role["memory_bytes"] > 1 << 20 and (role["role"] == "master" or "landlock abi" in role["sandbox"]), "role %r" % role)
+    check_equal(len({r["measured"]["uid"] for r in roles}), 4, "different ids")
+    text = daemon.sisctl("status").stdout
+    check(max(len(line) for line in text.splitlines() if line.startswith(("ROLE", "master", "signer", "ledger", "worker"))) <= 80, "wider than 80 columns: %s" % text)
+    check_equal(len(re.findall("^worker +yes ", text, re.MULTILINE)), 1, "workers that are confined alike")
+
+
+class Top:
+    """sisctl top on a terminal of its own, of this size."""
+
+    def __init__(self, daemon, columns=80, rows=24):
+        self.master, self.slave = pty.openpty()
+        self.before = termios.tcgetattr(self.slave)
+        self.resize(columns, rows)
+        self.process = subprocess.Popen([SISCTL, "-s", daemon.control, "top"], stdin=self.slave, stdout=self.slave, stderr=self.slave, preexec_fn=self.take_terminal)
+        self.data = b""
+        self.read_until(b"sisd, live")
+
+    def take_terminal(self):
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    def resize(self, columns, rows):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def read_until(self, wanted):
+        while wanted not in self.data:
+            self.data += os.read(self.master, 65536)
+        seen, self.data = self.data, b""
+        return seen
+
+    def next_screen(self):
+        """The lines of a whole one, without escapes."""
+        self.read_until(b"\x1b[H")
+        text = self.read_until(b"\x1b[J").split(b"\x1b[J")[0].decode()
+        return re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", text).split("\r\n")
+
+    def end(self, status):
+        rest = self.read_until(b"\x1b[?1049l")
+        check_equal(self.process.wait(20 * SLOW), status, "exit status")
+        check_equal(termios.tcgetattr(self.slave), self.before, "terminal")
+        while select.select([self.master], [], [], 0)[0]:
+            rest += os.read(self.master, 65536)
+        os.close(self.master)
+        os.close(self.slave)
+        return rest.split(b"\x1b[?1049l")[1].decode()
+
+
 @test("top shows figures until q or ^C and leaves the terminal as it was; without a terminal it says so")
 def top():
     daemon = shared_daemon()
     check_in("terminal", daemon.sisctl("top", status=64).stderr)
     for key in (b"q", b"\x03"):
-        master, slave = pty.openpty()
-        before = termios.tcgetattr(slave)
+        view = Top(daemon)
+        screen = view.next_screen()
+        check(any(line.startswith("connections ") for line in screen) and sum("worker " in line for line in screen) >= 1, "screen %r" % screen)
+        check(termios.tcgetattr(view.slave)[3] & termios.ECHO == 0, "keys are echoed")
+        os.write(view.master, key)
+        check_equal(view.end(0), "", "left behind")
 
-        def take_terminal():
-            os.setsid()
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-        process = subprocess.Popen([SISCTL, "-s", daemon.control, "top"], stdin=slave, stdout=slave, stderr=slave, preexec_fn=take_terminal)
-        data = b""
-        while b"master" not in data:
-            data += os.read(master, 65536)
-        check_in(b"connections", data)
-        check(termios.tcgetattr(slave)[3] & termios.ECHO == 0, "keys are echoed")
-        os.write(master, key)
-        check_equal(process.wait(20 * SLOW), 0, "exit status after %r" % key)
-        check_equal(termios.tcgetattr(slave), before, "terminal")
-        while not data.endswith(b"\x1b[?25h"):
-            data += os.read(master, 65536)
-        os.close(master)
-        os.close(slave)
+
+@test("top fits the window that there is, also when that changes; a daemon that stops ends it with a sentence on the screen from before")
+def top_sizes():
+    with Daemon(workers=8) as daemon:
+        view = Top(daemon, 40, 12)
+        for columns, rows in ((40, 12), (100, 40), (20, 5), (80, 24)):
+            view.resize(columns, rows)
+            screen = wait_for(lambda: (lambda s: s if len(s) == min(rows - 1, 24) or len(s) <= rows else None)(view.next_screen()), "a screen of that size")
+            check(max(map(len, screen)) <= columns and len(screen) <= rows, "at %dx%d: %r" % (columns, rows, screen))
+        check(sum(line.startswith("worker ") for line in wait_for(lambda: (lambda s: s if len(s) > 20 else None)(view.next_screen()), "24 rows")) >= 7, "workers")
+        daemon.stop()
+        check_in("sisd does not answer any more", view.end(69))
 
 
 @test("the shells are offered what the new commands take")
