@@ -29,7 +29,7 @@ TOOLS = ["curl", "openssl", "procps"]
 PROGRAMS = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "nsenter": "util-linux", "dpkg-buildpackage": "dpkg-dev", "dh": "debhelper",
             "git": "git"}
 # Of these nothing gets into a package, so that a change of a test makes no new ones.
-NOT_PACKAGED = re.compile(r"tests/(functional|hostile|python|system|vectors|fuzz/corpus)/|bench/|\.ci/|check$|quickstart$|tests/[a-z-]+$")
+NOT_PACKAGED = re.compile(r"tests/(functional|hostile|python|system|vectors|fuzz/corpus)/|bench/|\.ci/|check$|quickstart$|tests/[a-z-]+$|(HACKING|ARCHITECTURE)\.md$|debian/tests/")
 KEPT = 4                                        # of each kind, the newest
 NSPAWN = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit"]
 ROOT_VERSION = "1"                              # to be raised when something below changes what a root is
@@ -172,6 +172,22 @@ def package_directory():
 
 def packages():
     return {os.path.basename(path).split("_")[0]: path for path in glob.glob(os.path.join(package_directory(), "*.deb"))}
+
+
+def newer_package(name, directory):
+    """The package once more, as its next version, with other bytes in its programs (which mean nothing to them). Returns the path of the .deb."""
+    tree, path = os.path.join(directory, name), os.path.join(directory, name + "_next.deb")
+    run(["dpkg-deb", "-R", packages()[name], tree])
+    control = os.path.join(tree, "DEBIAN/control")
+    with open(control) as file:
+        text = re.sub(r"^(Version: .*)$", r"\1+next1", file.read(), flags=re.MULTILINE)
+    with open(control, "w") as file:
+        file.write(text)
+    for program in glob.glob(tree + "/usr/*bin/*") + glob.glob(tree + "/usr/libexec/sis/*"):
+        with open(program, "ab") as file:
+            file.write(b"next")
+    run(["dpkg-deb", "--root-owner-group", "-b", tree, path])
+    return path
 
 
 def dependencies():
