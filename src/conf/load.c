@@ -124,7 +124,7 @@ static void load_list(struct loading *loading, const struct option *option, cons
 
 	if (!config_setting_is_array(setting) && !config_setting_is_list(setting)) {
 		problem_type(loading, option, setting);
-	} else if (n == 0) {
+	} else if (n == 0 && !option_may_be_empty(option)) {
 		PROBLEM(loading, config_setting_source_line(setting), "%s is empty, but needs at least one entry", option->name);
 	} else if (n > CONF_LIST_MAX) {
 		PROBLEM(loading, config_setting_source_line(setting), "%s has %d entries, but at most %d are allowed", option->name, n, CONF_LIST_MAX);

@@ -3,6 +3,7 @@
  * The table of options and the checks that it names. */
 #include "conf/options.h"
 #include "base/error.h"
+#include "base/prefix.h"
 #include "base/text.h"
 #include "base/util.h"
 
@@ -100,6 +101,16 @@ static const char *check_host(const char *value)
 	return "must be a host name such as \"pictures.example.org\", or an address without port and brackets";
 }
 
+static const char *check_prefix(const char *value)
+{
+	struct prefix prefix;
+	int error = prefix_parse(value, &prefix);
+
+	if (error == -SIS_ERR_MISMATCH)
+		return "has bits set beyond its length: write the network's first address, such as \"10.0.0.0/8\"";
+	return error < 0 ? "must be a numeric address or prefix, such as \"192.0.2.1\", \"10.0.0.0/8\" or \"2001:db8::/32\"" : NULL;
+}
+
 static const char *check_user(const char *value)
 {
 	uint64_t number;
@@ -136,6 +147,12 @@ bool option_needs_restart(const struct option *option)
 		if (strcmp(restart_options[i], option->name) == 0)
 			return true;
 	return false;
+}
+
+/* Without an address to listen on, or a name, there is no server; nobody needs to be exempt. */
+bool option_may_be_empty(const struct option *option)
+{
+	return option->check == check_prefix;
 }
 
 const struct option *option_find(const char *name)

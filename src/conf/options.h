@@ -28,6 +28,7 @@ extern const unsigned option_table_size;
 
 const struct option *option_find(const char *name);             /* NULL: no such option */
 const struct option *option_nearest(const char *name);          /* what was probably meant; NULL when nothing is near */
+bool option_may_be_empty(const struct option *option);           /* a list: "[ ]" */
 bool option_needs_restart(const struct option *option);
 bool option_is_text(const struct option *option);               /* string or choice: its member is a char * */
 char **option_string_member(const struct option *option, struct conf *conf);

@@ -14,11 +14,14 @@ static void set_deadline(struct http_connection *connection, uint64_t ms)
 
 static void arm_timer(struct http_connection *connection)
 {
-	if (connection->deadline_ns >= connection->armed_ns)
+	uint64_t next = connection->deadline_ns;
+	if (connection->paced_until_ns != 0 && connection->paced_until_ns < next)
+		next = connection->paced_until_ns;
+	if (next >= connection->armed_ns)
 		return;
 	uint64_t now = time_monotonic_ns();
-	connection->armed_ns = connection->deadline_ns;
-	loop_timer_set(connection->timer, connection->deadline_ns <= now ? 0 : (int64_t)((connection->deadline_ns - now) / 1000000u) + 1);
+	connection->armed_ns = next;
+	loop_timer_set(connection->timer, next <= now ? 0 : (int64_t)((next - now) / 1000000u) + 1);
 }
 
 static unsigned rate_window_ms(const struct http_connection *connection)
@@ -51,12 +54,12 @@ static unsigned turn_ms(const struct http_connection *connection)
 	return stream_is_open(connection->request) ? connection->server->limits.idle_timeout_ms : rate_window_ms(connection);
 }
 
-/* While the handler thinks, the peer is not slow. Each turn of the peer begins with a fresh window. */
+/* While the handler thinks, or we let the peer wait, the peer is not slow. Each turn of the peer begins with a fresh window. */
 static void update_turn(struct http_connection *connection)
 {
 	if (connection->state != CONNECTION_REQUEST)
 		return;
-	bool peers_turn = connection_wants_output(connection) || connection_wants_input(connection);
+	bool peers_turn = connection->paced_until_ns == 0 && (connection_wants_output(connection) || connection_wants_input(connection));
 	if (peers_turn && !connection->peers_turn) {
 		connection->moved = 0;
 		set_deadline(connection, turn_ms(connection));
@@ -71,7 +74,7 @@ void connection_enter(struct http_connection *connection, enum connection_state 
 	const struct http_limits *limits = &connection->server->limits;
 	connection->state = state;
 	connection->peers_turn = false;
-	if (state == CONNECTION_IDLE && (connection->served_one || connection->tag != NULL))
+	if (state == CONNECTION_IDLE && (connection->served_one || connection->account != 0))
 		set_deadline(connection, limits->idle_timeout_ms);
 	else if (state == CONNECTION_LINGER)
 		set_deadline(connection, LINGER_MS);
@@ -92,10 +95,15 @@ static void deadline_passed(struct http_connection *connection)
 {
 	uint64_t window_ms = turn_ms(connection), least = connection->server->limits.min_rate_bytes_s * window_ms / 1000;
 	switch (connection->state) {
+	case CONNECTION_PROXY:
+		connection_refuse(connection, "this balancer sent no whole PROXY header in time");
+		break;
 	case CONNECTION_HANDSHAKE:
+		penalty_add(connection, OFFENCE_HANDSHAKE);
 		connection_refuse(connection, "no TLS handshake in time");
 		break;
 	case CONNECTION_HEAD:
+		penalty_add(connection, OFFENCE_REQUEST);
 		connection->state = CONNECTION_REQUEST;
 		request_fault(connection->request, (struct http_fault){ 408, "the head of the request did not come in time" });
 		break;
@@ -175,7 +183,9 @@ static void connection_destroy(struct http_connection *connection)
 	if (connection->next != NULL)
 		connection->next->previous = connection->previous;
 	server->n_connections--;
-	source_leave(server, connection->source);
+	source_leave(connection);
+	account_leave(connection);
+	announce_end(connection);
 	out_free(&connection->out);
 	free(connection->pending);
 	free(connection->tag);
@@ -201,8 +211,10 @@ static void update_interest(struct http_connection *connection)
 	uint32_t interest = 0;
 	if (connection->state == CONNECTION_HANDSHAKE) {
 		interest = connection->server->transport->wants_write(connection->session) ? EPOLLOUT : EPOLLIN;
-	} else if (connection->state == CONNECTION_LINGER) {
+	} else if (connection->state == CONNECTION_LINGER || connection->state == CONNECTION_PROXY) {
 		interest = EPOLLIN;
+	} else if (connection->paced_until_ns != 0) {
+		interest = 0;
 	} else if (stream_is_open(connection->request)) {
 		if (stream_is_hungry(connection->request) && !connection_wants_output(connection))
 			connection_make_ready(connection);         /* its share of this round was used up */
@@ -217,6 +229,19 @@ static void update_interest(struct http_connection *connection)
 		connection->interest = interest;
 }
 
+/* How much may be moved in this round. Nothing, when source or account has had what it may: then until the timer calls. */
+static size_t begin_round(struct http_connection *connection)
+{
+	enum limit limit = LIMIT_NONE;
+	connection->paced_until_ns = connection->state == CONNECTION_REQUEST ? rates_paced_until(connection, &limit) : 0;
+	if (connection->paced_until_ns == 0)
+		return rates_budget(connection);
+	if (!connection->request->was_paced)
+		connection_hit(connection, limit);
+	connection->request->was_paced = true;
+	return 0;
+}
+
 void connection_run(struct http_connection *connection)
 {
 	struct http_server *server = connection->server;
@@ -227,7 +252,7 @@ void connection_run(struct http_connection *connection)
 		return;
 	}
 	if (connection->state != CONNECTION_CLOSED) {
-		size_t budget = ROUND_BYTES;
+		size_t budget = begin_round(connection);
 		connection->running = server->busy = true;
 		while (connection_step(connection, &budget))
 			;

@@ -1,76 +1,119 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * How many connections one source and all of them may hold. */
+ * How many connections one source, one account and all of them may hold. */
 #include "http/internal.h"
+
+#include "base/siphash.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* An IPv6 subscriber has a /64 for himself: single addresses of it mean nothing (RFC 6177). */
-struct source source_from(const struct sockaddr *address)
+const unsigned source_factor[SOURCE_LEVELS] = { 1, SITE_FACTOR };
+
+enum key_kind { KEY_V4 = 1, KEY_V6, KEY_SITE, KEY_ACCOUNT };
+
+/* An IPv6 subscriber has a /64 for himself: single addresses of it mean nothing. And who has a /48 has 65536 of those (RFC 6177). */
+struct source source_from(const uint8_t address[ADDRESS_BYTES])
 {
-	struct source source = { { 0, 0 } };
-	if (address->sa_family == AF_INET) {
-		struct sockaddr_in in;
-		memcpy(&in, address, sizeof(in));
-		source.key[1] = (uint64_t)1 << 32 | in.sin_addr.s_addr;
-	} else if (address->sa_family == AF_INET6) {
-		struct sockaddr_in6 in6;
-		memcpy(&in6, address, sizeof(in6));
-		if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
-			uint32_t v4;
-			memcpy(&v4, in6.sin6_addr.s6_addr + 12, sizeof(v4));
-			source.key[1] = (uint64_t)1 << 32 | v4;
-		} else {
-			memcpy(&source.key[0], in6.sin6_addr.s6_addr, 8);
-			source.key[1] = (uint64_t)2 << 32;
-		}
+	struct source source = { .n = 1 };
+	if (address_is_v4(address)) {
+		source.level[0].high = KEY_V4;
+		memcpy(&source.level[0].low, address + ADDRESS_BYTES - 4, 4);
+		return source;
 	}
+	source = (struct source){ .n = 2, .level = { { .high = KEY_V6 }, { .high = KEY_SITE } } };
+	memcpy(&source.level[0].low, address, 8);
+	memcpy(&source.level[1].low, address, 6);
 	return source;
 }
 
-static struct source_count **source_slot(struct http_server *server, struct source source)
+struct rate_key account_key(uint64_t account)
 {
-	uint64_t hash = (source.key[0] ^ source.key[1]) * 0x9e3779b97f4a7c15u;
-	struct source_count **slot = &server->sources[hash >> 54];
-	while (*slot != NULL && memcmp(&(*slot)->source, &source, sizeof(source)) != 0)
+	return (struct rate_key){ KEY_ACCOUNT, account };
+}
+
+static struct holder **holder_slot(struct http_server *server, struct rate_key key)
+{
+	struct holder **slot = &server->holders[siphash(server->hash_key, &key, sizeof(key)) % HOLDER_BUCKETS];
+	while (*slot != NULL && memcmp(&(*slot)->key, &key, sizeof(key)) != 0)
 		slot = &(*slot)->next;
 	return slot;
 }
 
-bool source_enter(struct http_server *server, struct source source)
+static bool hold(struct http_server *server, struct rate_key key, uint64_t max)
 {
-	if (server->n_connections >= server->limits.max_connections)
-		return false;
-	struct source_count **slot = source_slot(server, source);
+	struct holder **slot = holder_slot(server, key);
 	if (*slot == NULL) {
 		*slot = calloc(1, sizeof(**slot));
 		if (*slot == NULL)
 			return false;
-		(*slot)->source = source;
-	} else if ((*slot)->n >= server->limits.max_connections_per_source) {
+		(*slot)->key = key;
+	} else if ((*slot)->n >= max) {
 		return false;
 	}
 	(*slot)->n++;
 	return true;
 }
 
-void source_leave(struct http_server *server, struct source source)
+static void let_go(struct http_server *server, struct rate_key key)
 {
-	struct source_count **slot = source_slot(server, source), *count = *slot;
-	if (count == NULL || --count->n > 0)
+	struct holder **slot = holder_slot(server, key), *holder = *slot;
+	if (holder == NULL || --holder->n > 0)
 		return;
-	*slot = count->next;
-	free(count);
+	*slot = holder->next;
+	free(holder);
 }
 
-void sources_free(struct http_server *server)
+bool source_enter(struct http_connection *connection)
 {
-	for (unsigned i = 0; i < SOURCE_BUCKETS; i++) {
-		struct source_count *next;
-		for (struct source_count *count = server->sources[i]; count != NULL; count = next) {
-			next = count->next;
-			free(count);
+	uint64_t max = connection->server->limits.max_connections_per_source;
+	unsigned *n = &connection->n_held;
+	for (; *n < connection->source.n; ++*n)
+		if (!hold(connection->server, connection->source.level[*n], max * source_factor[*n])) {
+			source_leave(connection);
+			return false;
+		}
+	return true;
+}
+
+void source_leave(struct http_connection *connection)
+{
+	while (connection->n_held > 0)
+		let_go(connection->server, connection->source.level[--connection->n_held]);
+}
+
+bool account_enter(struct http_connection *connection, uint64_t account)
+{
+	if (connection->account == account)
+		return true;
+	account_leave(connection);
+	if (!hold(connection->server, account_key(account), connection->server->limits.max_connections_per_account))
+		return false;
+	connection->account = account;
+	return true;
+}
+
+void account_leave(struct http_connection *connection)
+{
+	if (connection->account != 0)
+		let_go(connection->server, account_key(connection->account));
+	connection->account = 0;
+}
+
+void holders_free(struct http_server *server)
+{
+	for (unsigned i = 0; i < HOLDER_BUCKETS; i++) {
+		struct holder *next;
+		for (struct holder *holder = server->holders[i]; holder != NULL; holder = next) {
+			next = holder->next;
+			free(holder);
 		}
 	}
+}
+
+/* Those beyond the limit are there to be told so; when even they are too many, nobody is. */
+unsigned limits_surplus(const struct http_limits *limits)
+{
+	unsigned surplus = limits->max_connections / SURPLUS_PART;
+	return surplus < SURPLUS_MIN ? SURPLUS_MIN : surplus;
 }

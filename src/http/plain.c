@@ -44,6 +44,12 @@ static int plain_handshake(void *session)
 	return 0;
 }
 
+static bool plain_has_begun(const void *session)
+{
+	(void)session;
+	return true;
+}
+
 static bool plain_wants_write(const void *session)
 {
 	(void)session;
@@ -106,7 +112,7 @@ static void plain_end(struct http_server *server)
 }
 
 static const struct http_transport transport = {
-	plain_open, free, plain_handshake, plain_wants_write, plain_read, plain_write, plain_pending, plain_shutdown,
+	plain_open, free, plain_handshake, plain_has_begun, plain_wants_write, plain_read, plain_write, plain_pending, plain_shutdown,
 	plain_peer_certificate, plain_peer_error, plain_words, plain_end,
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,20 @@ void request_fault(struct http_request *request, struct http_fault fault)
 		server->handler->on_gone(request, server->arg);
 	request->seen = false;
 	response_fault(request, fault);
+}
+
+static uint32_t whole_seconds(uint64_t ns)
+{
+	return (uint32_t)((ns + NS_PER_S - 1) / NS_PER_S);
+}
+
+void request_too_soon(struct http_request *request, uint64_t wait_ns)
+{
+	char seconds[16];
+	const struct http_header header = { "Retry-After", seconds };
+	snprintf(seconds, sizeof(seconds), "%u", whole_seconds(wait_ns));
+	http_respond_problem_with(request, &(struct http_problem){ .error = SIS_ERR_TOO_MANY, .title = "too many requests", .headers = &header, .n_headers = 1,
+		.detail = "Too many requests came from this address in a short time." });
 }
 
 /* ------------------------------------------------ the body ------------------------------------------------ */
@@ -231,4 +246,30 @@ void http_request_set_tag(struct http_request *request, void *tag)
 	if (tag != request->connection->tag)
 		free(request->connection->tag);
 	request->connection->tag = tag;
+}
+
+enum limit http_request_set_account(struct http_request *request, uint64_t account, uint32_t *ret_wait_s)
+{
+	struct http_connection *connection = request->connection;
+	if (!account_enter(connection, account)) {
+		connection->close_after = true;
+		*ret_wait_s = 1;
+		return LIMIT_CONNECTIONS_PER_USER;
+	}
+	penalty_know(connection);
+	uint64_t wait = rates_take_account_request(connection);
+	if (wait == 0)
+		return LIMIT_NONE;
+	*ret_wait_s = whole_seconds(wait);
+	return LIMIT_REQUESTS_PER_USER;
+}
+
+void http_request_penalise(struct http_request *request, enum http_offence offence)
+{
+	penalty_add(request->connection, offence);
+}
+
+bool http_request_is_surplus(const struct http_request *request)
+{
+	return request->connection->is_surplus;
 }

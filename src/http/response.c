@@ -15,6 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#define RETRY_MIN_S 1
+#define RETRY_SPREAD_S 4
+
 /* ------------------------------------------------ what is to be sent ------------------------------------------------ */
 
 bool out_append(struct out_buffer *out, const void *data, size_t size)
@@ -126,7 +129,9 @@ bool response_put_head(struct http_request *request, unsigned status, const stru
 {
 	struct http_connection *connection = request->connection;
 	struct out_buffer *out = &connection->out;
-	if (!request->message.body_complete || !request->message.keep_alive || connection->server->draining)
+	const struct http_server *server = connection->server;
+	if (!request->message.body_complete || !request->message.keep_alive || server->draining || connection->is_surplus ||
+	    (connection->account == 0 && CROWDED(server->n_connections, server->limits.max_connections)))
 		connection->close_after = true;
 	bool has_length = status != 204 && status != 304;
 	return put(out, "HTTP/1.1 %u %s\r\nDate: %s\r\n", status, status_words(status), date_text()) && put_headers(out, headers, n_headers) &&
@@ -219,13 +224,31 @@ static char *problem_text(const struct http_problem *problem, unsigned status)
 	return json_print(json);
 }
 
+static bool has_header(const struct http_problem *problem, const char *name)
+{
+	for (size_t i = 0; i < problem->n_headers; i++)
+		if (strcmp(problem->headers[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Spread, so that those who are refused together do not come back together. */
+static const char *retry_seconds(char ret_text[16])
+{
+	snprintf(ret_text, 16, "%u", RETRY_MIN_S + (unsigned)(time_monotonic_ns() / 1000 % RETRY_SPREAD_S));
+	return ret_text;
+}
+
 void http_respond_problem_with(struct http_request *request, const struct http_problem *problem)
 {
 	unsigned status = problem->status != 0 ? problem->status : (unsigned)error_http_status(problem->error);
-	struct http_header headers[8] = { { "Content-Type", "application/problem+json" }, { "Cache-Control", "no-store" } };
+	struct http_header headers[10] = { { "Content-Type", "application/problem+json" }, { "Cache-Control", "no-store" } };
+	char seconds[16];
 	size_t n = 2;
-	for (size_t i = 0; i < problem->n_headers && n < ARRAY_SIZE(headers); i++)
+	for (size_t i = 0; i < problem->n_headers && n < ARRAY_SIZE(headers) - 1; i++)
 		headers[n++] = problem->headers[i];
+	if ((status == 429 || status == 503) && !has_header(problem, "Retry-After"))
+		headers[n++] = (struct http_header){ "Retry-After", retry_seconds(seconds) };
 	CLEANUP_FREE char *text = problem_text(problem, status);
 	http_respond(request, status, headers, n, text != NULL ? text : "{}", text != NULL ? strlen(text) : 2);
 }
@@ -247,6 +270,8 @@ void response_fault(struct http_request *request, struct http_fault fault)
 			error = errors[i].error;
 	struct http_server *server = request->connection->server;
 	request->connection->close_after = true;
+	if (error == SIS_ERR_PROTOCOL || error == SIS_ERR_TOO_LARGE)
+		penalty_add(request->connection, OFFENCE_REQUEST);
 	if (server->handler->on_refused != NULL)
 		server->handler->on_refused(request->connection->peer, fault.words, server->arg);
 	http_respond_problem_with(request, &(struct http_problem){ .error = error, .status = fault.status, .detail = fault.words });

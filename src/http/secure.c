@@ -24,6 +24,11 @@ static int secure_handshake(void *session)
 	return tls_handshake(session);
 }
 
+static bool secure_has_begun(const void *session)
+{
+	return tls_has_begun(session);
+}
+
 static bool secure_wants_write(const void *session)
 {
 	return tls_wants_write(session);
@@ -71,7 +76,7 @@ static void secure_end(struct http_server *server)
 }
 
 static const struct http_transport transport = {
-	secure_open, secure_close, secure_handshake, secure_wants_write, secure_read, secure_write, secure_pending, secure_shutdown,
+	secure_open, secure_close, secure_handshake, secure_has_begun, secure_wants_write, secure_read, secure_write, secure_pending, secure_shutdown,
 	secure_peer_certificate, secure_peer_error, secure_words, secure_end,
 };
 

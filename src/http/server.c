@@ -4,9 +4,14 @@
 #include "http/internal.h"
 
 #include "base/error.h"
+#include "base/secret.h"
 
 #include <stdlib.h>
 #include <unistd.h>
+
+/* 16384 sources (1.2 MiB, touched as they come) and 2048 accounts. */
+#define SOURCE_TABLE_BITS 11
+#define ACCOUNT_TABLE_BITS 8
 
 static void server_run_ready(void *arg)
 {
@@ -34,11 +39,13 @@ int http_server_new(struct loop *loop, const struct http_handler *handler, void 
 	if (server == NULL)
 		return -SIS_ERR_NO_MEMORY;
 	*server = (struct http_server){ .loop = loop, .handler = handler, .arg = arg, .ready_end = &server->ready };
-	server->limits = (struct http_limits){ .max_connections = 1024, .max_connections_per_source = 256, .header_timeout_ms = 15000,
+	server->limits = (struct http_limits){ .max_connections = 1024, .max_connections_per_source = 256,
+		.max_connections_per_account = 256, .header_timeout_ms = 15000,
 		.idle_timeout_ms = 300000, .min_rate_bytes_s = 1024, .max_body_bytes = 65536, .max_head_bytes = 16384 };
 	server->read_scratch = malloc(SCRATCH_BYTES);
 	server->write_scratch = malloc(SCRATCH_BYTES);
-	if (server->read_scratch == NULL || server->write_scratch == NULL ||
+	if (server->read_scratch == NULL || server->write_scratch == NULL || random_bytes(server->hash_key, sizeof(server->hash_key)) < 0 ||
+	    rate_table_new(SOURCE_TABLE_BITS, &server->sources) < 0 || rate_table_new(ACCOUNT_TABLE_BITS, &server->accounts) < 0 ||
 	    loop_add_timer(loop, -1, server_run_ready, server, &server->ready_timer) < 0 ||
 	    loop_add_timer(loop, -1, server_resume_accepting, server, &server->accept_timer) < 0) {
 		http_server_free(server);
@@ -64,7 +71,9 @@ void http_server_free(struct http_server *server)
 	loop_remove(server->accept_timer);
 	if (server->transport != NULL)
 		server->transport->end(server);
-	sources_free(server);
+	holders_free(server);
+	rate_table_free(server->sources);
+	rate_table_free(server->accounts);
 	free(server->read_scratch);
 	free(server->write_scratch);
 	free(server);
@@ -96,7 +105,7 @@ void http_server_drain(struct http_server *server, void (*fn)(void *arg), void *
 	server->drained_arg = arg;
 	for (struct http_connection *connection = server->connections, *next; connection != NULL; connection = next) {
 		next = connection->next;
-		if (connection->state == CONNECTION_IDLE || connection->state == CONNECTION_HANDSHAKE) {
+		if (connection->state == CONNECTION_IDLE || connection->state == CONNECTION_HANDSHAKE || connection->state == CONNECTION_PROXY) {
 			connection_close(connection, false);
 			connection_run(connection);
 		} else if (stream_is_open(connection->request)) {

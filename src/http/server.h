@@ -7,6 +7,7 @@
 
 #include "base/limit.h"
 #include "base/loop.h"
+#include "base/prefix.h"
 #include "tls/tls.h"
 
 #include <netinet/in.h>
@@ -16,15 +17,26 @@ struct http_server;
 struct http_request;
 struct http_connection;
 
+/* What a source is penalised for; each but the last once for a connection. */
+enum http_offence { OFFENCE_HANDSHAKE, OFFENCE_REQUEST, OFFENCE_CERTIFICATE, OFFENCE_ENROLLMENT, OFFENCE_END };
+
+/* A rate of 0 is without limit. A source is an IPv4 address or an IPv6 /64; an account is what the handler says (http_request_set_account). */
 struct http_limits {
-	unsigned max_connections, max_connections_per_source, header_timeout_ms, idle_timeout_ms, min_rate_bytes_s;
+	unsigned max_connections, max_connections_per_source, max_connections_per_account;
+	unsigned header_timeout_ms, idle_timeout_ms, min_rate_bytes_s;
+	uint64_t handshakes_per_s, source_requests_per_s, account_requests_per_s;       /* on average over ten seconds */
+	uint64_t source_bytes_per_s, account_bytes_per_s;       /* in both directions together */
+	unsigned penalty_ms[OFFENCE_END], penalty_min_ms, penalty_max_ms;              /* penalty_max_ms 0: none */
+	struct prefix_list penalty_exempt;
+	struct prefix_list proxy_from;  /* who connects from there says for whom, by the PROXY protocol (version 2) */
 	uint64_t max_body_bytes;        /* for handlers that take a whole body */
 	size_t max_head_bytes;          /* request line and fields, 431 beyond */
 };
 
 struct http_handler {
-	/* The handshake is done, and the peer showed a certificate that the CA has signed: returns the connection's tag (malloc'd) or NULL. May be NULL. */
-	void *(*on_connected)(struct span certificate, void *arg);
+	/* The handshake is done, and the peer showed a certificate that the CA has signed: returns the connection's tag (malloc'd) and its account, or
+	 * NULL. May be NULL. */
+	void *(*on_connected)(struct span certificate, uint64_t *ret_account, void *arg);
 	/* Head is complete. Answer, or call http_request_collect (whole small body), or http_request_stream. */
 	void (*on_request)(struct http_request *request, void *arg);
 	/* Streamed body bytes; may call http_request_pause_body. Never called after the answer. */
@@ -51,6 +63,7 @@ void http_server_stop_listening(struct http_server *server);
 /* Idle connections close now, busy ones after their answer (Connection: close); fn when the last is gone. */
 void http_server_drain(struct http_server *server, void (*fn)(void *arg), void *arg);
 unsigned http_server_n_connections(const struct http_server *server);
+unsigned http_server_n_penalised(const struct http_server *server);            /* sources */
 /* Closes at once (RST) every connection for whose tag match() is true: how a revocation reaches live sockets. Returns how many. */
 unsigned http_server_close_if(struct http_server *server, bool (*match)(const void *tag, void *match_arg), void *match_arg);
 
@@ -71,6 +84,12 @@ void http_request_set_data(struct http_request *request, void *data);
 /* Per connection, for the worker's idea of who this is (used by http_server_close_if); freed with free(). */
 void *http_request_tag(const struct http_request *request);
 void http_request_set_tag(struct http_request *request, void *tag);
+/* Whose request this is (not 0): it counts against that account from now on, and its source is known as one of ours. LIMIT_NONE; else the limit that the
+ * account has reached, and the seconds after which it may try again: refuse the request. */
+enum limit http_request_set_account(struct http_request *request, uint64_t account, uint32_t *ret_wait_s);
+void http_request_penalise(struct http_request *request, enum http_offence offence);
+/* The server has as many connections as it takes, and this one is there to be told so: it ends with the answer. */
+bool http_request_is_surplus(const struct http_request *request);
 
 void http_request_collect(struct http_request *request, size_t max_bytes);      /* 413 beyond, answered by the layer */
 void http_request_stream(struct http_request *request);                         /* sends 100 Continue when asked for */
@@ -106,5 +125,6 @@ struct http_problem {
 	const struct http_header *headers;
 	size_t n_headers;
 };
+/* With Retry-After (a few seconds) where the status is 429 or 503 and the caller gives none. */
 void http_respond_problem_with(struct http_request *request, const struct http_problem *problem);
 void http_close(struct http_request *request);                                  /* drop the connection without an answer */

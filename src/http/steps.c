@@ -16,8 +16,12 @@ static void connected(struct http_connection *connection)
 {
 	struct http_server *server = connection->server;
 	struct span certificate = server->transport->peer_certificate(connection->session);
+	uint64_t account = 0;
 	if (certificate.size > 0 && server->transport->peer_error(connection->session) == 0 && server->handler->on_connected != NULL)
-		connection->tag = server->handler->on_connected(certificate, server->arg);
+		connection->tag = server->handler->on_connected(certificate, &account, server->arg);
+	/* One too many of the account's is told so at its first request, and has to ask soon. */
+	if (account != 0 && account_enter(connection, account))
+		penalty_know(connection);
 	connection_enter(connection, CONNECTION_IDLE);
 }
 
@@ -27,6 +31,9 @@ static bool step_handshake(struct http_connection *connection)
 	int error = transport->handshake(connection->session);
 	if (error == -SIS_ERR_AGAIN)
 		return false;
+	/* Who only connects and goes (a balancer that looks whether we are there) has cost nothing. */
+	if (error < 0 && transport->has_begun(connection->session))
+		penalty_add(connection, OFFENCE_HANDSHAKE);
 	if (error == 0)
 		connected(connection);
 	else if (error == -SIS_ERR_CLOSED)
@@ -77,6 +84,7 @@ static bool step_write(struct http_connection *connection, size_t *budget)
 	}
 	response_consume(connection, sent);
 	connection->moved += sent;
+	rates_moved(connection, sent);
 	*budget -= sent < *budget ? sent : *budget;
 	return sent == (size_t)size || connection->state == CONNECTION_CLOSED;
 }
@@ -104,6 +112,20 @@ static bool step_finish(struct http_connection *connection)
 	return true;
 }
 
+static void begin_request(struct http_request *request)
+{
+	struct http_connection *connection = request->connection;
+	uint64_t wait = rates_take_request(connection);
+	connection->state = CONNECTION_REQUEST;
+	if (wait > 0) {
+		connection_hit(connection, LIMIT_REQUESTS_PER_SOURCE);
+		request_too_soon(request, wait);
+		return;
+	}
+	request->seen = true;
+	connection->server->handler->on_request(request, connection->server->arg);
+}
+
 static size_t take_head(struct http_connection *connection, const uint8_t *data, size_t size)
 {
 	struct http_server *server = connection->server;
@@ -121,9 +143,7 @@ static size_t take_head(struct http_connection *connection, const uint8_t *data,
 		connection->state = CONNECTION_REQUEST;
 		request_fault(request, request->message.fault);
 	} else if (request->message.head_complete) {
-		connection->state = CONNECTION_REQUEST;
-		request->seen = true;
-		server->handler->on_request(request, server->arg);
+		begin_request(request);
 	}
 	return used;
 }
@@ -192,6 +212,7 @@ static bool step_read(struct http_connection *connection, size_t *budget)
 	}
 	if (size > 0) {
 		connection->moved += size;
+		rates_moved(connection, size);
 		*budget -= size < *budget ? size : *budget;
 		size_t used = take_input(connection, server->read_scratch, size);
 		if (used < size && connection->state != CONNECTION_CLOSED)
@@ -210,6 +231,8 @@ static bool step_stream(struct http_connection *connection, size_t budget)
 bool connection_step(struct http_connection *connection, size_t *budget)
 {
 	switch (connection->state) {
+	case CONNECTION_PROXY:
+		return step_announce(connection);
 	case CONNECTION_HANDSHAKE:
 		return step_handshake(connection);
 	case CONNECTION_LINGER:

@@ -16,6 +16,7 @@ struct http_transport {
 	int (*open)(const struct http_server *server, int fd, void **ret_session);
 	void (*close)(void *session);           /* accepts NULL; not the descriptor */
 	int (*handshake)(void *session);
+	bool (*has_begun)(const void *session);         /* the peer has said something */
 	bool (*wants_write)(const void *session);
 	ssize_t (*read)(void *session, void *ret_data, size_t capacity);
 	ssize_t (*write)(void *session, const void *data, size_t size);

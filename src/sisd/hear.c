@@ -88,6 +88,7 @@ static int hear_figures(struct process *process, struct channel_packet *packet)
 	if (message_figures_decode(&packet->payload, &message) < 0 || message.refusals.size != 8 * SIS_ERR_END || message.limits.size != 8 * LIMIT_END)
 		return -SIS_ERR_PROTOCOL;
 	process->watchers = message.watchers;
+	process->penalised = message.penalised;
 	process->master->server_not_after = message.server_not_after;
 	struct cursor cursor = cursor_from(message.refusals.data, message.refusals.size);
 	for (unsigned i = 0; i < SIS_ERR_END; i++)

@@ -72,7 +72,7 @@ struct process {                        /* a role's place; the process in it may
 	unsigned silent_rounds;
 	unsigned n_events;              /* logged in this round */
 	char sandbox[256], route[128], peer[128];
-	uint32_t connections, watchers;
+	uint32_t connections, watchers, penalised;
 };
 
 enum master_phase { MASTER_STARTING, MASTER_RUNNING, MASTER_STOPPING_WORKERS, MASTER_STOPPING_LEDGER, MASTER_STOPPING_SIGNER };
@@ -180,6 +180,8 @@ void notify_stopping(void);
 void notify_extend_start(uint64_t microseconds);
 void notify_delayed(unsigned n_starts, unsigned seconds);
 char *status_print(const struct master *master);                /* JSON, malloc'd; NULL on no memory */
+uint64_t limits_max_connections(const struct conf *conf);       /* limits.c: in force, with the descriptors that there are */
+json_t *penalised_json(const struct master *master);            /* limits.c */
 json_t *limits_json(const struct master *master);                /* limits.c */
 void journal_begin(struct master *master);
 void journal_log(struct master *master, enum role sender, const struct log_args *args);

@@ -17,6 +17,7 @@
 #define CA_LIFETIME_S (20 * 365 * 86400ULL)
 #define SERVER_CERTIFICATE_LIFETIME_S (90 * 86400ULL)   /* supervise.c asks for a new one long before */
 #define MS_PER_S 1000
+#define SHARES_MAX 16
 
 static uint32_t log_level_number(const struct conf *conf)
 {
@@ -44,18 +45,18 @@ static char *public_address(const struct master *master)
 	return xasprintf(strchr(name, ':') ? "[%s]:%u" : "%s:%u", name, port);
 }
 
-/* One name a line. */
-static char *server_names_join(const struct conf *conf)
+/* One entry a line. */
+static char *lines_join(const struct conf_list *list)
 {
-	char *names = xstrdup(conf->server_names.item[0]);
+	char *lines = xstrdup(list->n > 0 ? list->item[0] : "");
 
-	for (unsigned i = 1; i < conf->server_names.n; i++) {
-		char *longer = xasprintf("%s\n%s", names, conf->server_names.item[i]);
+	for (unsigned i = 1; i < list->n; i++) {
+		char *longer = xasprintf("%s\n%s", lines, list->item[i]);
 
-		free(names);
-		names = longer;
+		free(lines);
+		lines = longer;
 	}
-	return names;
+	return lines;
 }
 
 static int external_open(const char *option, const char *path, mode_t forbidden, int *ret_fd)
@@ -104,7 +105,7 @@ int slice_load_external_tls(const struct conf *conf, int ret_fds[2])
 static void configure_signer(struct process *signer)
 {
 	const struct conf *conf = signer->master->conf;
-	CLEANUP_FREE char *names = server_names_join(conf);
+	CLEANUP_FREE char *names = lines_join(&conf->server_names);
 	bool external = *conf->tls_certificate != '\0';
 	struct message_config_signer message = {
 		.server_names = span_from_string(names), .server_certificate_lifetime_s = SERVER_CERTIFICATE_LIFETIME_S,
@@ -141,14 +142,38 @@ static void configure_ledger(struct process *ledger)
 	CHANNEL_SEND(ledger->channel, 0, config_ledger, CONFIG_LEDGER, &message);
 }
 
+/* A worker's part of what a source or a user may do. Connections are not spread evenly, so with many workers it is more than a fair part: at most four times
+ * what is configured, with 64 of them. */
+static uint64_t share(const struct conf *conf, uint64_t value)
+{
+	unsigned n = master_count_workers(conf);
+	unsigned parts = n < SHARES_MAX ? n : SHARES_MAX;
+
+	return (value + parts - 1) / parts;
+}
+
+static uint32_t to_ms(uint64_t seconds)
+{
+	return clamp_u32(seconds * MS_PER_S);
+}
+
 static void configure_worker(struct process *worker)
 {
 	const struct conf *conf = worker->master->conf;
+	CLEANUP_FREE char *exempt = lines_join(&conf->penalty_exempt), *proxies = lines_join(&conf->proxy_from);
 	struct message_config_worker message = {
 		.registration = span_from_string(conf->registration), .max_item_bytes = conf->max_item_bytes,
-		.max_connections = clamp_u32(conf->max_connections), .max_connections_per_source = clamp_u32(conf->max_connections_per_source),
-		.header_timeout_ms = clamp_u32(conf->header_timeout * MS_PER_S), .idle_timeout_ms = clamp_u32(conf->idle_timeout * MS_PER_S),
-		.min_rate_bytes_s = clamp_u32(conf->min_rate), .log_level = log_level_number(conf),
+		.max_connections = clamp_u32(limits_max_connections(conf)), .max_connections_per_source = clamp_u32(share(conf, conf->max_connections_per_source)),
+		.max_connections_per_user = clamp_u32(share(conf, conf->max_connections_per_user)),
+		.header_timeout_ms = to_ms(conf->header_timeout), .idle_timeout_ms = to_ms(conf->idle_timeout),
+		.min_rate_bytes_s = clamp_u32(conf->min_rate), .handshakes_per_source = share(conf, conf->handshakes_per_source),
+		.requests_per_source = share(conf, conf->requests_per_source), .requests_per_user = share(conf, conf->requests_per_user),
+		.bandwidth_per_source = share(conf, conf->bandwidth_per_source), .bandwidth_per_user = share(conf, conf->bandwidth_per_user),
+		.max_waiting = clamp_u32(conf->max_waiting),
+		.penalty_handshake_ms = to_ms(conf->penalty_handshake), .penalty_request_ms = to_ms(conf->penalty_request),
+		.penalty_certificate_ms = to_ms(conf->penalty_certificate), .penalty_enroll_ms = to_ms(conf->penalty_enroll),
+		.penalty_min_ms = to_ms(conf->penalty_min), .penalty_max_ms = to_ms(conf->penalty_max),
+		.penalty_exempt = span_from_string(exempt), .proxy_from = span_from_string(proxies), .log_level = log_level_number(conf),
 	};
 
 	CHANNEL_SEND(worker->channel, 0, config_worker, CONFIG_WORKER, &message);

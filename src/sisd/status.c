@@ -104,6 +104,7 @@ static json_t *sums_json(const struct master *master, json_t *status)
 	json_object_set_new(status, "connections", json_integer(connections));
 	json_object_set_new(status, "watchers", json_integer(watchers));
 	json_object_set_new(status, "refusals", refusals_json(master));
+	json_object_set_new(status, "penalised", penalised_json(master));
 	json_object_set_new(status, "limits", limits_json(master));
 	json_object_set_new(status, "events", events_json(master));
 	json_object_set_new(status, "events_left_out", json_integer((json_int_t)master->n_left_out));

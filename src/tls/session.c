@@ -52,6 +52,7 @@ static ssize_t pull(gnutls_transport_ptr_t arg, void *ret_data, size_t capacity)
 	struct tls_session *session = arg;
 	ssize_t n = recv(session->fd, ret_data, capacity, 0);
 	session->is_dry = n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+	session->has_begun = session->has_begun || n > 0;
 	if (n == 0 && capacity > 0)
 		session->is_ended = true;
 	return n;
@@ -157,6 +158,11 @@ int tls_handshake(struct tls_session *session)
 		r = session->identity != NULL ? server_finish(session) : client_finish(session);
 	session->is_complete = r == 0;
 	return r;
+}
+
+bool tls_has_begun(const struct tls_session *session)
+{
+	return session->has_begun;
 }
 
 bool tls_wants_write(const struct tls_session *session)

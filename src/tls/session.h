@@ -18,7 +18,7 @@ struct tls_session {
 	bool is_dry;                    /* the socket had nothing when it was last asked */
 	bool is_ended;                  /* the peer sends nothing more */
 	size_t write_pending;           /* bytes that a write which answered AGAIN has already sealed */
-	bool wants_write, has_shaken_hands, is_complete;
+	bool wants_write, has_begun, has_shaken_hands, is_complete;
 	int peer_error;
 	const char *words;
 };

@@ -45,6 +45,7 @@ void tls_session_free(struct tls_session *session);             /* accepts NULL;
 
 /* 0 when complete, -AGAIN (see tls_wants_write), -TLS, -UNTRUSTED, -EXPIRED, -CLOSED. */
 int tls_handshake(struct tls_session *session);
+bool tls_has_begun(const struct tls_session *session);        /* the other side has sent something */
 bool tls_wants_write(const struct tls_session *session);
 /* Bytes moved (> 0), or -AGAIN, -CLOSED (orderly or not), -TLS. After -AGAIN a write must be repeated with the same or more data. */
 ssize_t tls_read(struct tls_session *session, void *ret_data, size_t capacity);

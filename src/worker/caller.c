@@ -52,6 +52,7 @@ static void refuse_certificate(struct exchange *exchange, struct span der, int e
 	worker_count_refusal(exchange->worker, error);
 	if (is_theirs) {
 		log_refusal(exchange, der, error);
+		http_request_penalise(exchange->request, OFFENCE_CERTIFICATE);
 		http_respond_problem(exchange->request, error, refusal_words(error));
 		return;
 	}
@@ -68,13 +69,16 @@ static struct caller_tag *tag_new(const struct store_caller *caller)
 }
 
 /* How a later revocation finds a connection, also before its first request. */
-void *caller_connected(struct span certificate, void *arg)
+void *caller_connected(struct span certificate, uint64_t *ret_account, void *arg)
 {
 	struct worker *worker = arg;
 	uint8_t fingerprint[FINGERPRINT_BYTES];
 	struct store_caller caller;
 	certificate_fingerprint(certificate, fingerprint);
-	return store_find_caller(worker->store, fingerprint, &caller) == 0 ? tag_new(&caller) : NULL;
+	if (store_find_caller(worker->store, fingerprint, &caller) != 0)
+		return NULL;
+	*ret_account = (uint64_t)caller.user_id;
+	return tag_new(&caller);
 }
 
 static bool tag_connection(struct exchange *exchange)
@@ -105,5 +109,5 @@ bool caller_find(struct exchange *exchange)
 		error = -SIS_ERR_NO_MEMORY;
 	if (error != 0)
 		refuse_certificate(exchange, der, error);
-	return error == 0;
+	return error == 0 && load_enter_account(exchange);
 }

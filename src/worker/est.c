@@ -91,7 +91,10 @@ static void on_enrolled(struct exchange *exchange, struct channel_packet *packet
 {
 	struct message_enrolled message;
 	char detail[512];
-	if (packet->type != MESSAGE_ENROLLED || message_enrolled_decode(&packet->payload, &message) != 0)
+	bool is_enrolled = packet->type == MESSAGE_ENROLLED && message_enrolled_decode(&packet->payload, &message) == 0;
+	if (is_enrolled && message.status == SIS_ERR_BAD_LOGIN)
+		http_request_penalise(exchange->request, OFFENCE_ENROLLMENT);
+	if (!is_enrolled)
 		route_refuse(exchange, SIS_ERR_INTERNAL, NULL);
 	else if (message.status != 0)
 		refuse_enrollment(exchange, (int)message.status, span_to_string(message.detail, detail, sizeof(detail)) ? detail : NULL, message.retry_after_s);

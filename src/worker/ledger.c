@@ -26,6 +26,7 @@ uint64_t ledger_expect(struct exchange *exchange, answer_fn *on_answer)
 	struct exchange **bucket = &worker->waiting[exchange->question % EXCHANGE_BUCKETS];
 	exchange->next_waiting = *bucket;
 	*bucket = exchange;
+	worker->n_waiting++;
 	return exchange->question;
 }
 
@@ -37,6 +38,7 @@ void ledger_forget(struct exchange *exchange)
 	if (*slot == exchange)
 		*slot = exchange->next_waiting;
 	exchange->question = 0;
+	exchange->worker->n_waiting--;
 }
 
 void ledger_sent(struct exchange *exchange, int error)

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define BURST_SECONDS 10.0              /* after this time a whole burst is allowed again */
@@ -65,12 +66,14 @@ void worker_count_refusal(struct worker *worker, int error)
 	worker->has_figures = true;
 }
 
-void worker_limit_hit(struct worker *worker, enum limit limit, const char *peer)
+void worker_limit_hit(struct worker *worker, enum limit limit, const char *user, const char *peer)
 {
+	char reason[256];
 	worker->limits[limit]++;
 	worker->has_figures = true;
+	snprintf(reason, sizeof(reason), user != NULL ? "%s (%s)" : "%s", limit_text(limit), user);
 	if (log_limiter_allows(&worker->limited[limit], LOG_BURST_LIMITS))
-		log_event(&LOG(LIMIT_HIT, .peer = peer, .reason = limit_text(limit)));
+		log_event(&LOG(LIMIT_HIT, .user = user, .peer = peer, .reason = reason));
 }
 
 /* Eight bytes each, big-endian. */
@@ -85,14 +88,16 @@ static struct span put_counts(uint8_t *buffer, const uint64_t *counts, unsigned 
 void worker_tell_figures(struct worker *worker)
 {
 	uint8_t refusals[SIS_ERR_END * 8], limits[LIMIT_END * 8];
-	if (!worker->has_figures && worker->n_watches == worker->n_watches_told)
+	unsigned n_penalised = http_server_n_penalised(worker->server);
+	if (!worker->has_figures && worker->n_watches == worker->n_watches_told && n_penalised == worker->n_penalised_told)
 		return;
-	if (CHANNEL_SEND(worker->master, 0, figures, FIGURES, &(struct message_figures){ .watchers = worker->n_watches,
+	if (CHANNEL_SEND(worker->master, 0, figures, FIGURES, &(struct message_figures){ .watchers = worker->n_watches, .penalised = n_penalised,
 		.server_not_after = worker->server_not_after, .refusals = put_counts(refusals, worker->refusals, SIS_ERR_END),
 		.limits = put_counts(limits, worker->limits, LIMIT_END) }) < 0)
 		return;
 	memset(worker->refusals, 0, sizeof(worker->refusals));
 	memset(worker->limits, 0, sizeof(worker->limits));
 	worker->n_watches_told = worker->n_watches;
+	worker->n_penalised_told = n_penalised;
 	worker->has_figures = false;
 }

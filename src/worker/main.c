@@ -16,8 +16,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define BODY_MAX (64 * 1024)
-#define HEAD_MAX (16 * 1024)
 #define STATUS_EVERY_MS 1000
 
 static struct worker worker = { .signer_fd = -1, .metrics_listener = -1 };
@@ -73,13 +71,12 @@ static void on_config(struct channel_packet *packet)
 	struct message_config_worker message;
 	if (worker.server == NULL || message_config_worker_decode(&packet->payload, &message) != 0)
 		exit(EX_PROTOCOL);
-	const struct http_limits limits = {
-		.max_connections = message.max_connections, .max_connections_per_source = message.max_connections_per_source,
-		.header_timeout_ms = message.header_timeout_ms, .idle_timeout_ms = message.idle_timeout_ms, .min_rate_bytes_s = message.min_rate_bytes_s,
-		.max_body_bytes = BODY_MAX, .max_head_bytes = HEAD_MAX,
-	};
+	struct http_limits limits;
+	if (!load_limits(&message, &limits))
+		exit(EX_PROTOCOL);
 	log_set_level((int)message.log_level);
 	worker.max_item_bytes = message.max_item_bytes;
+	worker.max_waiting = message.max_waiting;
 	http_server_set_limits(worker.server, &limits);
 	events_configure(&worker, message.idle_timeout_ms);
 }

@@ -253,6 +253,8 @@ static void on_request(struct http_request *request, void *arg)
 	worker_tell_serving(exchange->worker, exchange->route->pattern, http_request_peer(request));
 	if (exchange->route->access == ACCESS_DEVICE && !caller_find(exchange))
 		return;
+	if (!load_allows(exchange))
+		return;
 	if (!check_body_kind(exchange))
 		return;
 	if (exchange->route->body == BODY_WHOLE && !may_hold_body(exchange))
@@ -307,7 +309,7 @@ static void on_refused(const char *peer, const char *reason, void *arg)
 
 static void on_limit(enum limit limit, const char *peer, void *arg)
 {
-	worker_limit_hit(arg, limit, peer);
+	worker_limit_hit(arg, limit, NULL, peer);
 }
 
 const struct http_handler worker_http_handler = {

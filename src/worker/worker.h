@@ -34,6 +34,7 @@ struct worker {
 	char *state_dir, *registration;
 	unsigned index;
 	uint64_t max_item_bytes;
+	unsigned max_waiting, n_waiting;                /* exchanges that wait for the ledger */
 	bool confined, ready, ledger_lost;
 	char sandbox[256];
 	int listeners[MESSAGE_MAX_FDS];
@@ -47,7 +48,7 @@ struct worker {
 	struct loop_source *beat_timer;
 	struct log_limiter refused, logins, limited[LIMIT_END];
 	uint64_t served_at_ns;
-	unsigned n_connections_told, n_watches_told;
+	unsigned n_connections_told, n_watches_told, n_penalised_told;
 	int64_t server_not_after;
 	uint64_t refusals[SIS_ERR_END];                 /* by error, not yet told */
 	uint64_t limits[LIMIT_END];                     /* how often each held somebody back, not yet told */
@@ -112,7 +113,12 @@ void exchange_respond_json(struct exchange *exchange, unsigned status, const cha
 
 /* caller.c: false after the refusal was answered */
 bool caller_find(struct exchange *exchange);
-void *caller_connected(struct span certificate, void *arg);
+void *caller_connected(struct span certificate, uint64_t *ret_account, void *arg);
+
+/* load.c: what the server takes on */
+bool load_limits(const struct message_config_worker *message, struct http_limits *ret_limits);         /* false: the message is wrong */
+bool load_allows(struct exchange *exchange);            /* false after the refusal was answered */
+bool load_enter_account(struct exchange *exchange);     /* the same */
 
 /* log.c */
 #define LOG_BURST 200
@@ -120,7 +126,7 @@ void *caller_connected(struct span certificate, void *arg);
 bool log_limiter_allows(struct log_limiter *limiter, double burst);
 void worker_sum_dropped(struct worker *worker, bool at_once);  /* LIMIT_HIT for what was not logged; every 5 s at most, or at_once: at the end */
 void worker_count_refusal(struct worker *worker, int error);    /* of either sign */
-void worker_limit_hit(struct worker *worker, enum limit limit, const char *peer);      /* counts, and says so in measure */
+void worker_limit_hit(struct worker *worker, enum limit limit, const char *user, const char *peer);    /* counts, and says so in measure; user: NULL */
 void worker_tell_figures(struct worker *worker);                /* when there are new ones */
 void worker_tell_serving(struct worker *worker, const char *route, const char *peer);
 

@@ -203,7 +203,7 @@ def figures():
         metrics = {name + ("{%s}" % ",".join('%s="%s"' % label for label in labels) if labels else ""): value for (name, labels), value in samples.items()}
         wanted = {'sis_user_items{user="vera"}': 1, 'sis_refusals_total{reason="QUOTA"}': 3, "sis_watchers": 1, "sis_items": 1,
                   "sis_commit_seconds_count": 1, 'sis_commit_seconds_bucket{le="+Inf"}': 1, "sis_revocation_seconds_count": 1,
-                  'sis_events_total{event="REVOKED"}': 1, 'sis_limit{limit="max_connections"}': 16384, 'sis_limit_hits_total{limit="max_connections"}': 0,
+                  'sis_events_total{event="REVOKED"}': 1, 'sis_limit{limit="max_connections_per_source"}': 4096, 'sis_limit_hits_total{limit="max_connections"}': 0,
                   'sis_user_bytes{user="vera"}': metrics["sis_store_bytes"]}
         check_equal({name: metrics.get(name) for name in wanted}, wanted, "metrics")
         check(abs(metrics['sis_user_last_upload_timestamp_seconds{user="vera"}'] - time.time()) < 600, "last upload")

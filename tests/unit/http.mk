@@ -13,3 +13,6 @@ tests_unit_test_digest_fields_SOURCES = tests/unit/test_digest_fields.c src/work
 tests_unit_test_digest_fields_LDADD = $(CRYPTO_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_tus_fields_SOURCES = tests/unit/test_tus_fields.c src/worker/tus_fields.c
 tests_unit_test_tus_fields_LDADD = $(CRYPTO_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test_proxy
+tests_unit_test_proxy_SOURCES = tests/unit/test_proxy.c src/http/proxy.c
+tests_unit_test_proxy_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)

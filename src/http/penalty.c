@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Penalties of sources, after the model of OpenSSH's PerSourcePenalties: each offence adds seconds, which pass as time does. Below the least penalty nothing
+ * happens; from there on new connections from the source are refused for as long as what has gathered, at most for the longest penalty.
+ *
+ * A source may be the address of many people, of whom one misbehaves. So connections that are there stay, a source from which one of ours came within a day is
+ * never refused for longer than the least penalty, and between two penalties every source is let in for at least as long. What it does in that time counts,
+ * and is what its next penalty is measured by. */
+#include "http/internal.h"
+
+#define NS_PER_MS 1000000u
+#define KNOWN_NS (24 * 3600 * (uint64_t)NS_PER_S)
+#define SITE_PART 16                    /* of an offence counts for the whole /48 */
+
+static void block(struct http_server *server, struct rate_account *account, uint64_t length, uint64_t now)
+{
+	uint64_t least = server->limits.penalty_min_ms * (uint64_t)NS_PER_MS;
+	if (account->mark_ns > now && length > least)
+		length = least;
+	account->until_ns[SLOT_BLOCKED] = now + length;
+	account->until_ns[SLOT_OPEN] = now + length + least;
+	account->until_ns[SLOT_SCORE] = now;
+	if (server->blocked_until_ns < now + length)
+		server->blocked_until_ns = now + length;
+}
+
+static void add(struct http_server *server, struct rate_key key, uint64_t ns, uint64_t now)
+{
+	const struct http_limits *limits = &server->limits;
+	uint64_t most = limits->penalty_max_ms * (uint64_t)NS_PER_MS, least = limits->penalty_min_ms * (uint64_t)NS_PER_MS;
+	struct rate_account *account = rate_find(server->sources, key);
+	uint64_t *score = &account->until_ns[SLOT_SCORE];
+	*score = (*score > now ? *score : now) + ns;
+	if (*score > now + most)
+		*score = now + most;
+	if (account->until_ns[SLOT_OPEN] <= now && *score - now >= least)
+		block(server, account, *score - now, now);
+}
+
+void penalty_add(struct http_connection *connection, enum http_offence offence)
+{
+	struct http_server *server = connection->server;
+	uint64_t ns = server->limits.penalty_ms[offence] * (uint64_t)NS_PER_MS, now = time_monotonic_ns();
+	bool repeats = offence != OFFENCE_ENROLLMENT && connection->has_offended;
+	connection->has_offended = true;
+	if (ns == 0 || server->limits.penalty_max_ms == 0 || repeats ||
+	    prefix_list_holds(&server->limits.penalty_exempt, connection->address))
+		return;
+	for (unsigned i = 0; i < connection->source.n; i++)
+		add(server, connection->source.level[i], i == 0 ? ns : ns / SITE_PART, now);
+}
+
+bool penalty_is_due(const struct http_connection *connection)
+{
+	struct http_server *server = connection->server;
+	uint64_t now = time_monotonic_ns();
+	if (server->blocked_until_ns <= now || server->limits.penalty_max_ms == 0 || prefix_list_holds(&server->limits.penalty_exempt, connection->address))
+		return false;
+	bool is_blocked = false, is_open = false;
+	/* The open time of either level counts: else a neighbour could take turns with the penalties of the two, and leave no gap. */
+	for (unsigned i = 0; i < connection->source.n; i++) {
+		const struct rate_account *account = rate_find(server->sources, connection->source.level[i]);
+		is_blocked = is_blocked || account->until_ns[SLOT_BLOCKED] > now;
+		is_open = is_open || (account->until_ns[SLOT_BLOCKED] <= now && account->until_ns[SLOT_OPEN] > now);
+	}
+	return is_blocked && !is_open;
+}
+
+void penalty_know(const struct http_connection *connection)
+{
+	struct http_server *server = connection->server;
+	uint64_t until = time_monotonic_ns() + KNOWN_NS;
+	for (unsigned i = 0; server->limits.penalty_max_ms > 0 && i < connection->source.n; i++)
+		rate_find(server->sources, connection->source.level[i])->mark_ns = until;
+}
+
+unsigned http_server_n_penalised(const struct http_server *server)
+{
+	uint64_t now = time_monotonic_ns();
+	return server->blocked_until_ns <= now ? 0 : rate_count(server->sources, SLOT_BLOCKED, now);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * Limits and overload. Who is over a limit of theirs is told 429, who meets a server with too much to do 503, both with the time to come back after. Who is
+ * revoked or disabled has been told so before, and health checks are answered whatever the load. */
+#include "worker/worker.h"
+
+#include "base/error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define BODY_MAX (64 * 1024)
+#define HEAD_MAX (16 * 1024)
+#define LINES_MAX 1024
+
+static bool take_prefixes(struct span lines, struct prefix_list *ret_list)
+{
+	char text[LINES_MAX];
+	return span_to_string(lines, text, sizeof(text)) && prefix_list_parse(text, ret_list) == 0;
+}
+
+bool load_limits(const struct message_config_worker *message, struct http_limits *ret_limits)
+{
+	*ret_limits = (struct http_limits){
+		.max_connections = message->max_connections, .max_connections_per_source = message->max_connections_per_source,
+		.max_connections_per_account = message->max_connections_per_user,
+		.header_timeout_ms = message->header_timeout_ms, .idle_timeout_ms = message->idle_timeout_ms, .min_rate_bytes_s = message->min_rate_bytes_s,
+		.handshakes_per_s = message->handshakes_per_source, .source_requests_per_s = message->requests_per_source,
+		.account_requests_per_s = message->requests_per_user,
+		.source_bytes_per_s = message->bandwidth_per_source, .account_bytes_per_s = message->bandwidth_per_user,
+		.penalty_ms = { [OFFENCE_HANDSHAKE] = message->penalty_handshake_ms, [OFFENCE_REQUEST] = message->penalty_request_ms,
+			[OFFENCE_CERTIFICATE] = message->penalty_certificate_ms, [OFFENCE_ENROLLMENT] = message->penalty_enroll_ms },
+		.penalty_min_ms = message->penalty_min_ms, .penalty_max_ms = message->penalty_max_ms,
+		.max_body_bytes = BODY_MAX, .max_head_bytes = HEAD_MAX,
+	};
+	return take_prefixes(message->penalty_exempt, &ret_limits->penalty_exempt) && take_prefixes(message->proxy_from, &ret_limits->proxy_from);
+}
+
+static void refuse_over_limit(struct exchange *exchange, enum limit limit, uint32_t wait_s)
+{
+	char seconds[16];
+	const struct http_header header = { "Retry-After", seconds };
+	snprintf(seconds, sizeof(seconds), "%u", wait_s);
+	worker_limit_hit(exchange->worker, limit, exchange->caller.user, http_request_peer(exchange->request));
+	worker_count_refusal(exchange->worker, SIS_ERR_TOO_MANY);
+	http_respond_problem_with(exchange->request, &(struct http_problem){ .error = SIS_ERR_TOO_MANY, .title = "too many requests", .headers = &header,
+		.n_headers = 1, .detail = limit == LIMIT_CONNECTIONS_PER_USER ? "You have too many connections open: close some." :
+			"You are asking too often." });
+}
+
+bool load_enter_account(struct exchange *exchange)
+{
+	uint32_t wait_s = 0;
+	enum limit limit = http_request_set_account(exchange->request, (uint64_t)exchange->caller.user_id, &wait_s);
+	if (limit != LIMIT_NONE)
+		refuse_over_limit(exchange, limit, wait_s);
+	return limit == LIMIT_NONE;
+}
+
+static bool changes_something(const struct http_request *request)
+{
+	const char *method = http_request_method(request);
+	return strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0 && strcmp(method, "OPTIONS") != 0;
+}
+
+bool load_allows(struct exchange *exchange)
+{
+	struct worker *worker = exchange->worker;
+	enum limit limit = LIMIT_NONE;
+	if (http_request_is_surplus(exchange->request) && exchange->route->handle != open_health)
+		limit = LIMIT_CONNECTIONS;
+	else if (worker->n_waiting >= worker->max_waiting && changes_something(exchange->request))
+		limit = LIMIT_WAITING;
+	if (limit == LIMIT_NONE)
+		return true;
+	worker_limit_hit(worker, limit, NULL, http_request_peer(exchange->request));
+	worker_count_refusal(worker, SIS_ERR_BUSY);
+	http_respond_problem_with(exchange->request, &(struct http_problem){ .error = SIS_ERR_BUSY, .detail = limit == LIMIT_CONNECTIONS ?
+		"The server has as many connections as it takes." : "The server has as much to write as it takes." });
+	return false;
+}

@@ -1,0 +1,436 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who takes too much, misbehaves, or comes when there is too much to do: held back, told so, counted and logged, and others are served meanwhile.
+
+Sources are addresses of 127.0.0.0/8: each is one of its own."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
+from sis_balancer import *
+from sis_sealing import SealingDevice
+from sis_testlib import *
+
+GARBAGE = b"SSH-2.0-x\r\n" + bytes(100)
+
+
+def connect_from(daemon, source, limit_s=20):
+    return socket.create_connection(daemon.address, timeout=limit_s * SLOW, source_address=(source, 0))
+
+
+def tls_from(daemon, source, who=None):
+    return daemon.tls_context(who).wrap_socket(connect_from(daemon, source), server_hostname="localhost")
+
+
+def ask_on(connection, path="/healthz", close=False):
+    """The status of one GET on this connection, its head and body; a status of None when it was ended."""
+    with contextlib.suppress(OSError):
+        connection.sendall(("GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n" % (path, "Connection: close\r\n" if close else "")).encode())
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        body = answer.read()
+        return answer.status, answer.headers, body
+    return None, {}, b""
+
+
+def serves(daemon, source, who=None, path="/healthz"):
+    """Whether a new connection from there is answered."""
+    try:
+        with tls_from(daemon, source, who) as connection:
+            return ask_on(connection, path, close=True)[0] == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def refused_count(daemon, limit):
+    (row,) = [row for row in daemon.status()["limits"] if row["limit"] == limit]
+    return row["refused"]
+
+
+def logged_count(daemon, text):
+    """How often the log says that a limit was reached: each line, and what it sums."""
+    lines = re.findall(r"limit reached by [^\n]*: %s[^\n;]*; (\d*) ?more" % text, daemon.log_text())
+    sums = re.findall(r"limit reached by many: %s[^;\n]*; (\d+) more" % text, daemon.log_text())
+    return len(lines) - len(sums) + sum(int(n) for n in sums)
+
+
+def check_counted(daemon, limit, text, wanted=None):
+    """Status and log agree in the end, and on this number when it is known."""
+    if wanted is not None:
+        wait_for(lambda: refused_count(daemon, limit) == wanted, "%s to be counted %d times" % (limit, wanted))
+    wait_for(lambda: logged_count(daemon, text) == refused_count(daemon, limit) > 0, "the log to agree with the status about " + limit)
+
+
+@test("one user's requests above the rate get 429 with Retry-After, are counted and summed in the log; others are served; a reload is in force at once")
+def requests_per_user():
+    with Daemon(workers=1, requests_per_user=3) as daemon:
+        greedy, modest = enroll_device(daemon), enroll_device(daemon)
+        connection = daemon.http(greedy)
+        replies = [daemon.request("GET", "/v1/whoami", connection=connection) for _ in range(60)]
+        refused = [reply for reply in replies if reply.status == 429]
+        check(20 <= len(refused) <= 30, "%d of 60 were refused" % len(refused))
+        refused[0].check_problem(429, "too-many")
+        check(1 <= int(refused[-1].headers["Retry-After"]) <= 10, "Retry-After %r" % refused[-1].headers["Retry-After"])
+        check_equal(daemon.request("GET", "/v1/whoami", who=modest).status, 200, "another user")
+        check_counted(daemon, "requests_per_user", "too many requests of this user in a short time", len(refused))
+        check_in("(%s)" % greedy.user, daemon.wait_log("too many requests of this user.*"), "the line names the user")
+        daemon.write_config(requests_per_user=0)
+        daemon.reload()
+        check_equal(daemon.request("GET", "/v1/whoami", connection=connection).status, 200, "after the reload")
+        daemon.write_config(requests_per_user=3)
+        daemon.reload()
+        wait_for(lambda: daemon.request("GET", "/v1/whoami", connection=connection).status == 200, "the rate to come again")
+
+
+@test("one source's requests above the rate get 429, before anything is looked up; another source is served")
+def requests_per_source():
+    with Daemon(workers=1, requests_per_source=3) as daemon:
+        daemon.ca()
+        with tls_from(daemon, "127.0.0.21") as connection:
+            statuses = [ask_on(connection)[0] for _ in range(60)]
+            check(20 <= statuses.count(429) <= 30 and statuses.count(200) + statuses.count(429) == 60, "statuses %r" % statuses)
+            status, headers, body = ask_on(connection)
+            check_equal((status, headers["Content-Type"], json.loads(body)["type"]), (429, "application/problem+json", "urn:sis:error:too-many"), "the problem")
+            check(int(headers["Retry-After"]) >= 1, "Retry-After")
+        check(serves(daemon, "127.0.0.22"), "another source")
+        check_counted(daemon, "requests_per_source", "too many requests from this source in a short time", statuses.count(429) + 1)
+
+
+@test("new connections above the rate of their source are refused at once; another source, and a connection that is there, are served")
+def handshakes_per_source():
+    with Daemon(workers=1, handshakes_per_source=2) as daemon:
+        daemon.ca()
+        early = tls_from(daemon, "127.0.0.31")
+        for _ in range(100):
+            connect_from(daemon, "127.0.0.31").close()
+        check(not serves(daemon, "127.0.0.31"), "served above its rate")
+        check(serves(daemon, "127.0.0.32"), "another source")
+        check_equal(ask_on(early)[0], 200, "the connection that was there")
+        wait_for(lambda: refused_count(daemon, "handshakes_per_source") >= 70, "refusals in the status")
+        wait_for(lambda: serves(daemon, "127.0.0.31"), "service when the rate allows it again")
+        check_counted(daemon, "handshakes_per_source", "too many new connections from this source in a short time")
+
+
+@test("a user's connections have a limit of their own, whatever the source; another user is served")
+def connections_per_user():
+    with Daemon(workers=1, max_connections_per_user=5) as daemon:
+        greedy, modest = enroll_device(daemon), enroll_device(daemon)
+        held = [tls_from(daemon, "127.0.0.%d" % (40 + n), greedy) for n in range(8)]
+        statuses = [ask_on(connection, "/v1/whoami")[0] for connection in held]
+        check_equal(statuses, [200] * 5 + [429] * 3, "statuses")
+        check(serves(daemon, "127.0.0.50", modest, "/v1/whoami"), "another user")
+        held[0].close()
+        wait_for(lambda: serves(daemon, "127.0.0.41", greedy, "/v1/whoami"), "one more, when one has ended")
+
+
+@test("a user's transfers wait for the bandwidth, are not taken for slow peers, and hold up nobody else", limit_s=240)
+def bandwidth():
+    with Daemon(workers=1, bandwidth_per_user="128K", min_rate="10M", idle_timeout="1s") as daemon:
+        greedy, modest = SealingDevice(daemon), SealingDevice(daemon)
+        started = time.monotonic()
+        check_equal(greedy.upload(greedy.seal(make_bytes(400 << 10))).status, 201, "upload")
+        took = time.monotonic() - started
+        check(took > 1.5, "400 KiB went up in %.1f s" % took)
+        result = []
+        started = time.monotonic()
+        reader = threading.Thread(target=lambda: result.append(daemon.request("GET", "/v1/items/%s/object" % greedy.item, who=greedy)))
+        reader.start()
+        asked = time.monotonic()
+        for _ in range(10):
+            check_equal(daemon.request("GET", "/v1/whoami", who=modest).status, 200, "another user")
+        check(SANITIZED or time.monotonic() - asked < 1.5, "another user waited")
+        reader.join()
+        took = time.monotonic() - started
+        check(took > 1.5, "400 KiB came down in %.1f s" % took)
+        check(result and result[0].status == 200 and len(result[0].body) > 400 << 10, "the whole download")
+        check(refused_count(daemon, "bandwidth_per_user") >= 1, "the status shows it")
+        daemon.write_config(bandwidth_per_user="0")
+        daemon.reload()
+        check_equal(daemon.request("GET", "/v1/items/%s/object" % greedy.item, who=greedy).status, 200, "without limit")
+
+
+def talk(connection):
+    try:
+        return connection.recv(100)
+    except ConnectionResetError:
+        return b""
+
+
+def offend(daemon, source, times):
+    """Garbage instead of TLS; how often it got as far as to be read."""
+    n = 0
+    for _ in range(times):
+        with contextlib.suppress(OSError), connect_from(daemon, source) as connection:
+            connection.sendall(GARBAGE)
+            n += connection.recv(100) != b""           # the alert
+    return n
+
+
+@test("misbehaving adds up to a penalty: then the source's new connections are refused, and with time served again; nobody else notices", limit_s=240)
+def penalties():
+    with Daemon(workers=1, penalty_exempt=["127.0.0.1"], penalty_min="3s", penalty_max="5s") as daemon:
+        daemon.ca()
+        early = tls_from(daemon, "127.0.0.61")
+        offend(daemon, "127.0.0.61", 2)
+        check(serves(daemon, "127.0.0.61"), "refused for less than the least penalty")
+        check(offend(daemon, "127.0.0.61", 20) < 8, "offences that were still read")
+        check(not serves(daemon, "127.0.0.61"), "served while penalised")
+        check(serves(daemon, "127.0.0.62"), "another source")
+        check_equal(ask_on(early)[0], 200, "the connection that was there")
+        wait_for(lambda: daemon.status()["penalised"] == 1, "the status shows it")
+        check_in("penalised: 1", daemon.sisctl("status").stdout, "status")
+        wait_for(lambda: serves(daemon, "127.0.0.61"), "service after the penalty")
+        wait_for(lambda: daemon.status()["penalised"] == 0, "the end of the penalty in the status")
+        check_counted(daemon, "penalty_max", "this source is refused for a time")
+        check(refused_count(daemon, "penalty_max") > 10, "refusals are counted")
+        offend(daemon, "127.0.0.1", 20)
+        daemon.is_serving()
+
+
+@test("each kind of misbehaviour counts by its option: malformed requests, refused certificates, failed enrollments; a reload that ends penalties ends them")
+def offences():
+    with Daemon(workers=1, penalty_exempt=["127.0.0.1"], penalty_min="1m", penalty_max="10m", penalty_request="1m", penalty_certificate="1m",
+                penalty_enroll="1m", penalty_handshake="0") as daemon:
+        revoked = enroll_device(daemon)
+        daemon.sisctl("revoke", revoked.user)
+        offend(daemon, "127.0.0.71", 100)
+        check(serves(daemon, "127.0.0.71"), "an offence that costs nothing")
+        with tls_from(daemon, "127.0.0.72") as connection:
+            connection.sendall(b"\0\0\r\n\r\n")
+            connection.recv(4096)
+        with tls_from(daemon, "127.0.0.73", revoked) as connection:
+            check_equal([ask_on(connection, "/v1/whoami")[0] for _ in range(3)], [403] * 3, "a revoked device is told so")
+        with tls_from(daemon, "127.0.0.74") as connection:
+            daemon.sisctl("add", "carol")
+            token = base64.b64encode(b"carol:ABCDEFGHIJKLMNOPQRSTUVWXYZ").decode()
+            csr = base64.b64encode(make_csr(make_key(), "carol"))
+            connection.sendall(("POST /.well-known/est/simpleenroll HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic %s\r\nContent-Type: application/pkcs10\r\n"
+                                "Content-Length: %d\r\n\r\n" % (token, len(csr))).encode() + csr)
+            check_in(b" 401 ", connection.recv(4096)[:20], "a wrong code")
+        for source in ("127.0.0.72", "127.0.0.73", "127.0.0.74"):
+            check(not serves(daemon, source), "%s is served" % source)
+        check(serves(daemon, "127.0.0.75"), "another source")
+        daemon.write_config(penalty_max="0")
+        daemon.reload()
+        for source in ("127.0.0.72", "127.0.0.73", "127.0.0.74"):
+            check(serves(daemon, source), "%s is refused after the reload" % source)
+
+
+@test("whoever shares an address with a misbehaving stranger is let in again within the least penalty, and for at least as long", limit_s=240)
+def neighbours():
+    with Daemon(workers=1, penalty_exempt=["127.0.0.1"], penalty_min="2s", penalty_max="1h", penalty_handshake="10m") as daemon:
+        device = enroll_device(daemon)
+        check(serves(daemon, "127.0.0.81", device, "/v1/whoami"), "before")
+        started = time.monotonic()
+        offend(daemon, "127.0.0.81", 3)
+        check(not serves(daemon, "127.0.0.81", device, "/v1/whoami"), "not penalised")
+        wait_for(lambda: serves(daemon, "127.0.0.81", device, "/v1/whoami"), "service for one of ours")
+        check(time.monotonic() - started < 20 * SLOW, "waited for a stranger's whole penalty")
+        # In the time after it, whatever the neighbour does.
+        offend(daemon, "127.0.0.81", 1)
+        check(serves(daemon, "127.0.0.81", device, "/v1/whoami"), "refused in the open time")
+
+
+@test("a server with all its connections taken answers 503 with Retry-After, goes on with those it has, and tells the revoked and health checks what it always does")
+def overload():
+    with Daemon(workers=1, max_connections=8) as daemon:
+        device, revoked = enroll_device(daemon), enroll_device(daemon)
+        daemon.sisctl("revoke", revoked.user)
+        wait_for(lambda: daemon.status()["connections"] == 0, "earlier connections to end")
+        held = [tls_from(daemon, "127.0.0.%d" % (100 + n), device) for n in range(8)]
+        check_equal([ask_on(connection, "/v1/whoami")[0] for connection in held], [200] * 8, "those that it takes")
+        with tls_from(daemon, "127.0.0.120", device) as late:
+            status, headers, body = ask_on(late, "/v1/whoami")
+            check_equal((status, json.loads(body)["type"], headers["Connection"]), (503, "urn:sis:error:busy", "close"), "one more")
+            check(1 <= int(headers["Retry-After"]) <= 10, "Retry-After %r" % headers["Retry-After"])
+        with tls_from(daemon, "127.0.0.121") as late:
+            check_equal(ask_on(late)[0], 200, "a health check")
+        with tls_from(daemon, "127.0.0.122", revoked) as late:
+            check_equal(ask_on(late, "/v1/whoami")[0], 403, "somebody revoked")
+        check_equal([ask_on(connection, "/v1/whoami")[0] for connection in held], [200] * 8, "those that it has")
+        more = [connect_from(daemon, "127.0.0.130") for _ in range(10)]
+        wait_for(lambda: refused_count(daemon, "max_connections") >= 7, "refusals when the reserve is used up, too")
+        for connection in more + held:
+            connection.close()
+        wait_for(lambda: serves(daemon, "127.0.0.123", device, "/v1/whoami"), "service when there is room")
+        check_counted(daemon, "max_connections", "too many connections altogether")
+
+
+@test("with too many changes waiting for the ledger, further ones get 503 with Retry-After; what only reads is served, and those that wait are done in the end", limit_s=240)
+def waiting():
+    with Daemon(workers=1, max_waiting=16) as daemon:
+        device = SealingDevice(daemon)
+        (ledger,) = daemon.roles()["ledger"]
+        connections = [tls_from(daemon, "127.0.0.1", device) for _ in range(20)]
+        one_more, reader = connections[16], connections[17]
+        delete = b"DELETE /v1/items/" + b"a" * 26 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        os.kill(ledger, signal.SIGSTOP)
+        try:
+            for connection in connections[:16]:
+                connection.sendall(delete)
+            for connection in connections[:16]:
+                check_equal(ask_on(reader, "/v1/whoami")[0], 200, "what only reads")
+            one_more.sendall(delete)
+            answer = one_more.recv(4096)
+            check(answer.startswith(b"HTTP/1.1 503 ") and b"Retry-After: " in answer, "one more: %r" % answer[:200])
+        finally:
+            os.kill(ledger, signal.SIGCONT)
+        for connection in connections[:16]:
+            check_in(b" 404 ", connection.recv(4096)[:20], "one that waited")
+        check_counted(daemon, "max_waiting", "too many requests wait for the store", 1)
+
+
+def cpu_ticks(pid):
+    words = read_file("/proc/%d/stat" % pid).decode().rsplit(")", 1)[1].split()
+    return int(words[11]) + int(words[12])
+
+
+@test("a worker without free descriptors waits without spinning, serves those it has, and accepts when there are some again")
+def descriptors():
+    with Daemon(workers=1, wrapper=["prlimit", "--nofile=24:24"]) as daemon:
+        daemon.ca()
+        (worker,) = daemon.roles()["worker"]
+        early = [daemon.tls()]
+        check_equal(ask_on(early[0])[0], 200, "before")
+        early += [connect_from(daemon, "127.0.0.1") for _ in range(12)]
+        late = connect_from(daemon, "127.0.0.1")
+        wait_for(lambda: len(os.listdir("/proc/%d/fd" % worker)) == 24, "the worker's last descriptor to be used", 5)
+        before = cpu_ticks(worker)
+        threading.Event().wait(1.5)
+        spent = (cpu_ticks(worker) - before) / os.sysconf("SC_CLK_TCK")
+        check(spent < 0.5, "the worker spent %.2f s of 1.5 s" % spent)
+        check_equal(ask_on(early[0])[0], 200, "a connection that was there")
+        for connection in early[1:]:
+            connection.close()
+        connection = daemon.tls_context().wrap_socket(late, server_hostname="localhost")
+        check_equal(ask_on(connection)[0], 200, "one that had to wait")
+
+
+@test("a worker takes no more connections than it has descriptors for, and the status says how many")
+def fewer_connections():
+    with Daemon(workers=1, wrapper=["prlimit", "--nofile=100:100"]) as daemon:
+        (row,) = [row for row in daemon.status()["limits"] if row["limit"] == "max_connections"]
+        check_equal(row["value"], 18, "connections in force")
+        daemon.ca()
+        held = [tls_from(daemon, "127.0.0.1") for _ in range(18)]
+        check_equal([ask_on(connection, "/crl")[0] for connection in held], [200] * 18, "those that it takes")
+        with tls_from(daemon, "127.0.0.1") as late:
+            check_equal(ask_on(late, "/crl")[0], 503, "one more")
+
+
+# ---- the PROXY protocol ----
+
+def via(balancer, daemon, who=None):
+    return daemon.tls_context(who).wrap_socket(socket.create_connection(balancer.address, timeout=20 * SLOW), server_hostname="localhost")
+
+
+@test("through a balancer of proxy_from, the announced peer is the one in the log, and in limits and penalties; the balancer's other peers are served")
+def announced():
+    with Daemon(workers=1, proxy_from=["127.0.0.77"], penalty_exempt=[], penalty_min="1m", penalty_request="2m") as daemon:
+        device = enroll_device(daemon)
+        peers = ["198.51.100.9", "198.51.100.10", "2001:db8:7::1", "2001:db8:7::2", "2001:db8:8::1"]
+        balancers = [Balancer(daemon.address, make_header=lambda _, peer=peer: proxy_header((peer, 4711), checksum=True, extra=[(NOOP, bytes(100))]))
+                     for peer in peers]
+        try:
+            for balancer in balancers:
+                with via(balancer, daemon, device) as connection:
+                    check_equal(ask_on(connection, "/v1/whoami")[0], 200, "through the balancer")
+                    check_equal(ask_on(connection, "/v1/items/nothing")[0], 404, "a request that is refused")
+            daemon.wait_log(r"by %s/\S+ from 198\.51\.100\.9:4711 refused with 404" % device.user)
+            daemon.wait_log(r"from \[2001:db8:7::1\]:4711 refused with 404")
+            stranger = Balancer(daemon.address, make_header=lambda _: proxy_header(("198.51.100.66", 1)))
+            balancers.append(stranger)
+            with via(stranger, daemon) as connection:
+                connection.sendall(b"\0\0\r\n\r\n")
+                connection.recv(4096)
+            try:
+                with via(stranger, daemon) as connection:
+                    check(ask_on(connection)[0] is None, "the announced peer is not penalised")
+            except OSError:
+                pass
+            with via(balancers[0], daemon) as connection:
+                check_equal(ask_on(connection)[0], 200, "another peer of the same balancer")
+            daemon.wait_log(r"limit reached by 198\.51\.100\.66:1: this source is refused")
+        finally:
+            for balancer in balancers:
+                balancer.__exit__()
+        check(serves(daemon, "127.0.0.1"), "who comes without a balancer")
+
+
+@test("a PROXY header is required from proxy_from and read strictly, LOCAL is the balancer itself, and from everybody else it is garbage", limit_s=240)
+def strict_headers():
+    with Daemon(workers=1, proxy_from=["127.0.0.77"], header_timeout="2s", penalty_exempt=["127.0.0.0/8"]) as daemon:
+        daemon.ca()
+        bad_checksum = bytearray(proxy_header(checksum=True))
+        bad_checksum[-1] ^= 1
+        for header, words in ((b"PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n", "version 1"), (bytes(bad_checksum), "checksum"),
+                              (SIGNATURE + b"\x21\x11\xff\xff", "too large"), (proxy_header(family=0x12), "no PROXY header"),
+                              (GARBAGE, "no PROXY header"), (proxy_header()[:-1], "no whole PROXY header in time"), (b"", "no whole PROXY header in time")):
+            since = daemon.log_size()
+            with connect_from(daemon, "127.0.0.77") as connection:
+                connection.sendall(header)
+                check_equal(talk(connection), b"", "the answer to %r" % header[:20])
+            daemon.wait_log(r"connection from 127\.0\.0\.77:\d+ ended: .*" + words, since)
+        for header in (proxy_header(None, command=LOCAL), proxy_header(None, command=LOCAL, extra=[(NOOP, b"x")]), proxy_header(None)):
+            with Balancer(daemon.address, make_header=lambda _, header=header: header) as balancer, via(balancer, daemon) as connection:
+                check_equal(ask_on(connection)[0], 200, "a connection of the balancer itself")
+        with Balancer(daemon.address, own_address="127.0.0.78") as other:
+            try:
+                via(other, daemon)
+                raise Failure("a header from elsewhere was taken")
+            except OSError:
+                pass
+        with connect_from(daemon, "127.0.0.77") as connection:          # byte by byte, TLS right behind it
+            for byte in proxy_header():
+                connection.sendall(bytes([byte]))
+            with daemon.tls_context().wrap_socket(connection, server_hostname="localhost") as tls:
+                check_equal(ask_on(tls)[0], 200, "a header in pieces")
+        daemon.write_config(proxy_from=[])
+        daemon.reload()
+        check(serves(daemon, "127.0.0.77"), "without a header, after the reload")
+
+
+@test("a flood from one source, of each kind, leaves a good client beside it served", limit_s=240)
+def floods():
+    with Daemon(workers=2, max_connections=400, max_connections_per_source=60, handshakes_per_source=20, requests_per_source=50,
+                penalty_exempt=["127.0.0.1"]) as daemon:
+        device = enroll_device(daemon)
+        done, slowest = threading.Event(), [0.0]
+
+        def flood(kind, source):
+            held = []
+            while not done.is_set():
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    if kind == "idle":
+                        held.append(connect_from(daemon, source, 2))
+                        held = held[-100:]
+                    elif kind == "garbage":
+                        offend(daemon, source, 1)
+                    else:
+                        with tls_from(daemon, source) as connection:
+                            for _ in range(100):
+                                ask_on(connection)
+            for connection in held:
+                connection.close()
+
+        threads = [threading.Thread(target=flood, args=arguments) for arguments in (("idle", "127.0.0.91"), ("garbage", "127.0.0.92"), ("ask", "127.0.0.93"))]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(40):
+                started = time.monotonic()
+                check_equal(daemon.request("GET", "/v1/whoami", who=device).status, 200, "the good client")
+                slowest[0] = max(slowest[0], time.monotonic() - started)
+            wait_for(lambda: refused_count(daemon, "penalty_max") > 0 and refused_count(daemon, "max_connections_per_source") > 0
+                     and refused_count(daemon, "requests_per_source") > 0, "each flood to meet its limit")
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()
+        check(slowest[0] < 5 * SLOW, "the good client waited %.1f s" % slowest[0])
+        check_equal(refused_count(daemon, "requests_per_user"), 0, "the good client's own limits")
+        daemon.is_serving()
+
+
+run()
