@@ -122,8 +122,11 @@ void connection_timer(void *arg)
 {
 	struct http_connection *connection = arg;
 	connection->armed_ns = NEVER;
+	/* What is answered now is sent by the run below: a run of its own could end the connection under our hands. */
+	connection->running = true;
 	if (connection->state != CONNECTION_CLOSED && time_monotonic_ns() >= connection->deadline_ns)
 		deadline_passed(connection);
+	connection->running = false;
 	connection_run(connection);
 }
 
