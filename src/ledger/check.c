@@ -30,7 +30,7 @@ static pthread_cond_t mended = PTHREAD_COND_INITIALIZER;
 
 /* ------------------------------------------------ looking ------------------------------------------------ */
 
-static void check_take(const struct store_problem *problem, void *arg)
+void check_take(const struct store_problem *problem, void *arg)
 {
 	struct check_job *job = arg;
 	if (job->n_problems == job->capacity && job->capacity < CHECK_PROBLEMS_MAX) {
@@ -54,7 +54,8 @@ static void check_note_progress(const struct store_check_result *result, void *a
 
 static bool check_ends(void *arg)
 {
-	return atomic_load(&((struct check_job *)arg)->ends);
+	struct check_job *job = arg;
+	return atomic_load(&job->ends) || (job->alone && check_alone_ends(job));
 }
 
 static int check_find_key(struct store_reader *reader, const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], struct public_key *ret_key)
@@ -220,6 +221,13 @@ json_t *check_print(const struct check_job *job)
 	                 "bytes", (json_int_t)job->result.bytes, "mended", (json_int_t)job->n_mended, "done", true);
 }
 
+json_t *check_print_progress(const struct check_job *job)
+{
+	return json_pack("{s:[], s:s, s:I, s:I, s:I, s:I, s:b}", "problems", "state_dir", ledger.state_dir, "more", (json_int_t)0, "items",
+	                 (json_int_t)atomic_load(&job->n_items), "bytes", (json_int_t)atomic_load(&job->bytes), "all", (json_int_t)atomic_load(&job->n_all),
+	                 "done", false);
+}
+
 /* What is left, for whoever looks at the log; a trail that was altered by its own name. */
 void check_log_left(const struct check_job *job, void (*log)(const struct log_args *args))
 {
@@ -285,8 +293,7 @@ void check_tick(void)
 	struct check_job *job = running;
 	if (job == NULL || job->call == NULL || !job->call->text.more || !control_is_drained(job->call))
 		return;
-	control_reply(job->call, json_pack("{s:[], s:s, s:I, s:I, s:I, s:I, s:b}", "problems", "state_dir", ledger.state_dir, "more", (json_int_t)0, "items", (json_int_t)atomic_load(&job->n_items),
-	                                   "bytes", (json_int_t)atomic_load(&job->bytes), "all", (json_int_t)atomic_load(&job->n_all), "done", false), true);
+	control_reply(job->call, check_print_progress(job), true);
 }
 
 void check_start(struct control_call *call)

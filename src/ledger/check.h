@@ -14,7 +14,7 @@ struct check_job {
 	struct job job;                         /* first */
 	struct control_call *call;              /* NULL: who asked is gone */
 	char by[64];
-	bool full, repair, remove_lost;
+	bool full, repair, remove_lost, alone;
 	bool staged;                            /* of the mend that is being done */
 	atomic_bool ends;
 	atomic_ulong n_items, n_all, bytes;     /* how far it is */
@@ -33,5 +33,8 @@ int  check_mend_one(struct store_writer *writer, struct check_job *job, const st
                     struct store_mended *ret_mended);
 void check_log_mend(struct check_job *job, const struct store_problem *problem, const struct store_mended *mended);
 void check_log_left(const struct check_job *job, void (*log)(const struct log_args *args));
+void check_take(const struct store_problem *problem, void *arg);       /* arg: the job */
+bool check_alone_ends(struct check_job *job);           /* check_alone.c */
+json_t *check_print_progress(const struct check_job *job);
 json_t *check_print(const struct check_job *job);       /* the reply */
 void check_free(struct check_job *job);

@@ -291,4 +291,5 @@ void backup_stop(void);                                         /* the end of th
 
 /* ---- check.c ---- */
 void check_tick(void);
+int  check_alone(const struct message_check_store *message, int fd);   /* check_alone.c: the exit status */
 void check_stop(void);                                          /* the one under way ends soon */

@@ -89,12 +89,12 @@ static void ledger_tick(void *arg)
 	loop_timer_set(*timer, TICK_MS);
 }
 
-static void ledger_confine(const struct message_start_ledger *message)
+static void ledger_confine(uint32_t uid, uint32_t gid)
 {
 	struct sandbox_path paths[] = { { ledger.state_dir, true } };
 	struct sandbox_profile profile = {
 		.role = ROLE_LEDGER, .paths = paths, .n_paths = ARRAY_SIZE(paths),
-		.uid = message->uid == UINT32_MAX ? (uid_t)-1 : message->uid, .gid = message->gid == UINT32_MAX ? (gid_t)-1 : message->gid,
+		.uid = uid == UINT32_MAX ? (uid_t)-1 : uid, .gid = gid == UINT32_MAX ? (gid_t)-1 : gid,
 		.open_files = true,
 	};
 	int r = sandbox_enter(&profile, sandbox_words, sizeof(sandbox_words), &sandbox_weak);
@@ -147,7 +147,7 @@ static void handle_start(struct channel_packet *packet)
 	int signer_fd = fd_take(&packet->fds[1]);
 	/* Held until this process ends: no other daemon may start on this store while we still write. */
 	(void)fd_take(&packet->fds[2]);
-	ledger_confine(&message);
+	ledger_confine(message.uid, message.gid);
 	static struct loop_source *timer;
 	int r = completion_start(ledger.role.loop);
 	if (r == 0)
@@ -158,6 +158,17 @@ static void handle_start(struct channel_packet *packet)
 	r = signer_connect(signer_fd);
 	if (r < 0)
 		ledger_fail(r, "the channel to the signer cannot be used");
+}
+
+static void handle_check_store(struct channel_packet *packet)
+{
+	struct message_check_store message;
+	if (message_check_store_decode(&packet->payload, &message) < 0 || packet->n_fds != 2 || ledger.writer != NULL ||
+	    !span_to_string(message.state_dir, ledger.state_dir, sizeof(ledger.state_dir)))
+		ledger_fail(-SIS_ERR_PROTOCOL, "sisd sent a message that is not for the ledger");
+	(void)fd_take(&packet->fds[0]);
+	ledger_confine(message.uid, message.gid);
+	exit(check_alone(&message, fd_take(&packet->fds[1])));
 }
 
 static void handle_config(struct channel_packet *packet)
@@ -228,6 +239,7 @@ static void handle_role_status_reply(struct channel_packet *packet)
 
 static void (*const handlers[MESSAGE_END])(struct channel_packet *packet) = {
 	[MESSAGE_START_LEDGER] = handle_start,
+	[MESSAGE_CHECK_STORE] = handle_check_store,
 	[MESSAGE_CONFIG_LEDGER] = handle_config,
 	[MESSAGE_PEER] = handle_peer,
 	[MESSAGE_PEER_GONE] = handle_peer_gone,

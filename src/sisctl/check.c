@@ -132,7 +132,7 @@ static int ask_online(struct sisctl *sisctl, const struct check_order *order, bo
 
 static int ask(struct sisctl *sisctl, const struct check_order *order, bool repair, json_t **ret_reply)
 {
-	int r = ask_online(sisctl, order, repair, ret_reply);
+	int r = order->offline ? check_offline(order, repair, ret_reply) : ask_online(sisctl, order, repair, ret_reply);
 	if (r == 0 && !json_is_array(json_object_get(*ret_reply, "problems")))
 		r = output_error(EX_PROTOCOL, "the daemon's answer is not that of a check: are sisd and sisctl of the same version?");
 	return r;
@@ -175,11 +175,14 @@ int command_check(struct sisctl *sisctl, char **arguments, const char *const *va
 {
 	struct check_order order = {
 		.full = values[0] != NULL, .repair = values[1] != NULL, .backup = values[2], .remove_lost = values[3] != NULL,
+		.offline = values[4] != NULL, .conf = values[5],
 	};
 	CLEANUP_JSON json_t *reply = NULL;
 	uint64_t n, n_mended;
 	if (order.remove_lost && !order.repair)
 		return output_error(EX_USAGE, "--remove-lost is for --repair; without both, nothing is changed, and what is lost is listed");
+	if (order.conf != NULL && !order.offline)
+		return output_error(EX_USAGE, "--config is for --offline: the running sisd knows its own");
 	int r = order.backup != NULL ? ask_with_backup(sisctl, &order, &reply) : ask(sisctl, &order, order.repair, &reply);
 	if (r != 0)
 		return r;

@@ -32,7 +32,9 @@ static const struct command_option check_options[] = {
 	{ 0, "full", false, "read every byte and verify every signature, too" },
 	{ 0, "repair", false, "mend what can be mended without losing anything" },
 	{ 0, "from-backup", true, "look for what is lost in this directory of backups; with --repair: put it back" },
-	{ 0, "remove-lost", false, "with --repair: give up items that are lost, and tell their owners and readers" }, { 0 }
+	{ 0, "remove-lost", false, "with --repair: give up items that are lost, and tell their owners and readers" },
+	{ 0, "offline", false, "with a sisd of its own, when sisd cannot start; saves what can be read of a damaged database" },
+	{ 0, "config", true, "with --offline: the configuration that names the state directory" }, { 0 }
 };
 static const struct command_option items_options[] = {
 	{ 'u', "user", true, "only what this user keeps here" },

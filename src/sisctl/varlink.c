@@ -49,10 +49,15 @@ int varlink_connect(const char *path, struct varlink **ret_varlink)
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		return error_from_connect(errno);
 
-	struct varlink *varlink = xcalloc(1, sizeof(*varlink));
-	varlink->fd = fd_take(&fd);
-	*ret_varlink = varlink;
+	*ret_varlink = varlink_from_fd(fd_take(&fd));
 	return 0;
+}
+
+struct varlink *varlink_from_fd(int fd)
+{
+	struct varlink *varlink = xcalloc(1, sizeof(*varlink));
+	varlink->fd = fd;
+	return varlink;
 }
 
 void varlink_free(struct varlink *varlink)
@@ -112,7 +117,7 @@ static int receive_more(struct varlink *varlink)
 		varlink->data = data;
 		varlink->capacity = capacity;
 	}
-	ssize_t n = recv(varlink->fd, varlink->data + varlink->size, varlink->capacity - varlink->size, 0);
+	ssize_t n = read(varlink->fd, varlink->data + varlink->size, varlink->capacity - varlink->size);
 	if (n < 0 && errno == EINTR)
 		return -SIS_ERR_INTERRUPTED;
 	if (n < 0 && errno != ECONNRESET)

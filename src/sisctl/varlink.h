@@ -22,6 +22,7 @@ void varlink_reply_clear(struct varlink_reply *reply);
 
 /* -NO_INPUT no such socket, -UNAVAILABLE nobody listens, -NOT_ALLOWED no permission, -BAD_NAME longer than a socket's path can be, -SYSTEM. */
 int varlink_connect(const char *path, struct varlink **ret_varlink);
+struct varlink *varlink_from_fd(int fd);                                /* takes fd, from which replies come; aborts on no memory */
 void varlink_free(struct varlink *varlink);                             /* accepts NULL */
 void varlink_freep(struct varlink **varlink);
 #define CLEANUP_VARLINK __attribute__((cleanup(varlink_freep)))

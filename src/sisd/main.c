@@ -16,10 +16,14 @@
 
 #define DEFAULT_CONF SIS_SYSCONFDIR "/sis/sisd.conf"
 
-enum { OPTION_CHECK = 256, OPTION_PRINT, OPTION_PRINT_EVENTS, OPTION_READY_FILE, OPTION_VERSION };
+enum { OPTION_CHECK = 256, OPTION_CHECK_STORE, OPTION_FULL, OPTION_REPAIR, OPTION_REMOVE_LOST, OPTION_PRINT, OPTION_PRINT_EVENTS, OPTION_READY_FILE, OPTION_VERSION };
 
 static const struct option long_options[] = {
 	{ "check", no_argument, NULL, OPTION_CHECK },
+	{ "check-store", no_argument, NULL, OPTION_CHECK_STORE },
+	{ "full", no_argument, NULL, OPTION_FULL },
+	{ "repair", no_argument, NULL, OPTION_REPAIR },
+	{ "remove-lost", no_argument, NULL, OPTION_REMOVE_LOST },
 	{ "print-options", required_argument, NULL, OPTION_PRINT },
 	{ "print-events", required_argument, NULL, OPTION_PRINT_EVENTS },
 	{ "ready-file", required_argument, NULL, OPTION_READY_FILE },
@@ -31,6 +35,7 @@ static const struct option long_options[] = {
 static const char usage[] =
 	"Usage: sisd [-f] [-c FILE] [-L DIR] [--ready-file FILE]\n"
 	"       sisd [-c FILE] --check\n"
+	"       sisd [-c FILE] [-L DIR] --check-store [--full] [--repair [--remove-lost]]\n"
 	"       sisd --print-options conf|man | --print-events catalog|man | --version | --help\n"
 	"\n"
 	"The daemon of Secure Image Sharing. It stays in the foreground.\n"
@@ -40,6 +45,7 @@ static const char usage[] =
 	"  -L DIR             where sisd-signer, sisd-ledger and sisd-worker are (" SIS_LIBEXECDIR ")\n"
 	"  --ready-file FILE  when ready, write the port of the first listening socket into FILE\n"
 	"  --check            check the configuration, name every problem, and exit\n"
+	"  --check-store      look at the store, which no sisd may be using; for sisctl check --offline\n"
 	"  --print-options X  print the commented configuration (conf) or its manual (man)\n"
 	"  --print-events X   print the journal's catalog (catalog) or the manual of the events (man)\n"
 	"\n"
@@ -47,7 +53,7 @@ static const char usage[] =
 
 struct command_line {
 	struct master_options options;
-	bool check;
+	bool check, check_store;
 	const char *print, *print_events;
 };
 
@@ -94,6 +100,10 @@ static int command_line_parse(int argc, char *argv[], struct command_line *ret_l
 		case 'c': options->conf_path = optarg; options->conf_path_given = true; break;
 		case 'L': options->libexec_dir = optarg; break;
 		case OPTION_CHECK: ret_line->check = true; break;
+		case OPTION_CHECK_STORE: ret_line->check_store = true; break;
+		case OPTION_FULL: options->full = true; break;
+		case OPTION_REPAIR: options->repair = true; break;
+		case OPTION_REMOVE_LOST: options->remove_lost = true; break;
 		case OPTION_PRINT: ret_line->print = optarg; break;
 		case OPTION_PRINT_EVENTS: ret_line->print_events = optarg; break;
 		case OPTION_READY_FILE: options->ready_file = optarg; break;
@@ -123,5 +133,11 @@ int main(int argc, char *argv[])
 		return print_options(line.print);
 	if (line.print_events)
 		return print_events(line.print_events);
+	if (line.check_store)
+		return master_check_store(&line.options);
+	if (line.options.full || line.options.repair || line.options.remove_lost) {
+		complain("--full, --repair and --remove-lost are for --check-store");
+		return EX_USAGE;
+	}
 	return line.check ? master_check(&line.options) : master_run(&line.options);
 }

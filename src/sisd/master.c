@@ -44,7 +44,7 @@ int master_load_conf(const struct master_options *options, struct conf **ret_con
 }
 
 /* Problems go to standard error as they are, FILE:LINE first, for editors. */
-static int load_or_tell(const struct master_options *options, struct conf **ret_conf)
+int load_or_tell(const struct master_options *options, struct conf **ret_conf)
 {
 	CLEANUP_FREE char *problems = NULL;
 	int status = master_load_conf(options, ret_conf, &problems);
@@ -205,7 +205,7 @@ static void master_places(struct master *master)
 	master->ledger.role = ROLE_LEDGER;
 }
 
-static void master_close(struct master *master)
+void master_close(struct master *master)
 {
 	struct process *process;
 
@@ -262,17 +262,24 @@ static int master_serve(struct master *master)
 	return loop_run(master->loop);
 }
 
-int master_run(const struct master_options *options)
+struct master *master_new(const struct master_options *options)
 {
 	struct master *master = xcalloc(1, sizeof *master);
-	int status, fds[2] = { -1, -1 };
 
 	master->options = *options;
 	master->lock_fd = master->keys_fd = master->listeners.control_fd = master->listeners.metrics_fd = -1;
 	master->started = time_now();
 	signal(SIGPIPE, SIG_IGN);
-	raise_descriptor_limit();
 	master_places(master);
+	return master;
+}
+
+int master_run(const struct master_options *options)
+{
+	struct master *master = master_new(options);
+	int status, fds[2] = { -1, -1 };
+
+	raise_descriptor_limit();
 	journal_begin(master);
 	if (!backoff_wait(master)) {
 		log_set_sink(NULL, NULL);

@@ -27,6 +27,7 @@ struct master_options {                 /* the command line */
 	const char *libexec_dir;
 	const char *ready_file;         /* NULL: none */
 	bool log_to_stderr;
+	bool full, repair, remove_lost; /* with --check-store */
 };
 
 /* Whom a role becomes; both UINT32_MAX when sisd was not started as root. */
@@ -111,6 +112,10 @@ const char *complain_held(void);
 /* master.c: each returns a sysexits status. */
 int master_run(const struct master_options *options);
 int master_check(const struct master_options *options);
+int master_check_store(const struct master_options *options);  /* store_check.c */
+struct master *master_new(const struct master_options *options);
+void master_close(struct master *master);
+int load_or_tell(const struct master_options *options, struct conf **ret_conf);
 int master_load_conf(const struct master_options *options, struct conf **ret_conf, char **ret_problems);
 unsigned master_count_workers(const struct conf *conf);
 bool master_is_stopping(const struct master *master);

@@ -137,7 +137,10 @@ static void process_ended(struct process *process)
 	if (!was_asked)
 		MASTER_LOG(master, ROLE_DIED, .role = name, .pid = process->pid, .reason = reason,
 		           .route = *process->route ? process->route : NULL, .peer = *process->peer ? process->peer : NULL);
-	if (master_is_stopping(master)) {
+	if (process->role == ROLE_LEDGER && master->signer.started_ns == 0) {           /* sisd --check-store has no other role */
+		process_reset(process);
+		loop_stop(master->loop, WIFEXITED(process->wait_status) ? WEXITSTATUS(process->wait_status) : EX_SOFTWARE);
+	} else if (master_is_stopping(master)) {
 		process_reset(process);
 		stop_advance(master);
 	} else if (process->role == ROLE_WORKER) {

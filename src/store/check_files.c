@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "format/item.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -39,10 +40,29 @@ static int check_each_entry(struct check *check, int dir_fd, const char *path, v
 
 /* ------------------------------------------------ objects/ ------------------------------------------------ */
 
+/* Whose it is, and since when, says the statement in it. */
+static bool check_name_orphan(int objects_fd, const char *path, char ret_user[NAME_MAX_TEXT + 1], char ret_made[TIME_TEXT + 1])
+{
+	uint8_t start[BUNDLE_HEAD_MAX_BYTES];
+	struct bundle_head head;
+	CLEANUP_FD int fd = openat(objects_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t n = fd < 0 ? -1 : pread(fd, start, sizeof(start), 0);
+	if (n < 0 || bundle_head_parse((struct span){ start, (size_t)n }, &head, NULL) < 0 || head.statement_size > STATEMENT_MAX_BYTES)
+		return false;
+	CLEANUP_FREE uint8_t *text = malloc(STATEMENT_MAX_BYTES);
+	CLEANUP_FREE struct statement *statement = malloc(sizeof(*statement));
+	if (text == NULL || statement == NULL || fd_pread_all(fd, text, head.statement_size, head.head_size) < 0 ||
+	    statement_parse((struct span){ text, head.statement_size }, statement, NULL) < 0 || time_encode(statement->time, ret_made) < 0)
+		return false;
+	memcpy(ret_user, statement->owner, sizeof(statement->owner));
+	return true;
+}
+
 static void check_orphan(struct check *check, const char *prefix, const char *name, const uint8_t id[ITEM_ID_BYTES], const struct stat *stat)
 {
 	const struct store_check_options *options = check->options;
 	struct store_problem about = { .has_item = true };
+	char made[TIME_TEXT + 1] = "";
 	bool young = !options->alone && stat->st_ctime + CHECK_YOUNG_SECONDS >= time_now();
 	if (young || check_row_exists(check->reader, id))
 		return;
@@ -50,7 +70,9 @@ static void check_orphan(struct check *check, const char *prefix, const char *na
 		return;                 /* deleted while a backup is made, which still has it */
 	memcpy(about.item, id, ITEM_ID_BYTES);
 	snprintf(about.path, sizeof(about.path), "%s/%s", prefix, name);
-	check_tell(check, PROBLEM_ORPHAN, &about, "objects/%s/%s, %lld bytes, belongs to no item", prefix, name, (long long)stat->st_size);
+	bool named = check_name_orphan(check->reader->objects_fd, about.path, about.user, made);
+	check_tell(check, PROBLEM_ORPHAN, &about, "objects/%s/%s, %lld bytes%s%s%s%s, belongs to no item", prefix, name, (long long)stat->st_size,
+	           named ? ", of " : "", about.user, named ? ", made " : "", made);
 }
 
 static void check_file(struct check *check, int dir_fd, const char *prefix, const char *name)

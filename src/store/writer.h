@@ -340,3 +340,8 @@ struct store_mended { const char *deed; uint64_t sequence; struct store_told tol
 /* In a transaction: mends what was found, after looking again. deed: what was done, in words, for the log; NULL: it was gone already. Files that are moved go
  * to lost/. NOT_ALLOWED when this is nothing to mend, or not like that; BUSY when it may be under way. */
 int store_mend(struct store_writer *writer, const struct store_problem *problem, const struct store_mending *mending, struct store_mended *ret_mended);
+
+/* ------------------------------------------------------------- salvage.c ---------------------------------------------------------------- */
+/* Nobody has the store open. What can be read of the damaged database becomes a new one; told is called for each table of which rows are lost. The damaged
+ * one is kept in lost/. DAMAGED when not even its beginning can be read. When rows were lost, the next start tells everybody that the server went back. */
+int store_salvage(const char *state_dir, void (*told)(const char *sentence, void *arg), void *arg);

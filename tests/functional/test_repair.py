@@ -287,5 +287,89 @@ def start():
         daemon.start()
         check_equal(check_store(daemon, "--full", status=0)["problems"], [], "the whole one, put back")
 
+def offline(daemon, *more, status=0):
+    done = run_program([os.path.join(BUILD, "sisctl"), "--json", "check", "--offline", "--config", daemon.config] + list(more), status=status)
+    return json.loads(done.stdout) if done.stdout else {"problems": [], "error": done.stderr} if status is None else done.stderr
+
+
+def damage_page(path, table, which=1):
+    """Spoils one leaf of the table's tree: the rows in it are lost, those before and behind are not."""
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    size = database.execute("PRAGMA page_size").fetchone()[0]
+    pages = [row[0] for row in database.execute("SELECT pageno FROM dbstat WHERE name=? AND pagetype='leaf' ORDER BY path", (table,))]
+    database.close()
+    with open(path, "r+b") as file:
+        file.seek((pages[which] - 1) * size)
+        file.write(b"\xff" * size)
+    return len(pages)
+
+
+@test("without a daemon: the same words and mends; refused while a sisd is at work; and a store that is whole is left as it is")
+def alone():
+    with Daemon() as daemon:
+        alice = daemon.client("alice")
+        item = alice.upload(make_picture())
+        check_in("in use by another sisd", offline(daemon, status=75))
+        daemon.stop()
+        check_equal(offline(daemon, "--full")["problems"], [], "a whole store")
+        edit(daemon, "UPDATE users SET used=1")
+        write_file(os.path.join(daemon.state_dir, "objects", item[:2], "aa" + "b" * 24), b"x")
+        check_equal(kinds(offline(daemon, status=65)), ["STRAY", "USED"], "what is found")
+        check_equal(kinds(offline(daemon, "--repair", status=1)), ["STRAY", "USED"], "what is mended")
+        check_equal(offline(daemon)["problems"], [], "afterwards")
+        daemon.start()
+        check_equal(alice.items(), [item], "alice's list")
+        check_in("repaired the store", daemon.sisctl("logs", "--audit").stdout)
+        daemon.sisctl("audit", "verify")
+
+
+@test("a damaged database: named; saved row by row into a new one, the old one kept; what is lost is said, and people are told that the server went back")
+def salvaged():
+    with Daemon() as daemon:
+        alice, bob = daemon.client("alice"), daemon.client("bob")
+        items = [alice.upload(make_picture(seed=n), "bob") for n in range(12)]
+        check_equal(set(bob.items()), set(items), "bob's list")
+        daemon.stop()
+        path = os.path.join(daemon.state_dir, "db/sis.db")
+        check(damage_page(path, "items") >= 3, "the table is too small for this test")
+        before = open(path, "rb").read()
+        found = offline(daemon, status=65)
+        check_in("DATABASE", kinds(found))
+        check_equal(open(path, "rb").read() == before, True, "a look changes nothing")
+        mended = offline(daemon, "--repair", status=None)
+        check_in("of items, ", " ".join(p["sentence"] for p in mended["problems"]))
+        check_equal(len([n for n in lost(daemon) if n.startswith("sis.db.damaged-")]), 1, "the old one")
+        check_equal({p["user"] for p in mended["problems"] if p["kind"] == "ORPHAN"}, {"alice"}, "whose objects are left over")
+        left = offline(daemon, "--full", status=None)
+        check_equal(kinds(left), [], "what is left")
+        daemon.start()
+        told = bob.run("list", status=65).stderr
+        check_in("set back to a backup", told)
+        kept = set(find_item_ids(bob.run("--json", "list", "--accept-restored").stdout))
+        check(kept < set(items) and len(kept) >= 4, "%d of %d items" % (len(kept), len(items)))
+        orphans = [n for n in lost(daemon) if n in items]
+        check_equal(set(orphans) | kept, set(items), "each is in the list, or its object in lost/")
+        for item in kept:
+            bob.get(item)
+        new = alice.upload(make_picture(seed=99), "bob")
+        check_in(new, bob.items())
+        check_equal(check_store(daemon, "--full", status=0)["problems"], [], "in the end")
+
+
+@test("a database whose beginning is gone cannot be saved: said, and left as it is")
+def hopeless():
+    with Daemon() as daemon:
+        daemon.client("alice").upload(make_picture())
+        daemon.stop()
+        path = os.path.join(daemon.state_dir, "db/sis.db")
+        with open(path, "r+b") as file:
+            file.write(b"\0" * 4096)
+        before = open(path, "rb").read()
+        found = offline(daemon, "--repair", status=65)
+        check_equal(kinds(found), ["DATABASE"], "what is found")
+        check_in("restore a backup", found["problems"][0]["sentence"] + found["problems"][0]["mend"])
+        check_equal(open(path, "rb").read() == before, True, "it is as it was")
+
 
 run()
