@@ -231,7 +231,7 @@ struct revoke_order {
 	void (*done)(struct revoke_order *order, int error, unsigned n_devices, unsigned n_connections, void *arg);
 	void *arg;
 	char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1], by[64], reason[128];
-	bool compromised;
+	bool compromised, is_afterwards;        /* the latter: was revoked before, and is now known to have been compromised */
 	/* its own */
 	int64_t user_id, device_id, now;
 	unsigned n_devices, n_waited, n_connections;

@@ -22,6 +22,13 @@
 
 static struct revoke_order *orders;
 
+/* Who was revoked may still turn out to have been robbed: that the key was compromised is told afterwards, too, and never taken back. */
+static int revoke_check_state(struct revoke_order *order, bool is_revoked)
+{
+	order->is_afterwards = is_revoked && order->what == REVOKE_FOR_GOOD && order->compromised;
+	return is_revoked && !order->is_afterwards ? -SIS_ERR_REVOKED : 0;
+}
+
 static int revoke_find(struct store_writer *writer, struct revoke_order *order)
 {
 	struct store_user user;
@@ -32,9 +39,9 @@ static int revoke_find(struct store_writer *writer, struct revoke_order *order)
 	order->user_id = user.user_id;
 	order->was_disabled = user.state == STORE_DISABLED;
 	if (order->device[0] == '\0')
-		return user.state != STORE_REVOKED ? 0 : -SIS_ERR_REVOKED;
+		return revoke_check_state(order, user.state == STORE_REVOKED);
 	r = store_find_device(store_as_reader(writer), user.user_id, order->device, &order->device_id, &state);
-	return r < 0 ? r : state == STORE_LIVE ? 0 : -SIS_ERR_REVOKED;
+	return r < 0 ? r : revoke_check_state(order, state != STORE_LIVE);
 }
 
 struct revoke_telling { struct store_writer *writer; struct revoke_order *order; };
@@ -69,6 +76,10 @@ static int revoke_run(struct store_writer *writer, struct change *change)
 {
 	struct revoke_order *order = (struct revoke_order *)change;
 	int r = revoke_find(writer, order);
+	if (r == 0 && order->is_afterwards) {
+		r = store_change_reason(writer, order->user_id, order->device_id, REASON_KEY_COMPROMISE, &order->n_devices);
+		return r == -SIS_ERR_CONFLICT ? -SIS_ERR_REVOKED : r;
+	}
 	if (r == 0 && order->what == REVOKE_FOR_GOOD)
 		r = revoke_run_for_good(writer, order);
 	else if (r == 0 && order->what == REVOKE_DISABLE)

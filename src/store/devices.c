@@ -157,3 +157,14 @@ int store_revoke(struct store_writer *writer, int64_t user_id, int64_t device_id
 	*ret_n_devices = n_devices;
 	return 0;
 }
+
+int store_change_reason(struct store_writer *writer, int64_t user_id, int64_t device_id, unsigned reason, unsigned *ret_n_devices)
+{
+	static const char sql[] = "UPDATE devices SET reason=?1 WHERE user_id=?2 AND state=1 AND reason<>?1 AND (?3=0 OR device_id=?3)";
+	int r = db_run(&writer->reader, sql, "iii", (int64_t)reason, user_id, device_id);
+	unsigned n_devices = r == 0 ? (unsigned)sqlite3_changes(writer->reader.db) : 0;
+	if (r < 0 || n_devices == 0)
+		return r < 0 ? r : -SIS_ERR_CONFLICT;
+	*ret_n_devices = n_devices;
+	return 0;
+}

@@ -99,6 +99,8 @@ int store_list_revoked(struct store_reader *reader, int64_t now, int (*fn)(const
 int store_set_endorsement(struct store_writer *writer, int64_t device_id, int64_t endorser_id, struct span text, bool *ret_is_new);
 /* device_id 0: the user, every device and all invites. CONFLICT when it was revoked before. */
 int store_revoke(struct store_writer *writer, int64_t user_id, int64_t device_id, unsigned reason, int64_t now, unsigned *ret_n_devices);
+/* Of devices that were revoked before, for another reason: when stays as it was. CONFLICT when there is none. */
+int store_change_reason(struct store_writer *writer, int64_t user_id, int64_t device_id, unsigned reason, unsigned *ret_n_devices);
 
 /* -------------------------------------------------------- uploads.c: unfinished uploads ---------------------------------------------- */
 #define STORE_UPLOAD_ID_TEXT 26

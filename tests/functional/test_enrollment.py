@@ -321,6 +321,26 @@ def crl():
     check(done.returncode != 0 and "revoked" in done.stdout + done.stderr, "openssl said %r" % (done.stdout + done.stderr))
 
 
+@test("that a key was compromised can be told after the revocation, once: the list says it, and readers refuse what it signed")
+def compromised_afterwards():
+    daemon = shared_daemon()
+    alice, bob = daemon.client(unique("alice")), daemon.client(unique("bob"))
+    item = alice.upload(make_picture(), bob)
+    device = alice.json("whoami")["device"]
+    first = daemon.sisctl("revoke", alice.user, "--device", device)
+    check_in("1 device,", first.stdout)
+    bob.run("verify", item)
+    check_in("revoked before", daemon.sisctl("revoke", alice.user, "--device", device, status=77).stderr)
+    revoked = [row["revoked"] for row in json.loads(daemon.sisctl("--json", "certs", alice.user).stdout)["certificates"]]
+    check_in("1 device,", daemon.sisctl("revoke", alice.user, "--device", device, "--compromised").stdout)
+    check_in("compromised", bob.run("verify", item, status=None).stderr)
+    check_equal([row["revoked"] for row in json.loads(daemon.sisctl("--json", "certs", alice.user).stdout)["certificates"]], revoked, "when it was revoked")
+    for more in ([], ["--compromised"]):
+        check_in("revoked before", daemon.sisctl("revoke", alice.user, "--device", device, *more, status=77).stderr)
+    daemon.sisctl("revoke", bob.user)
+    check_in("1 device,", daemon.sisctl("revoke", bob.user, "--compromised").stdout)
+
+
 @test("open registration: people choose a free name and a password; the same two enroll the next device; a taken name is refused")
 def open_registration():
     with Daemon(workers=1, registration="open") as daemon:
