@@ -76,6 +76,13 @@ const char *event_message_id(enum event event)
 	return row_of(event)->message_id;
 }
 
+int event_names(enum event event, const char *field)
+{
+	char wanted[32];
+	snprintf(wanted, sizeof(wanted), "{%s}", field);
+	return strstr(row_of(event)->text, wanted) != NULL;
+}
+
 int event_priority(enum event event)
 {
 	return row_of(event)->priority;

@@ -30,6 +30,7 @@ int log_level_allows(enum event event);
 
 const char *event_name(enum event event);               /* "UPLOADED" */
 const char *event_message_id(enum event event);
+int event_names(enum event event, const char *field);   /* does its text say this member, "count"? */
 int event_priority(enum event event);
 int event_is_audited(enum event event);
 int event_allowed_for(enum event event, char role_letter);              /* 'M', 'S', 'L', 'W' */

@@ -83,9 +83,10 @@ static void fields_put_text(struct builder *fields, const char *name, const char
 	builder_printf(fields, "SIS_%s=%s\n", name, harmless);
 }
 
-static void fields_put_number(struct builder *fields, const char *name, int64_t value)
+/* A 0 only where the text says it: the catalog puts the field in. */
+static void fields_put_number(struct builder *fields, enum event event, const char *member, const char *name, int64_t value)
 {
-	if (value != 0)
+	if (value != 0 || event_names(event, member))
 		builder_printf(fields, "SIS_%s=%lld\n", name, (long long)value);
 }
 
@@ -99,10 +100,10 @@ static void fields_fill(struct builder *fields, const struct log_args *args)
 	fields_put_text(fields, "ROLE", args->role);
 	fields_put_text(fields, "ROUTE", args->route);
 	fields_put_text(fields, "DETAIL", args->detail);
-	fields_put_number(fields, "BYTES", args->bytes);
-	fields_put_number(fields, "PID", args->pid);
-	fields_put_number(fields, "STATUS", args->status);
-	fields_put_number(fields, "COUNT", args->count);
+	fields_put_number(fields, args->event, "bytes", "BYTES", args->bytes);
+	fields_put_number(fields, args->event, "pid", "PID", args->pid);
+	fields_put_number(fields, args->event, "status", "STATUS", args->status);
+	fields_put_number(fields, args->event, "count", "COUNT", args->count);
 }
 
 /* Quoted where a space would make it look like two. */

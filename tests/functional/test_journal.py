@@ -131,6 +131,7 @@ def fields():
             check(entry.get("MESSAGE"), "%s has a text" % name)
             if name in ("UPLOADED", "FETCHED", "LOGIN_REFUSED", "ENROLLED"):
                 check(re.fullmatch(r"127\.0\.0\.1:\d+", entry.get("SIS_PEER", "")), "%s names the peer: %r" % (name, entry))
+        check_in("SIS_COUNT", daemon.wait_entry(MESSAGE_ID=table["REVOKED"][0]), "the number of closed connections, for the catalog, also when it is 0")
         uploaded = daemon.wait_entry(MESSAGE_ID=table["UPLOADED"][0])
         check(int(uploaded["SIS_BYTES"]) > 0, "SIS_BYTES")
         for entry in list(daemon.entries):

@@ -88,6 +88,9 @@ static void roles_raise_only_their_own_events(void **state)
 	assert_false(event_allowed_for(EVENT_CA_CREATED, 'M'));
 	assert_false(event_allowed_for(EVENT_UPLOADED, 0));
 	assert_true(event_is_audited(EVENT_REVOKED));
+	assert_true(event_names(EVENT_REVOKED, "count"));
+	assert_false(event_names(EVENT_REVOKED, "pid"));
+	assert_false(event_names(EVENT_REVOKED, "coun"));
 	assert_string_equal(event_name(EVENT_REVOKED), "REVOKED");
 }
 
