@@ -324,7 +324,7 @@ def crl():
 @test("that a key was compromised can be told after the revocation, once: the list says it, and readers refuse what it signed")
 def compromised_afterwards():
     daemon = shared_daemon()
-    alice, bob = daemon.client(unique("alice")), daemon.client(unique("bob"))
+    alice, bob = daemon.client(unique("robbed")), daemon.client(unique("reader"))
     item = alice.upload(make_picture(), bob)
     device = alice.json("whoami")["device"]
     first = daemon.sisctl("revoke", alice.user, "--device", device)
