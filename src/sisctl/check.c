@@ -171,6 +171,14 @@ static int status_of(const json_t *reply, uint64_t *ret_n, uint64_t *ret_mended)
 	return *ret_n + more == 0 ? EX_OK : *ret_n + more == *ret_mended ? 1 : EX_DATAERR;
 }
 
+static int n_given(const char *const *values, int n)
+{
+	int given = 0;
+	for (int i = 0; i < n; i++)
+		given += values[i] != NULL;
+	return given;
+}
+
 int command_check(struct sisctl *sisctl, char **arguments, const char *const *values)
 {
 	struct check_order order = {
@@ -179,6 +187,8 @@ int command_check(struct sisctl *sisctl, char **arguments, const char *const *va
 	};
 	CLEANUP_JSON json_t *reply = NULL;
 	uint64_t n, n_mended;
+	if (values[6] != NULL)
+		return n_given(values, 6) > 0 ? output_error(EX_USAGE, "--backup looks at a snapshot alone, and takes no other option") : check_snapshot(sisctl, values[6]);
 	if (order.remove_lost && !order.repair)
 		return output_error(EX_USAGE, "--remove-lost is for --repair; without both, nothing is changed, and what is lost is listed");
 	if (order.conf != NULL && !order.offline)

@@ -16,4 +16,5 @@ int  check_offline(const struct check_order *order, bool repair, json_t **ret_re
 /* check_backup.c: which snapshot in the directory has each item that is lost, by digest ("backup" is added to its problem); bring: a copy of each is put where
  * sisd takes it from. 0 or an exit status after having said why. */
 int  check_backup_find(const char *directory, json_t *reply, bool bring);
+int  check_snapshot(struct sisctl *sisctl, const char *directory);      /* check_snapshot.c: an exit status */
 void check_backup_forget(const json_t *reply);          /* what was brought and not taken */

@@ -143,16 +143,6 @@ static int search_snapshot(struct search *search, int dir_fd, const char *name)
 	return status;
 }
 
-static int choose_snapshot(const struct dirent *entry)
-{
-	return snapshot_name_is_valid(entry->d_name);
-}
-
-static int compare_newest_first(const struct dirent **a, const struct dirent **b)
-{
-	return -strcmp((*a)->d_name, (*b)->d_name);
-}
-
 static int search_directory(struct search *search)
 {
 	struct dirent **names = NULL;
@@ -161,7 +151,7 @@ static int search_directory(struct search *search)
 		return output_error(EX_NOINPUT, "%s cannot be opened as a directory: %s", search->directory, strerror(errno));
 	if (faccessat(fd, SNAPSHOT_ABOUT, F_OK, 0) == 0)
 		return search_snapshot(search, fd, ".");
-	int n = scandirat(fd, ".", &names, choose_snapshot, compare_newest_first), status = 0;
+	int n = scandirat(fd, ".", &names, snapshot_choose, snapshot_newest_first), status = 0;
 	if (n <= 0)
 		status = output_error(EX_NOINPUT, "%s is no snapshot of sisctl backup, and holds none", search->directory);
 	for (int i = 0; i < n; i++) {

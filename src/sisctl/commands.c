@@ -34,7 +34,8 @@ static const struct command_option check_options[] = {
 	{ 0, "from-backup", true, "look for what is lost in this directory of backups; with --repair: put it back" },
 	{ 0, "remove-lost", false, "with --repair: give up items that are lost, and tell their owners and readers" },
 	{ 0, "offline", false, "with a sisd of its own, when sisd cannot start; saves what can be read of a damaged database" },
-	{ 0, "config", true, "with --offline: the configuration that names the state directory" }, { 0 }
+	{ 0, "config", true, "with --offline: the configuration that names the state directory" },
+	{ 0, "backup", true, "look at this snapshot instead, or at the newest in a directory of them" }, { 0 }
 };
 static const struct command_option items_options[] = {
 	{ 'u', "user", true, "only what this user keeps here" },
@@ -54,7 +55,8 @@ static const struct command_option audit_options[] = {
 	{ 'H', "head", true, "NUMBER:HASH that was noted before (AUDIT_HEAD in the journal)" }, { 0 }
 };
 static const struct command_option backup_options[] = {
-	{ 0, "with-keys", false, "the keys of the certificate authority, too: who reads them can be this server" }, { 0 }
+	{ 0, "with-keys", false, "the keys of the certificate authority, too: who reads them can be this server" },
+	{ 0, "keep", true, "afterwards remove old snapshots, but for so many" }, { 0 }
 };
 static const struct command_option restore_options[] = {
 	{ 0, "state-dir", true, "into this directory, which must be empty" },

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * sisctl restore: a store out of a snapshot, with no daemon and no database code. Every file is compared with its digest after it was written. A mark tells the
- * ledger, at its first start, that this is an older state (store/backup.c); until everything is there another one keeps it from starting. */
-#include "sisctl/sisctl.h"
-#include "sisctl/snapshot.h"
+ * sisctl restore: a store out of a snapshot, with no daemon and no database code. From where, to where, and whose it is to be; restore_files.c does it. */
+#include "sisctl/restore.h"
 
 #include "base/error.h"
 #include "base/util.h"
@@ -20,188 +18,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define ABOUT_MAX_BYTES 65536
-#define NOBODY ((uid_t)-1)
-
-struct restore {
-	const char *from, *state_dir, *keys;
-	int from_fd, state_fd, lock_fd;
-	uid_t ledger, signer;
-	gid_t group;
-	json_t *about;
-	uint64_t n_items, bytes;
-	bool has_keys;
-	char at[SNAPSHOT_PATH_MAX];
-};
-
-/* ------------------------------------------------ files ------------------------------------------------ */
-
-static int restore_own(int fd, uid_t uid, gid_t gid, mode_t mode)
-{
-	if ((uid != NOBODY && fchown(fd, uid, gid) < 0) || fchmod(fd, mode) < 0)
-		return error_from_errno(errno);
-	return 0;
-}
-
-static int restore_make_directory(struct restore *restore, const char *path, uid_t uid, mode_t mode)
-{
-	if (mkdirat(restore->state_fd, path, 0700) < 0)
-		return errno == EEXIST ? 0 : error_from_errno(errno);
-	CLEANUP_FD int fd = openat(restore->state_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? error_from_errno(errno) : restore_own(fd, uid, restore->group, mode);
-}
-
-/* The directory of an object, as the ledger makes them. */
-static int restore_make_prefix(struct restore *restore, const char *path)
-{
-	char prefix[SNAPSHOT_PATH_MAX];
-	uint8_t id[ITEM_ID_BYTES];
-	if (!object_path_parse(path, id))
-		return 0;
-	snprintf(prefix, sizeof(prefix), "%.10s", path);
-	return restore_make_directory(restore, prefix, restore->ledger, 0750);
-}
-
-static int restore_copy(struct restore *restore, int from_dir_fd, const char *from, const char *path, bool is_key, uint8_t ret_digest[DIGEST_BYTES])
-{
-	CLEANUP_FD int from_fd = openat(from_dir_fd, from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), fd = -1;
-	uint64_t size;
-	snprintf(restore->at, sizeof(restore->at), "%s", path);
-	if (from_fd < 0)
-		return error_from_errno(errno);
-	int r = file_copy(from_fd, restore->state_fd, path, 0600, &fd);
-	if (r == 0)
-		r = is_key ? restore_own(fd, restore->signer, restore->group, 0600) : restore_own(fd, restore->ledger, restore->group, 0640);
-	if (r == 0)
-		r = digest_file(fd, ret_digest, &size);
-	if (r == 0 && strncmp(path, "objects/", 8) == 0) {
-		restore->n_items++;
-		restore->bytes += size;
-	}
-	return r;
-}
-
-static int restore_file(struct restore *restore, const struct sum *sum)
-{
-	uint8_t digest[DIGEST_BYTES];
-	bool is_key = strncmp(sum->path, "keys/", 5) == 0;
-	/* Keys that are named in the call are the right ones. */
-	if (is_key && restore->keys != NULL)
-		return 0;
-	restore->has_keys |= is_key;
-	int r = restore_make_prefix(restore, sum->path);
-	if (r == 0)
-		r = restore_copy(restore, restore->from_fd, sum->path, sum->path, is_key, digest);
-	return r == 0 && memcmp(digest, sum->digest, DIGEST_BYTES) != 0 ? -SIS_ERR_MISMATCH : r;
-}
-
-/* ------------------------------------------------ everything ------------------------------------------------ */
-
-/* The digest of SHA256SUMS stands in backup.json: what is listed is what was saved, all of it. */
-static int restore_open_sums(struct restore *restore, FILE **ret_sums)
-{
-	uint8_t digest[DIGEST_BYTES], wanted[DIGEST_BYTES];
-	uint64_t size;
-	const char *text = json_member_string(restore->about, "sums");
-	snprintf(restore->at, sizeof(restore->at), "%s", SNAPSHOT_SUMS);
-	CLEANUP_FD int fd = openat(restore->from_fd, SNAPSHOT_SUMS, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return error_from_errno(errno);
-	int r = digest_file(fd, digest, &size);
-	if (r == 0 && (text == NULL || hex_decode(span_from_string(text), wanted, DIGEST_BYTES) < 0 || memcmp(digest, wanted, DIGEST_BYTES) != 0))
-		r = -SIS_ERR_MISMATCH;
-	*ret_sums = r == 0 ? fdopen(fd, "r") : NULL;
-	if (*ret_sums != NULL)
-		(void)fd_take(&fd);
-	return r == 0 && *ret_sums == NULL ? -SIS_ERR_NO_MEMORY : r;
-}
-
-static int restore_files(struct restore *restore)
-{
-	FILE *sums = NULL;
-	struct sum sum;
-	int r = restore_open_sums(restore, &sums), more = 0;
-	if (r < 0)
-		return r;
-	while (r == 0 && (more = sum_read(sums, &sum)) > 0)
-		r = restore_file(restore, &sum);
-	fclose(sums);
-	return r == 0 ? more : r;
-}
-
-static int restore_given_keys(struct restore *restore)
-{
-	DIR *directory = restore->keys != NULL ? opendir(restore->keys) : NULL;
-	int r = restore->keys != NULL && directory == NULL ? error_from_errno(errno) : 0;
-	snprintf(restore->at, sizeof(restore->at), "%s", "the directory of --keys");
-	for (struct dirent *entry; r == 0 && directory != NULL && (entry = readdir(directory)) != NULL;) {
-		char path[SNAPSHOT_PATH_MAX];
-		uint8_t digest[DIGEST_BYTES];
-		if (!name_is_valid(span_from_string(entry->d_name)))
-			continue;
-		snprintf(path, sizeof(path), "keys/%.*s", NAME_MAX_TEXT, entry->d_name);
-		restore->has_keys = true;
-		r = restore_copy(restore, dirfd(directory), entry->d_name, path, true, digest);
-	}
-	if (directory != NULL)
-		closedir(directory);
-	return r;
-}
-
-static int restore_mark(struct restore *restore)
-{
-	CLEANUP_FD int fd = openat(restore->state_fd, "db/restoring", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	return fd < 0 ? error_from_errno(errno) : restore_own(fd, restore->ledger, restore->group, 0600);
-}
-
-static int restore_all(struct restore *restore)
-{
-	int r = restore_own(restore->state_fd, NOBODY, 0, 0710);
-	if (r == 0 && restore->ledger != NOBODY && fchown(restore->state_fd, NOBODY, restore->group) < 0)
-		r = error_from_errno(errno);
-	if (r == 0)
-		r = restore_make_directory(restore, "db", restore->ledger, 0750);
-	if (r == 0)
-		r = restore_mark(restore);
-	if (r == 0)
-		r = restore_make_directory(restore, "objects", restore->ledger, 0750);
-	if (r == 0)
-		r = restore_make_directory(restore, "incoming", restore->ledger, 0700);
-	if (r == 0)
-		r = restore_make_directory(restore, "keys", restore->signer, 0700);
-	if (r == 0)
-		r = restore_files(restore);
-	if (r == 0)
-		r = restore_given_keys(restore);
-	if (r == 0 && (syncfs(restore->state_fd) < 0 || renameat(restore->state_fd, "db/restoring", restore->state_fd, "db/restored") < 0 ||
-	               syncfs(restore->state_fd) < 0))
-		r = error_from_errno(errno);
-	return r;
-}
-
 /* ------------------------------------------------ from where, to where ------------------------------------------------ */
-
-static int restore_open_snapshot(struct restore *restore)
-{
-	char name[SNAPSHOT_NAME_TEXT + 1], *text = NULL;
-	size_t size;
-	restore->from_fd = open(restore->from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (restore->from_fd < 0)
-		return output_error(EX_NOINPUT, "%s cannot be opened as a directory: %s", restore->from, strerror(errno));
-	if (faccessat(restore->from_fd, SNAPSHOT_ABOUT, F_OK, 0) < 0 && snapshot_find_newest(restore->from_fd, name) > 0) {
-		int fd = openat(restore->from_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		fd_close(restore->from_fd);
-		restore->from_fd = fd;
-	}
-	int r = file_read(restore->from_fd, SNAPSHOT_ABOUT, ABOUT_MAX_BYTES, &text, &size);
-	if (r == 0)
-		r = json_parse((struct span){ (const uint8_t *)text, size }, ABOUT_MAX_BYTES, &restore->about);
-	free(text);
-	uint64_t version = 0;
-	if (r < 0 || json_member_u64(restore->about, "version", &version) < 0)
-		return output_error(EX_DATAERR, "%s is no snapshot of sisctl backup, and holds none: there is no " SNAPSHOT_ABOUT " that can be read", restore->from);
-	return version == 1 ? 0 : output_error(EX_DATAERR, "%s was made by a newer sis: install that version", restore->from);
-}
 
 static bool restore_is_empty(int fd)
 {
@@ -306,7 +123,7 @@ int command_restore(struct sisctl *sisctl, char **arguments, const char *const *
 	umask(077);
 	int status = restore_find_owners(&restore, values[2], values[3], values[4]);
 	if (status == 0)
-		status = restore_open_snapshot(&restore);
+		status = snapshot_open(restore.from, &restore.from_fd, NULL, &restore.about);
 	if (status == 0)
 		status = restore_open_state(&restore);
 	if (status == 0) {

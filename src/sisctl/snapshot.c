@@ -2,6 +2,7 @@
  *
  * Files and names of snapshots. */
 #include "sisctl/snapshot.h"
+#include "sisctl/output.h"
 
 #include "base/error.h"
 #include "base/util.h"
@@ -13,9 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #define PIECE_BYTES (1u << 20)
+#define ABOUT_MAX_BYTES 65536
 #define DIGEST_TEXT (2 * DIGEST_BYTES)
 
 bool snapshot_name_is_valid(const char *name)
@@ -26,6 +29,16 @@ bool snapshot_name_is_valid(const char *name)
 			return false;
 	}
 	return name[SNAPSHOT_NAME_TEXT] == '\0';
+}
+
+int snapshot_choose(const struct dirent *entry)
+{
+	return snapshot_name_is_valid(entry->d_name);
+}
+
+int snapshot_newest_first(const struct dirent **a, const struct dirent **b)
+{
+	return -strcmp((*a)->d_name, (*b)->d_name);
 }
 
 int snapshot_find_newest(int dir_fd, char ret_name[SNAPSHOT_NAME_TEXT + 1])
@@ -46,6 +59,52 @@ int snapshot_find_newest(int dir_fd, char ret_name[SNAPSHOT_NAME_TEXT + 1])
 	}
 	closedir(directory);
 	return found;
+}
+
+int snapshot_open(const char *directory, int *ret_fd, char ret_name[SNAPSHOT_NAME_TEXT + 1], json_t **ret_about)
+{
+	char name[SNAPSHOT_NAME_TEXT + 1] = "", *text = NULL;
+	size_t size;
+	uint64_t version = 0;
+	CLEANUP_JSON json_t *about = NULL;
+	CLEANUP_FD int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return output_error(EX_NOINPUT, "%s cannot be opened as a directory: %s", directory, strerror(errno));
+	if (faccessat(fd, SNAPSHOT_ABOUT, F_OK, 0) < 0 && snapshot_find_newest(fd, name) > 0) {
+		int newest = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		fd_close(fd);
+		fd = newest;
+	}
+	int r = file_read(fd, SNAPSHOT_ABOUT, ABOUT_MAX_BYTES, &text, &size);
+	if (r == 0)
+		r = json_parse((struct span){ (const uint8_t *)text, size }, ABOUT_MAX_BYTES, &about);
+	free(text);
+	if (r < 0 || json_member_u64(about, "version", &version) < 0)
+		return output_error(EX_DATAERR, "%s is no snapshot of sisctl backup, and holds none: there is no " SNAPSHOT_ABOUT " that can be read", directory);
+	if (version != 1)
+		return output_error(EX_DATAERR, "%s was made by a newer sis: install that version", directory);
+	*ret_fd = fd_take(&fd);
+	*ret_about = json_incref(about);
+	if (ret_name != NULL)
+		memcpy(ret_name, name, sizeof(name));
+	return 0;
+}
+
+int snapshot_open_sums(int from_fd, const json_t *about, FILE **ret_sums)
+{
+	uint8_t digest[DIGEST_BYTES], wanted[DIGEST_BYTES];
+	uint64_t size;
+	const char *text = json_member_string(about, "sums");
+	CLEANUP_FD int fd = openat(from_fd, SNAPSHOT_SUMS, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return error_from_errno(errno);
+	int r = digest_file(fd, digest, &size);
+	if (r == 0 && (text == NULL || hex_decode(span_from_string(text), wanted, DIGEST_BYTES) < 0 || memcmp(digest, wanted, DIGEST_BYTES) != 0))
+		r = -SIS_ERR_MISMATCH;
+	*ret_sums = r == 0 ? fdopen(fd, "r") : NULL;
+	if (*ret_sums != NULL)
+		(void)fd_take(&fd);
+	return r == 0 && *ret_sums == NULL ? -SIS_ERR_NO_MEMORY : r;
 }
 
 /* ------------------------------------------------ SHA256SUMS ------------------------------------------------ */

@@ -4,9 +4,11 @@
  * first, by id) and backup.json (what it is, and the digest of SHA256SUMS). */
 #pragma once
 
+#include "base/json.h"
 #include "base/text.h"
 #include "crypto/digest.h"
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,8 +23,16 @@
 struct sum { char path[SNAPSHOT_PATH_MAX]; uint8_t digest[DIGEST_BYTES]; };
 
 bool snapshot_name_is_valid(const char *name);
+/* For scandir(3): the snapshots, newest first. */
+int  snapshot_choose(const struct dirent *entry);
+int  snapshot_newest_first(const struct dirent **a, const struct dirent **b);
 /* The newest whole one in the directory: 1, or 0 when there is none. */
 int  snapshot_find_newest(int dir_fd, char ret_name[SNAPSHOT_NAME_TEXT + 1]);
+/* The snapshot that the directory is, or the newest in it (ret_name: its name, "" for itself; NULL allowed) and its backup.json. 0, or an exit status after having
+ * said why. */
+int  snapshot_open(const char *directory, int *ret_fd, char ret_name[SNAPSHOT_NAME_TEXT + 1], json_t **ret_about);
+/* Its list, at the beginning. MISMATCH when it is not the one whose digest stands in backup.json: what is listed is what was saved, all of it. */
+int  snapshot_open_sums(int fd, const json_t *about, FILE **ret_sums);
 /* The next line: 1; 0 at the end; BAD_FORMAT for what is no line of ours, or names a file that a snapshot may not have. */
 int  sum_read(FILE *sums, struct sum *ret_sum);
 int  sum_write(FILE *sums, const struct sum *sum);

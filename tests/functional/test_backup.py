@@ -213,4 +213,50 @@ def full_disk():
         run_program(["umount", directory])
 
 
+@test("--keep leaves so many of the newest; a clock that was set back changes nothing about which that is; a snapshot inside the store is refused")
+def keep():
+    with Daemon() as daemon:
+        alice, directory = daemon.client("alice"), temporary("backups")
+        item = alice.upload(make_picture())
+        names = [backup(daemon, directory)["snapshot"] for _ in range(4)]
+        check_equal(names, sorted(set(names)), "names of four in a moment")
+        done = backup(daemon, directory, "--keep", "2")
+        check_equal((done["removed"], sorted(os.listdir(directory))), (3, sorted([names[3], done["snapshot"]])), "what is kept of five")
+        check_equal(verify(os.path.join(directory, done["snapshot"]))["objects/%s/%s" % (item[:2], item)].st_nlink, 2, "names of the object")
+        ahead = "2099-12-31T235959Z"
+        os.rename(os.path.join(directory, done["snapshot"]), os.path.join(directory, ahead))
+        later = daemon.sisctl("--json", "backup", directory, "--keep", "2")
+        check_in("was the clock set back", later.stderr)
+        check_equal(json.loads(later.stdout)["snapshot"], "2100-01-01T000000Z", "the name after it")
+        check_equal(sorted(os.listdir(directory)), [ahead, "2100-01-01T000000Z"], "what is kept")
+        for wrong in ("0", "-1", "x", ""):
+            check_in("1 or more", backup(daemon, directory, "--keep", wrong, status=64))
+        inside = os.path.join(daemon.state_dir, "backups")
+        check_in("in the state directory", backup(daemon, inside, status=64))
+        check(not os.path.exists(inside), "a directory was left in the store")
+        check_in("cannot be made", backup(daemon, "/proc/nowhere/x", status=73))
+        check_in("as a directory", backup(daemon, os.path.join(directory, ahead, "backup.json"), status=66))
+
+
+@test("sisctl check --backup reads all of a snapshot and names what is not as it was saved, with no daemon")
+def check_backup():
+    directory = temporary("backups")
+    with Daemon() as daemon:
+        item = daemon.client("alice").upload(make_picture())
+        name = backup(daemon, directory)["snapshot"]
+    whole = json.loads(sisctl("--json", "check", "--backup", directory).stdout)
+    check_equal((whole["problems"], whole["snapshot"], whole["items"], whole["files"]), ([], name, 1, 2), "a whole one")
+    check_in("0 problems", sisctl("check", "--backup", os.path.join(directory, name)).stdout)
+    path = os.path.join("objects", item[:2], item)
+    for change, words in ((lambda p: os.unlink(p), path + " is missing"), (lambda p: write_file(p, b"x"), path + " is not what was saved")):
+        kept = read_file(os.path.join(directory, name, path))
+        change(os.path.join(directory, name, path))
+        check_equal(json.loads(sisctl("--json", "check", "--backup", directory, status=65).stdout)["problems"][0].split(":")[0], words.split(":")[0], "the problem")
+        write_file(os.path.join(directory, name, path), kept)
+    write_file(os.path.join(directory, name, "SHA256SUMS"), b"")
+    check_in("SHA256SUMS is not what was saved", sisctl("check", "--backup", directory, status=65).stdout)
+    check_in("no snapshot", sisctl("check", "--backup", temporary("empty"), status=65).stderr)
+    check_in("takes no other option", sisctl("check", "--backup", directory, "--repair", status=64).stderr)
+
+
 run()

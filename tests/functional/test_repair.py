@@ -309,7 +309,9 @@ def damage_page(path, table, which=1):
 def alone():
     with Daemon() as daemon:
         alice = daemon.client("alice")
-        item = alice.upload(make_picture())
+        picture, directory = make_picture(), temporary("backups")
+        item = alice.upload(picture)
+        daemon.sisctl("backup", directory)
         check_in("in use by another sisd", offline(daemon, status=75))
         daemon.stop()
         check_equal(offline(daemon, "--full")["problems"], [], "a whole store")
@@ -318,8 +320,11 @@ def alone():
         check_equal(kinds(offline(daemon, status=65)), ["STRAY", "USED"], "what is found")
         check_equal(kinds(offline(daemon, "--repair", status=1)), ["STRAY", "USED"], "what is mended")
         check_equal(offline(daemon)["problems"], [], "afterwards")
+        os.unlink(object_of(daemon, item))
+        check_equal(kinds(offline(daemon, "--repair", "--from-backup", directory, status=1)), ["OBJECT_MISSING"], "put back")
         daemon.start()
         check_equal(alice.items(), [item], "alice's list")
+        check_equal(read_file(alice.get(item)), read_file(picture), "bytes")
         check_in("repaired the store", daemon.sisctl("logs", "--audit").stdout)
         daemon.sisctl("audit", "verify")
 
