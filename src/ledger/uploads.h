@@ -6,6 +6,7 @@
 #include "ledger/ledger.h"
 
 #define UPLOADS_BUCKETS 1024
+#define UPLOADS_KEEP_DONE_S 3600        /* a finished one can be asked about for so long */
 
 enum waiting_kind { WAITING_RESUME, WAITING_QUERY };
 struct waiting { enum waiting_kind kind; bool checked; struct request request; int64_t deadline; struct waiting *next; };
@@ -29,6 +30,22 @@ extern struct upload *uploads_buckets[UPLOADS_BUCKETS];
 #define UPLOADS_EACH(upload) \
 	for (unsigned bucket_ = 0; bucket_ < UPLOADS_BUCKETS; bucket_++) \
 		for (struct upload *upload = uploads_buckets[bucket_], *next_; upload != NULL && ((next_ = upload->next), true); upload = next_)
+
+/* uploads.c */
+void uploads_insert(struct upload *upload);
+struct upload *uploads_get(struct span id);             /* NULL: there is none */
+void uploads_drop(struct upload *upload);               /* file, row and memory, now or after the commit under way */
+
+/* uploads_turns.c */
+void uploads_answer(struct request request, int error, const char *detail, const struct upload *upload, int fd);
+void uploads_answer_committed(struct request request, int error, const char *detail, const char *item, uint64_t sequence);
+void uploads_ask_release(const struct upload *upload);
+int  uploads_measure(struct upload *upload);            /* how much is written, from the file */
+void uploads_wait(struct upload *upload, enum waiting_kind kind, bool checked, struct request request);
+void uploads_serve(struct upload *upload);              /* those who wait, as far as possible */
+void uploads_give_up_waiting(struct upload *upload, int64_t now);
+/* The writer has let go; what lies before counts stays. */
+void uploads_released(struct upload *upload, uint64_t counts);
 
 /* uploads_rows.c */
 void uploads_note(const struct upload *upload, int (*run)(struct store_writer *writer, struct change *change));
