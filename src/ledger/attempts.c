@@ -5,11 +5,10 @@
 #include "ledger/ledger.h"
 
 #include "base/secret.h"
+#include "base/siphash.h"
 #include "base/util.h"
-#include "crypto/digest.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,12 +17,16 @@
 #define ATTEMPTS_KEY_BYTES 8
 
 struct attempts_rule {
-	unsigned n_free;                        /* failures that cost nothing */
+	const uint32_t *n_free;                 /* failures that cost nothing */
 	unsigned forgiven_s;                    /* one failure wears off in so many seconds */
-	unsigned n_max;                         /* more are not counted, so that nobody waits for longer than (n_max - n_free + 1) * forgiven_s */
+	unsigned n_more;                        /* beyond these nothing is counted, so that nobody waits for longer than (n_more + 1) * forgiven_s */
 };
+static const uint32_t invites_at_once = 10;
 /* Whoever guesses at a name from everywhere has 1440 guesses a day, and its owner, meanwhile, needs an invite for a new device. */
-static const struct attempts_rule rules[] = { [ATTEMPTS_SOURCE] = { 5, 30, 20 }, [ATTEMPTS_NAME] = { 20, 60, 24 }, [ATTEMPTS_INVITES] = { 10, 3600, 12 } };
+static const struct attempts_rule rules[] = {
+	[ATTEMPTS_SOURCE] = { &ledger.conf.enroll_failures_per_source, 30, 15 }, [ATTEMPTS_NAME] = { &ledger.conf.enroll_failures_per_name, 60, 4 },
+	[ATTEMPTS_INVITES] = { &invites_at_once, 3600, 2 },
+};
 
 struct attempts_entry { uint8_t key[ATTEMPTS_KEY_BYTES]; unsigned failures; int64_t since; };   /* failures stood at `failures` at `since` */
 
@@ -50,18 +53,20 @@ static void attempts_parse_source(const char *peer, uint8_t ret_address[ATTEMPTS
 		memcpy(ret_address + 4, &v4, 4);
 }
 
-/* With a secret of this process: nobody can choose names that share a set. */
+/* With a secret of this process: nobody can choose names, or addresses, that share a set. */
+static uint64_t attempts_hash(const void *data, size_t size)
+{
+	static uint8_t secret[SIPHASH_KEY_BYTES];
+	static bool has_secret;
+	if (!has_secret)
+		has_secret = random_bytes(secret, sizeof(secret)) == 0;
+	return siphash(secret, data, size);
+}
+
 static void attempts_hash_name(const char *name, uint8_t ret_key[ATTEMPTS_KEY_BYTES])
 {
-	static struct { uint8_t secret[16]; char name[NAME_MAX_TEXT + 1]; } input;
-	static bool has_secret;
-	uint8_t digest[DIGEST_BYTES];
-	if (!has_secret)
-		has_secret = random_bytes(input.secret, sizeof(input.secret)) == 0;
-	memset(input.name, 0, sizeof(input.name));
-	snprintf(input.name, sizeof(input.name), "%s", name);
-	digest_sha256(&input, sizeof(input), digest);
-	memcpy(ret_key, digest, ATTEMPTS_KEY_BYTES);
+	uint64_t hash = attempts_hash(name, strlen(name));
+	memcpy(ret_key, &hash, ATTEMPTS_KEY_BYTES);
 }
 
 static void attempts_wear_off(const struct attempts_rule *rule, struct attempts_entry *entry, int64_t now)
@@ -81,10 +86,7 @@ static struct attempts_entry *attempts_find(enum attempts_kind kind, const char 
 		attempts_parse_source(who, key);
 	else
 		attempts_hash_name(who, key);
-	uint32_t hash = 2166136261u;
-	for (int i = 0; i < ATTEMPTS_KEY_BYTES; i++)
-		hash = (hash ^ key[i]) * 16777619u;
-	struct attempts_entry *set = table[kind][hash % ATTEMPTS_SETS], *oldest = &set[0];
+	struct attempts_entry *set = table[kind][attempts_hash(key, sizeof(key)) % ATTEMPTS_SETS], *oldest = &set[0];
 	for (int i = 0; i < ATTEMPTS_WAYS; i++) {
 		attempts_wear_off(&rules[kind], &set[i], now);
 		if (set[i].failures > 0 && memcmp(set[i].key, key, ATTEMPTS_KEY_BYTES) == 0)
@@ -108,16 +110,16 @@ uint32_t attempts_wait_s(enum attempts_kind kind, const char *who)
 	int64_t now = attempts_now();
 	const struct attempts_rule *rule = &rules[kind];
 	struct attempts_entry *entry = attempts_find(kind, who, now);
-	if (entry->failures < rule->n_free)
+	if (entry->failures < *rule->n_free)
 		return 0;
-	int64_t left = (int64_t)(entry->failures - rule->n_free + 1) * rule->forgiven_s - (now - entry->since);
+	int64_t left = (int64_t)(entry->failures - *rule->n_free + 1) * rule->forgiven_s - (now - entry->since);
 	return left > 0 ? (uint32_t)left : 1;
 }
 
 void attempts_add(enum attempts_kind kind, const char *who)
 {
 	struct attempts_entry *entry = attempts_find(kind, who, attempts_now());
-	if (entry->failures < rules[kind].n_max)
+	if (entry->failures < *rules[kind].n_free + rules[kind].n_more)
 		entry->failures++;
 }
 

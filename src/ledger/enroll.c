@@ -132,6 +132,7 @@ void enroll_handle_enroll(struct request request, const struct message_enroll *m
 		return;
 	uint32_t wait_s = attempts_wait_s(ATTEMPTS_SOURCE, enrollment->peer);
 	if (wait_s > 0) {
+		limits_hit(LIMIT_ENROLL_PER_SOURCE);
 		span_to_string(message->user, enrollment->user, sizeof(enrollment->user));
 		enroll_let_wait(enrollment, wait_s);
 		return;

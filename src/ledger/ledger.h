@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "base/limit.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "crypto/sign.h"
@@ -25,7 +26,8 @@ struct ledger {
 	struct {
 		bool open_registration, device_invites;
 		char public_address[300];       /* "host:port", for invites */
-		uint64_t invite_lifetime_s, certificate_lifetime_s, max_item_bytes, quota_bytes, upload_lifetime_s, audit_lifetime_s;
+		uint64_t invite_lifetime_s, certificate_lifetime_s, max_item_bytes, quota_bytes, upload_lifetime_s, audit_lifetime_s, new_uploads_per_user;
+		uint32_t uploads_per_user, enroll_failures_per_source, enroll_failures_per_name;
 	} conf;
 	bool has_ca;
 	uint8_t ca_fingerprint[STORE_FINGERPRINT_BYTES];
@@ -122,6 +124,12 @@ void callers_forget(void);                                      /* after a chang
 
 /* MISMATCH when none of them has this fingerprint. (share_check.c) */
 int  signers_find(const struct signers *signers, const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], struct public_key *ret_key);
+
+/* ---- limits.c: limits that are kept here, for all workers ---- */
+void limits_hit(enum limit limit);                              /* counts; that somebody was refused is logged by who refuses */
+void limits_add(json_t *rows);                                  /* ours to the workers', of `sisctl status` */
+/* Whether this user may begin one more upload; counts it when so. */
+bool limits_take_upload(int64_t user_id);
 
 /* ---- attempts.c: who may try again to log in ---- */
 /* A source ("address:port"; IPv6 counts by /64), or the name whose password is tried, from wherever, or the name that devices invite devices for. Failures

@@ -185,6 +185,10 @@ static void handle_config(struct channel_packet *packet)
 	ledger.conf.quota_bytes = message.quota_bytes;
 	ledger.conf.upload_lifetime_s = message.upload_lifetime_s;
 	ledger.conf.audit_lifetime_s = message.audit_lifetime_s;
+	ledger.conf.uploads_per_user = message.uploads_per_user;
+	ledger.conf.new_uploads_per_user = message.new_uploads_per_user;
+	ledger.conf.enroll_failures_per_source = message.enroll_failures_per_source;
+	ledger.conf.enroll_failures_per_name = message.enroll_failures_per_name;
 	log_set_level((int)message.log_level);
 	ledger.configured = true;
 	ledger_step();

@@ -52,6 +52,7 @@ static void status_add_disk(json_t *status)
 
 static int status_add_figures(json_t *status)
 {
+	limits_add(json_object_get(status, "limits"));
 	struct store_totals totals;
 	struct transact_figures figures = transact_figures();
 	int r = store_count(ledger.view, &totals);

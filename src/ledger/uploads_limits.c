@@ -6,8 +6,6 @@
 #include "base/error.h"
 #include "crypto/hash.h"
 
-#define UPLOADS_PER_USER 64             /* unfinished */
-
 static uint64_t uploads_reserved(const struct upload *upload)
 {
 	if (upload->finished != 0)
@@ -41,8 +39,13 @@ int uploads_check_limits(const struct store_caller *caller, const struct upload 
 			reserved += uploads_reserved(upload);
 		}
 	}
-	if (n_unfinished >= UPLOADS_PER_USER) {
+	if (n_unfinished >= ledger.conf.uploads_per_user) {
+		limits_hit(LIMIT_UPLOADS_PER_USER);
 		*ret_detail = "there are too many unfinished uploads: finish or cancel some";
+		return -SIS_ERR_TOO_MANY;
+	}
+	if (self == NULL && !limits_take_upload(caller->user_id)) {
+		*ret_detail = "too many uploads were begun in a short time: go on more slowly";
 		return -SIS_ERR_TOO_MANY;
 	}
 	uint64_t used, quota;

@@ -136,6 +136,8 @@ static void configure_ledger(struct process *ledger)
 		.invite_lifetime_s = conf->invite_lifetime, .certificate_lifetime_s = conf->certificate_lifetime,
 		.max_item_bytes = conf->max_item_bytes, .quota_bytes = conf->quota_bytes, .upload_lifetime_s = conf->upload_lifetime,
 		.audit_lifetime_s = conf->audit_lifetime,
+		.uploads_per_user = clamp_u32(conf->uploads_per_user), .new_uploads_per_user = conf->new_uploads_per_user,
+		.enroll_failures_per_source = clamp_u32(conf->enroll_failures_per_source), .enroll_failures_per_name = clamp_u32(conf->enroll_failures_per_name),
 		.log_level = log_level_number(conf),
 	};
 

@@ -51,7 +51,7 @@ void upload_close(struct exchange *exchange)
 		.upload = span_from_string(upload->id), .offset = upload->offset, .length = upload->length });
 }
 
-/* A tus client learns of its upload's place with the answer to its creation alone: what it was not told of would only be in its way (UPLOADS_PER_USER). */
+/* A tus client learns of its upload's place with the answer to its creation alone: what it was not told of would only be in its way (uploads_per_user). */
 void upload_abandon(struct exchange *exchange)
 {
 	struct upload *upload = &exchange->upload;

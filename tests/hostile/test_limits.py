@@ -77,7 +77,7 @@ def requests_per_user():
         check_in("(%s)" % greedy.user, daemon.wait_log("too many requests of this user.*"), "the line names the user")
         daemon.write_config(requests_per_user=0)
         daemon.reload()
-        check_equal(daemon.request("GET", "/v1/whoami", connection=connection).status, 200, "after the reload")
+        wait_for(lambda: daemon.request("GET", "/v1/whoami", connection=connection).status == 200, "the rate to be none", 2)
         daemon.write_config(requests_per_user=3)
         daemon.reload()
         wait_for(lambda: daemon.request("GET", "/v1/whoami", connection=connection).status == 200, "the rate to come again")
@@ -214,7 +214,7 @@ def offences():
         daemon.write_config(penalty_max="0")
         daemon.reload()
         for source in ("127.0.0.72", "127.0.0.73", "127.0.0.74"):
-            check(serves(daemon, source), "%s is refused after the reload" % source)
+            wait_for(lambda: serves(daemon, source), "service for %s after the reload" % source)
 
 
 @test("whoever shares an address with a misbehaving stranger is let in again within the least penalty, and for at least as long", limit_s=240)
@@ -279,6 +279,52 @@ def waiting():
         for connection in connections[:16]:
             check_in(b" 404 ", connection.recv(4096)[:20], "one that waited")
         check_counted(daemon, "max_waiting", "too many requests wait for the store", 1)
+
+
+@test("a user's unfinished uploads, and those begun in a time, are counted by the ledger for all workers: 429 with Retry-After; another user's go on")
+def uploads():
+    with Daemon(workers=3, uploads_per_user=3) as daemon:
+        greedy, modest = SealingDevice(daemon), SealingDevice(daemon)
+        fields = {"Upload-Complete": "?0", "Upload-Length": "1000", "Content-Type": "application/vnd.sis.item"}
+        replies = [daemon.request("POST", "/v1/items", who=greedy, headers=fields, body=b"x") for _ in range(5)]
+        check_equal([reply.status for reply in replies], [201] * 3 + [429] * 2, "unfinished ones")
+        replies[4].check_problem(429, "too-many")
+        check(int(replies[4].headers["Retry-After"]) >= 1, "Retry-After")
+        check_equal(refused_count(daemon, "uploads_per_user"), 2, "the status")
+        daemon.wait_log("upload by %s/.* refused: there are too many unfinished uploads" % greedy.user)
+        check_equal(modest.upload(modest.seal(b"x")).status, 201, "another user's")
+        daemon.write_config(uploads_per_user=64, new_uploads_per_user=1)
+        daemon.reload()
+        statuses = [daemon.request("POST", "/v1/items", who=greedy, body=b"no bundle", headers={"Content-Type": "application/vnd.sis.item"}).status
+                    for _ in range(75)]
+        check(58 <= statuses.index(429) <= 75 and set(statuses[:58]) == {400}, "statuses %r" % statuses)
+        check_equal(refused_count(daemon, "new_uploads_per_user"), statuses.count(429), "the status")
+        check_equal(modest.upload(modest.seal(b"y")).status, 201, "another user's, again")
+        daemon.write_config(new_uploads_per_user=0)
+        daemon.reload()
+        wait_for(lambda: greedy.upload(greedy.seal(b"x")).status == 201, "uploads after the reload")
+
+
+@test("failed enrollments of a source are counted across the workers: after the free ones 429 with Retry-After, also for a right code; another source enrolls")
+def enrollments():
+    with Daemon(workers=3, enroll_failures_per_source=2) as daemon:
+        invite = Invite(daemon.invite("dora"))
+        csr = base64.b64encode(make_csr(make_key(), "dora"))
+
+        def enroll(source, code):
+            with tls_from(daemon, source) as connection:
+                connection.sendall(("POST /.well-known/est/simpleenroll HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic %s\r\nContent-Type: application/pkcs10\r\n"
+                                    "Content-Length: %d\r\n\r\n" % (base64.b64encode(b"dora:" + code.encode()).decode(), len(csr))).encode() + csr)
+                answer = http.client.HTTPResponse(connection)
+                answer.begin()
+                return answer.status, answer.headers
+        statuses = [enroll("127.0.0.141", "A" * 26)[0] for _ in range(4)]
+        check_equal(statuses, [401, 401, 429, 429], "wrong codes")
+        status, headers = enroll("127.0.0.141", invite.code)
+        check_equal(status, 429, "a right code from there")
+        check(1 <= int(headers["Retry-After"]) <= 60, "Retry-After %r" % headers["Retry-After"])
+        check_equal(refused_count(daemon, "enroll_failures_per_source"), 3, "the status")
+        check_equal(enroll("127.0.0.142", invite.code)[0], 200, "from another source")
 
 
 def cpu_ticks(pid):
@@ -388,7 +434,7 @@ def strict_headers():
                 check_equal(ask_on(tls)[0], 200, "a header in pieces")
         daemon.write_config(proxy_from=[])
         daemon.reload()
-        check(serves(daemon, "127.0.0.77"), "without a header, after the reload")
+        wait_for(lambda: serves(daemon, "127.0.0.77"), "service without a header, after the reload")
 
 
 @test("a flood from one source, of each kind, leaves a good client beside it served", limit_s=240)
