@@ -17,6 +17,7 @@
 #define REFUSALS_PER_S 20.0
 #define SUM_EVERY_NS 5000000000u
 #define FAILURE_EVERY_S 10
+#define ROOM_FOR_LINES 262144           /* on a disk with less, what is left is for deeds and their own lines */
 #define AUDIT_MAX_WAITING 8192          /* lines; more are lost, and counted */
 
 struct audit_line {
@@ -48,7 +49,8 @@ static void audit_free_lines(struct audit_line *line)
 
 static int audit_run(struct store_writer *writer, struct change *change)
 {
-	int r = 0;
+	uint64_t free_bytes;
+	int r = transact_is_short_of_room(&free_bytes) && free_bytes < ROOM_FOR_LINES ? -SIS_ERR_NO_SPACE : 0;
 	for (struct audit_line *line = ((struct audit_change *)change)->first; line != NULL && r == 0; line = line->next)
 		r = store_add_audit(writer, &(struct store_audit){ .time = line->time, .event = line->event, .role = line->role, .user = line->user,
 		                                                   .device = line->device, .item = line->item, .peer = line->peer, .text = line->text });

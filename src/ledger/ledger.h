@@ -73,6 +73,10 @@ void transact_pass(struct change *change);                      /* the same from
 void transact_stop(void);                                       /* commits what is queued and ends the thread */
 struct transact_figures { uint64_t n_batches, n_changes, largest; };
 struct transact_figures transact_figures(void);
+bool transact_is_short_of_room(uint64_t *ret_free_bytes);       /* the disk is nearly full: nothing may be added */
+
+/* ---- room.c ---- */
+void room_tick(void);
 
 /* ---- peers.c: the workers ---- */
 struct request { uint64_t peer, id; };                          /* whom to answer, if he still lives; peer 0: nobody */

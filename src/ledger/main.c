@@ -75,6 +75,7 @@ static void ledger_tick(void *arg)
 	static unsigned n_ticks;
 	struct loop_source **timer = arg;
 	uploads_tick();
+	room_tick();
 	expiry_tick();
 	audit_chain_tick();
 	check_tick();

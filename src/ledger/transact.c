@@ -7,6 +7,7 @@
 #include "base/error.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define TRANSACT_STACK_BYTES (512 * 1024)
 
@@ -17,6 +18,8 @@ static struct {
 	bool stopping;
 	struct transact_figures figures;
 	struct store_writer *writer;
+	atomic_bool short_of_room;
+	_Atomic uint64_t free_bytes;
 	pthread_t thread;
 } transact = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER, .last = &transact.first };
 
@@ -31,9 +34,23 @@ static int transact_run_one(struct store_writer *writer, struct change *change)
 	return r < 0 ? r : ended;
 }
 
+static void transact_look_for_room(struct store_writer *writer)
+{
+	uint64_t free_bytes;
+	atomic_store(&transact.short_of_room, store_reserve_look(writer, atomic_load(&transact.short_of_room), &free_bytes));
+	atomic_store(&transact.free_bytes, free_bytes);
+}
+
+bool transact_is_short_of_room(uint64_t *ret_free_bytes)
+{
+	*ret_free_bytes = atomic_load(&transact.free_bytes);
+	return atomic_load(&transact.short_of_room);
+}
+
 /* Runs all changes in one transaction. A change that fails is undone alone; when the transaction itself is lost, all that were in it have failed. */
 static void transact_run(struct store_writer *writer, struct change *batch)
 {
+	transact_look_for_room(writer);
 	int lost = store_begin(writer);
 	for (struct change *change = batch; change != NULL && lost == 0; change = change->next) {
 		change->result = transact_run_one(writer, change);

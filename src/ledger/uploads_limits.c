@@ -31,6 +31,12 @@ int uploads_check_limits(const struct store_caller *caller, const struct upload 
 {
 	if (length != STORE_LENGTH_UNKNOWN && length > ledger.conf.max_item_bytes)
 		return -SIS_ERR_TOO_LARGE;
+	/* What is left is for deleting and revoking. */
+	uint64_t free_bytes;
+	if (transact_is_short_of_room(&free_bytes)) {
+		*ret_detail = "The server's disk is nearly full: its administrator has to make room.";
+		return -SIS_ERR_NO_SPACE;
+	}
 	unsigned n_unfinished = 0;
 	uint64_t reserved = 0;
 	UPLOADS_EACH(upload) {

@@ -30,7 +30,7 @@ static const struct { enum sis_error error; const char *hint; } hints[] = {
 	{ SIS_ERR_NO_ITEM, "see \"sis list --all\"" },
 	{ SIS_ERR_NO_KEY, "ask them to enroll a device" },
 	{ SIS_ERR_UNKNOWN_SUITE, "install a newer version of sis" },
-	{ SIS_ERR_NO_SPACE, "make room and try again" },
+	{ SIS_ERR_NO_SPACE, "try again when there is room" },
 	{ SIS_ERR_BAD_ROOT, "nothing was kept: do not trust this copy" },
 	{ SIS_ERR_BAD_SEAL, "nothing was kept: do not trust this copy" },
 	{ SIS_ERR_BAD_SIGNATURE, "nothing was kept: do not trust this copy" },

@@ -110,7 +110,7 @@ int store_writer_open(const char *state_dir, struct store_writer **ret_writer, c
 	struct store_writer *writer = calloc(1, sizeof(*writer));
 	if (writer == NULL)
 		return -SIS_ERR_NO_MEMORY;
-	writer->incoming_fd = writer->lost_fd = -1;
+	writer->incoming_fd = writer->lost_fd = writer->db_fd = writer->wal_fd = -1;
 	int r = writer_check_present(state_dir, ret_why, capacity);
 	if (r == 0)
 		r = db_open(&writer->reader, state_dir, true);
@@ -130,6 +130,7 @@ int store_writer_open(const char *state_dir, struct store_writer **ret_writer, c
 		store_writer_close(writer);
 		return r;
 	}
+	store_reserve_begin(writer, state_dir);
 	*ret_writer = writer;
 	return 0;
 }
@@ -141,6 +142,7 @@ void store_writer_close(struct store_writer *writer)
 	db_close(&writer->reader);
 	fd_close(writer->incoming_fd);
 	fd_close(writer->lost_fd);
+	store_reserve_end(writer);
 	free(writer);
 }
 

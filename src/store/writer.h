@@ -16,6 +16,12 @@ int store_writer_open(const char *state_dir, struct store_writer **ret_writer, c
 void store_writer_close(struct store_writer *writer);
 struct store_reader *store_as_reader(struct store_writer *writer);
 
+/* ---- reserve.c: room for deleting and revoking when the disk is full ---- */
+void store_reserve_begin(struct store_writer *writer, const char *state_dir);
+void store_reserve_end(struct store_writer *writer);    /* after the connection is closed */
+/* Before a transaction. true: there is little room, nothing may be added. was_short: what it said last. */
+bool store_reserve_look(struct store_writer *writer, bool was_short, uint64_t *ret_free_bytes);
+
 int store_begin(struct store_writer *writer);
 int store_commit(struct store_writer *writer);          /* durable on return; on failure everything since store_begin is undone */
 void store_rollback(struct store_writer *writer);

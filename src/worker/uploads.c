@@ -132,7 +132,7 @@ void uploads_body(struct exchange *exchange, const uint8_t *data, size_t size)
 		if (n <= 0) {
 			int error = n == 0 ? -SIS_ERR_IO : error_from_errno(errno);
 			log_event(&LOG(STORE_FAILED, .reason = error_text(error)));
-			upload_refuse(exchange, error, error == -SIS_ERR_NO_SPACE ? "The server's disk is full or has reached its limit: try again later." :
+			upload_refuse(exchange, error, error == -SIS_ERR_NO_SPACE ? "The server's disk is full or has reached its limit." :
 				error == -SIS_ERR_READ_ONLY ? "The server's store is read-only at the moment." : "The server could not write the upload.");
 			return;
 		}

@@ -49,6 +49,50 @@ def full_disk():
         daemon.wait_log("no space")
 
 
+@test("a disk that somebody else fills to the last byte: deleting, inviting and revoking go on, uploads say why not, and come back by themselves", root=True,
+      needs=["unshare", "mkfs.ext4"])
+def disk_of_others():
+    needs_mounts()
+    state, image = temporary("small"), os.path.join(temporary("disk"), "image")
+    with open(image, "wb") as file:
+        file.truncate(48 << 20)
+    run_program(["mkfs.ext4", "-q", "-F", "-m", "0", image])
+    if run_program(["unshare", "--mount", "mount", "-o", "loop", image, "/mnt"], status=None).returncode != 0:
+        raise Skip("no loop devices here")
+    with Daemon(workers=1, state_dir=state, wrapper=in_own_mounts("mount -o loop %s %s" % (image, state))) as daemon:
+        device, mallory = SealingDevice(daemon), daemon.client("mallory")
+        items = []
+        for n in range(12):
+            check_equal(device.upload(device.seal(make_bytes(1 << 20, n))).status, 201, "an upload while there is room")
+            items.append(device.item)
+        fill = "/proc/%d/root%s/of-others" % (daemon.pid, state)
+        def fill_up():
+            # Again and again: what sisd gives back by itself would be gone, too.
+            with open(fill, "ab", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(1 << 16) if os.fstat(file.fileno()).st_size < 40 << 20 else bytes(512))
+        fill_up()
+        device.upload(device.seal(make_bytes(100000))).check_problem(507)
+        daemon.wait_log(r"ROOM_SHORT the disk of the state directory is nearly full \(\d+ bytes left\)")
+        check_in("nearly full: its administrator has to make room", device.upload(device.seal(make_bytes(100000))).check_problem(507)["detail"], "the answer")
+        fill_up()
+        daemon.sisctl("revoke", mallory.user)
+        check_in("revoked", mallory.run("list", status=77).stderr)
+        for n in range(100):
+            daemon.sisctl("invite" if n else "add", "carol")
+        fill_up()
+        for item in items[:5]:
+            check_equal(daemon.request("DELETE", "/v1/items/" + item, who=device).status, 204, "deletion")
+            fill_up()
+        daemon.sisctl("rm", items[5])
+        check_equal(daemon.request("GET", "/v1/items/%s/object" % items[6], who=device).status, 200, "download")
+        os.truncate(fill, 0)
+        daemon.wait_log("ROOM_AGAIN")
+        check_equal(device.upload(device.seal(make_bytes(100000))).status, 201, "an upload when there is room again")
+        daemon.sisctl("check", "--full")
+        daemon.sisctl("audit", "verify")
+
+
 @test("a full disk while sis uploads: one sentence, its exit status, and the next file goes on", root=True, needs=["unshare"])
 def full_disk_sis():
     needs_mounts()

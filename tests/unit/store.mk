@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-UNIT_TESTS += tests/unit/test_store_reader tests/unit/test_items tests/unit/test_store_events tests/unit/test_store_endorsements tests/unit/test_recover tests/unit/test_store_grants tests/unit/test_upgrade tests/unit/test_store_check tests/unit/test_control_call tests/unit/test_metrics_text tests/unit/test_measure
+UNIT_TESTS += tests/unit/test_store_reader tests/unit/test_store_reserve tests/unit/test_items tests/unit/test_store_events tests/unit/test_store_endorsements tests/unit/test_recover tests/unit/test_store_grants tests/unit/test_upgrade tests/unit/test_store_check tests/unit/test_control_call tests/unit/test_metrics_text tests/unit/test_measure
 tests_unit_test_store_reader_SOURCES = tests/unit/test_store_reader.c tests/unit/store_fixture.h
 tests_unit_test_store_reader_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_items_SOURCES = tests/unit/test_items.c tests/unit/store_fixture.h
@@ -22,3 +22,5 @@ tests_unit_test_metrics_text_SOURCES = tests/unit/test_metrics_text.c src/ledger
 tests_unit_test_metrics_text_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_measure_SOURCES = tests/unit/test_measure.c src/sisd/measure.c src/sisd/master.h
 tests_unit_test_measure_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_store_reserve_SOURCES = tests/unit/test_store_reserve.c tests/unit/store_fixture.h
+tests_unit_test_store_reserve_LDADD = $(STORE_LIBS) $(CMOCKA_LIBS)
