@@ -80,8 +80,7 @@ static int take_child(struct heif *heif, const struct box *box)
 	for (size_t i = 0; i < ARRAY_SIZE(children); i++) {
 		if (!box_is(box, children[i].type))
 			continue;
-		if (children[i].box->size != 0 || box->size - box->payload.size != 8 || (heif->clean->file.data[box->at] | heif->clean->file.data[box->at + 1] |
-		    heif->clean->file.data[box->at + 2] | heif->clean->file.data[box->at + 3]) == 0)
+		if (children[i].box->size != 0 || box->size - box->payload.size != 8)
 			return clean_refuse(heif->clean, HEIF_NOT_UNDERSTOOD);
 		*children[i].box = *box;
 	}

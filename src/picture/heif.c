@@ -16,6 +16,14 @@ bool box_is(const struct box *box, const char *type)
 	return memcmp(box->type, type, 4) == 0;
 }
 
+/* A box of size 0 goes on to the end of the file. Not within meta, whose children move: there it would mean something else afterwards. */
+static bool may_be_endless(const struct heif *heif, const struct cursor *cursor, size_t at)
+{
+	const struct box *meta = &heif->meta;
+	bool is_child = at > meta->at && at < meta->at + meta->size;
+	return !is_child && cursor->end == heif->clean->file.data + heif->clean->file.size;
+}
+
 bool box_next(const struct heif *heif, struct cursor *cursor, struct box *ret_box)
 {
 	size_t left = cursor_left(cursor);
@@ -28,7 +36,7 @@ bool box_next(const struct heif *heif, struct cursor *cursor, struct box *ret_bo
 	if (size == 1)
 		size = cursor_get_u64(cursor);
 	else if (size == 0)
-		size = cursor->end == heif->clean->file.data + heif->clean->file.size ? left : 0;     /* to the end of the file */
+		size = may_be_endless(heif, cursor, box.at) ? left : 0;
 	size_t header = (size_t)(cursor->at - start);
 	if (cursor->failed || size < header || size > left) {
 		cursor_fail(cursor);
