@@ -20,6 +20,7 @@ import re
 import shutil
 import subprocess
 import threading
+import time
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CACHE = os.path.abspath(os.environ.get("SIS_SYSTEM_CACHE") or "/var/cache/sis-tests")
@@ -30,7 +31,7 @@ PROGRAMS = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container",
             "git": "git"}
 # Of these nothing gets into a package, so that a change of a test makes no new ones.
 NOT_PACKAGED = re.compile(r"tests/(functional|hostile|python|system|vectors|fuzz/corpus)/|bench/|\.ci/|check$|quickstart$|tests/[a-z-]+$|(HACKING|ARCHITECTURE)\.md$|debian/tests/")
-KEPT = 4                                        # of each kind, the newest
+KEPT, KEPT_S = 4, 6 * 3600                      # of each kind: so many, and whatever was used within so many seconds
 NSPAWN = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit"]
 ROOT_VERSION = "1"                              # to be raised when something below changes what a root is
 
@@ -56,8 +57,8 @@ def check_host():
     with open("/proc/filesystems") as file:
         if "overlay" not in file.read() and subprocess.run(["modprobe", "overlay"], stderr=subprocess.DEVNULL).returncode != 0:
             raise Cannot("this kernel has no overlay file system")
-    if not git("rev-parse", "HEAD", may_fail=True):
-        raise Cannot("not in a git working tree, whose list of files says what goes into the packages")
+    if not git("ls-files", "configure.ac", may_fail=True):
+        raise Cannot("not a git working tree, whose list of files says what goes into the packages")
 
 
 _private = False
@@ -119,7 +120,8 @@ def made_once(kind, name):
         os.rename(partial, final)
         others = sorted((path for path in glob.glob(os.path.join(CACHE, kind, "*")) if os.path.isdir(path)), key=os.path.getmtime)
         for path in others[:-KEPT]:
-            shutil.rmtree(path, ignore_errors=True)
+            if os.path.getmtime(path) < time.time() - KEPT_S:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 # ------------------------------------------------------------------------------------------------ packages
@@ -251,14 +253,14 @@ def finish_root(root, lines):
 
 
 @functools.cache
-def machine_root():
-    """Debs and bare root are made beside each other: one wants processors, the other mostly waits."""
+def machine_root(*tools):
+    """tools: more packages that are to be in it. Debs and bare root are made beside each other: one wants processors, the other mostly waits."""
     check_host()
     trouble = []
     thread = threading.Thread(target=_kept, args=(trouble, bare_root))
     thread.start()
     try:
-        wanted = dependencies() + TOOLS
+        wanted = sorted({*dependencies(), *TOOLS, *tools})
     finally:
         thread.join()
     if trouble:

@@ -33,17 +33,17 @@ UNIT = "_SYSTEMD_UNIT=sisd.service"
 
 
 class Machine:
-    """arguments: more for systemd-nspawn, "--bind=…". size: how much the machine may write, as tmpfs(5) says it."""
+    """arguments: more for systemd-nspawn, "--bind=…". size: how much the machine may write, as tmpfs(5) says it. tools: more Debian packages in it."""
     count = 0
 
-    def __init__(self, arguments=(), size="2g", boot=True):
+    def __init__(self, arguments=(), size="2g", boot=True, tools=()):
         Machine.count += 1
         self.name = "sis-%d-%d" % (os.getpid(), Machine.count)
         self.arguments, self.process, self.leader, self.group = list(arguments), None, None, None
         self.directory = temporary("machine")
         self.console = os.path.join(self.directory, "console")
         self.root = os.path.join(self.directory, "mount", "root")
-        self._mount(self._base(), size)
+        self._mount(self._base(tools), size)
         if boot:
             self.boot()
 
@@ -59,11 +59,11 @@ class Machine:
     # -- its life
 
     @staticmethod
-    def _base():
+    def _base(tools):
         # It may have to be made first, which is not the test's time.
         left = signal.alarm(0)
         try:
-            return sis_debian.machine_root()
+            return sis_debian.machine_root(*tools)
         except sis_debian.Cannot as reason:
             raise Skip(str(reason))
         finally:
