@@ -22,7 +22,7 @@ static const struct command_option logs_options[] = {
 	{ 'u', "user", true, "only what this user did, or what was done to them" },
 	{ 'd', "device", true, "only of devices of this name" }, { 'i', "item", true, "only of this item" },
 	{ 'e', "event", true, "only this event, for example LOGIN_REFUSED: sisd-events(7)" },
-	{ 'S', "since", true, "only from this time on: 90m, 7d, 2026-11-21, 2026-11-21T11:30:00Z" },
+	{ 'S', "since", true, "only from this time on: 90m, \"2 hours ago\", yesterday, \"2026-11-21 11:30\"" },
 	{ 'U', "until", true, "only before this time" },
 	{ 'o', "output", true, "short or json" },
 	{ 0, "unit", true, "from the journal of this systemd unit (sisd.service)" },

@@ -65,25 +65,60 @@ static void offer_common(const char *typed)
 	offer(typed, "", "--help", "the commands");
 }
 
+/* "disable|enable", the first size bytes of it */
+static void offer_alternatives(const char *typed, const char *alternatives, size_t size)
+{
+	for (const char *at = alternatives, *end = alternatives + size; at < end;) {
+		size_t length = strcspn(at, "| ]");
+		CLEANUP_FREE char *word = xasprintf("%.*s", (int)length, at);
+		offer(typed, "", word, "");
+		at += length + 1;
+	}
+}
+
+static void complete_value(struct sisctl *sisctl, const char *option, const char *typed)
+{
+	static const char *const directories[] = { "state-dir", "keys" };
+	if (strcmp(option, "user") == 0 || strcmp(option, "revoke") == 0)
+		offer_users(sisctl, typed);
+	else if (strcmp(option, "item") == 0)
+		offer_items(sisctl, typed);
+	else if (strcmp(option, "output") == 0)
+		offer_alternatives(typed, "short|json", strlen("short|json"));
+	for (int i = 0; i < EVENT_END && strcmp(option, "event") == 0; i++)
+		offer(typed, "", event_name((enum event)i), "");
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
+		if (strcmp(option, directories[i]) == 0)
+			puts(":files");
+}
+
+/* By the words in the command's row: small ones stand for themselves, in the first place or, behind a user, in the second. */
+static void complete_argument(struct sisctl *sisctl, const struct command *command, bool is_first, const char *typed)
+{
+	const char *arguments = command->arguments, *second = strstr(arguments, "|default|");
+	if (strcmp(arguments, "ITEM...") == 0)
+		offer_items(sisctl, typed);
+	else if (strcmp(arguments, "DIR") == 0)
+		puts(":files");
+	else if (is_first && arguments[0] >= 'a' && arguments[0] <= 'z')
+		offer_alternatives(typed, arguments, strcspn(arguments, " "));
+	else if (!is_first && second != NULL)
+		offer_alternatives(typed, second + 1, strcspn(second, "]") - 1);
+	else if (strstr(arguments, "USER") != NULL)
+		offer_users(sisctl, typed);
+}
+
 static void complete_command(struct sisctl *sisctl, const struct command *command, const char *previous, const char *typed)
 {
 	const struct command_option *option = option_of(command, previous);
 	if (option != NULL && option->wants_value) {
-		if (strcmp(option->name, "user") == 0 || strcmp(option->name, "revoke") == 0)
-			offer_users(sisctl, typed);
-		for (int i = 0; i < EVENT_END && strcmp(option->name, "event") == 0; i++)
-			offer(typed, "", event_name((enum event)i), "");
+		complete_value(sisctl, option->name, typed);
 	} else if (typed[0] == '-') {
 		for (const struct command_option *o = command->options; o != NULL && o->name != NULL; o++)
 			offer(typed, "--", o->name, o->help);
 		offer_common(typed);
-	} else if (strcmp(command->arguments, "ITEM...") == 0) {
-		offer_items(sisctl, typed);
-	} else if (strcmp(previous, command->name) == 0 && strncmp(command->arguments, "disable", 7) == 0) {
-		offer(typed, "", "disable", "nothing may be done by or for the user");
-		offer(typed, "", "enable", "as before");
-	} else if (strstr(command->arguments, "USER") != NULL) {
-		offer_users(sisctl, typed);
+	} else {
+		complete_argument(sisctl, command, strcmp(previous, command->name) == 0, typed);
 	}
 }
 

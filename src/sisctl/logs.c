@@ -29,26 +29,14 @@ void logs_print_entry(const json_t *entry, bool json)
 	printf("%s %s\n", time, text);
 }
 
-/* A point in time ("2026-11-21T11:30:00Z", "2026-11-21") or a distance back from now ("2h"). */
-static bool point_parse(const char *text, int64_t *ret_seconds)
-{
-	CLEANUP_FREE char *midnight = xasprintf("%sT00:00:00Z", text);
-	uint64_t back;
-	if (time_decode(span_from_string(text), ret_seconds) == 0 || time_decode(span_from_string(midnight), ret_seconds) == 0)
-		return true;
-	if (duration_parse(text, &back) < 0 || (int64_t)back > time_now())
-		return false;
-	*ret_seconds = time_now() - (int64_t)back;
-	return true;
-}
-
 /* As the interface wants it, RFC 3339, into ret_text; *ret_point is NULL when there is no such option. An exit status. */
 static int take_point(const char *option, const char *value, char ret_text[TIME_TEXT + 1], const char **ret_point, int64_t *ret_seconds)
 {
 	if (value == NULL)
 		return EX_OK;
 	if (!point_parse(value, ret_seconds) || time_encode(*ret_seconds, ret_text) < 0)
-		return output_error(EX_USAGE, "--%s %s is no time: write a distance (\"90m\", \"7d\"), a day (\"2026-11-21\") or a time (\"2026-11-21T11:30:00Z\")",
+		return output_error(EX_USAGE, "--%s %s is no time: write a distance (\"90m\", \"2 hours ago\"), a day (\"2026-11-21\", \"yesterday\") or a time in UTC "
+		                    "(\"2026-11-21 11:30\")",
 		                    option, value);
 	*ret_point = ret_text;
 	return EX_OK;
@@ -110,6 +98,18 @@ static int print_from(struct sisctl *sisctl, const struct logs_filter *filter, b
 	return print_audit(sisctl, filter);
 }
 
+/* What nothing could come of is a slip of the pen, and is not answered with an empty log. */
+static int check_filter(const struct logs_filter *filter, const char *const *values)
+{
+	if (filter->since != NULL && filter->until != NULL && filter->since_s >= filter->until_s)
+		return output_error(EX_USAGE, "--since %s is not before --until %s: there is nothing between them", values[OPTION_SINCE], values[OPTION_UNTIL]);
+	if (filter->follow && filter->until != NULL)
+		return output_error(EX_USAGE, "--follow waits for what is to come, and --until ends before it: leave one of them out");
+	if (values[OPTION_UNIT] != NULL && values[OPTION_AUDIT] != NULL)
+		return output_error(EX_USAGE, "--unit reads a journal, and --audit the daemon's own audit trail: leave one of them out");
+	return EX_OK;
+}
+
 int command_logs(struct sisctl *sisctl, char **arguments, const char *const *values)
 {
 	char since[TIME_TEXT + 1], until[TIME_TEXT + 1], event[32];
@@ -126,5 +126,7 @@ int command_logs(struct sisctl *sisctl, char **arguments, const char *const *val
 		r = take_point("until", values[OPTION_UNTIL], until, &filter.until, &filter.until_s);
 	if (r == EX_OK)
 		r = take_event(values[OPTION_EVENT], event, &filter.event);
+	if (r == EX_OK)
+		r = check_filter(&filter, values);
 	return r != EX_OK ? r : print_from(sisctl, &filter, values[OPTION_UNIT] != NULL, values[OPTION_AUDIT] != NULL);
 }

@@ -17,6 +17,9 @@ struct logs_filter {                    /* NULL: any */
 
 void logs_print_entry(const json_t *entry, bool json);
 
+/* point.c: a point in time ("2026-11-21 11:30", "yesterday") or a distance back from now ("2h", "2 hours ago"), in seconds since 1970 */
+bool point_parse(const char *text, int64_t *ret_seconds);
+
 /* journal.c */
 bool journal_is_readable(void);
 /* Returns an exit status; *ret_failed when there is no journalctl, or it could not read anything. */

@@ -58,6 +58,16 @@ def logs():
     wait_for(lambda: {"ENROLLED", "UPLOADED", "FETCHED"} <= {e["event"] for e in entries("--user", "logged")}, "enrolled, uploaded, fetched in the log")
     check(all(e["user"] == "logged" for e in entries("--user", "logged")), "others' entries")
     check_equal([e["sequence"] for e in entries()], sorted(e["sequence"] for e in entries()), "order")
+    for back in ("1 hour ago", "60 minutes ago", "90 min ago", "1 day ago", "2 weeks ago", "yesterday", "2026-01-01", "2026-01-01 11:30", "2026-01-01 11:30:15",
+                 "2026-01-01T11:30:15Z"):
+        check_equal(len(entries("--since", back)), len(entries()), "--since " + back)
+        check_equal(entries("--until", back), [], "--until " + back)
+    check_equal(entries("--since", "now", "--event", "STARTED"), [], "--since now")
+    for wrong in ("1 hour", "hour ago", "ago", "-1 hour ago", "1 hours ago ago", "1 fortnight ago", "1 sago", "1 ss ago", "2026-13-01", "2026-01-01 25:00", "2026-01-01 11", "2026-01-01T",
+                  "tomorrow", "99999999999999999999 days ago", ""):
+        check_in("is no time", daemon.sisctl("logs", "--since", wrong, status=64).stderr, wrong)
+    for wrong in (("--since", "1h", "--until", "2h"), ("-f", "--until", "1h"), ("--unit", "sisd.service", "--audit")):
+        check(daemon.sisctl("logs", *wrong, status=64).stderr.count("\n") == 1, "said of %r" % (wrong,))
     check_equal(entries("--since", "2099-01-01"), [], "future entries")
     check(len(entries("--since", "1h")) == len(entries()), "since an hour")
     follower = subprocess.Popen([SISCTL, "-s", daemon.control, "--json", "logs", "-f", "--user", "followed"], stdout=subprocess.PIPE, text=True,
@@ -94,11 +104,14 @@ def logs_filtered():
     def journal(*arguments, **options):
         return run_program([SISCTL, "-s", "/nowhere", "logs", "--unit", "sisd@two.service", *arguments], env=program_environment(PATH=tools + ":" + os.environ["PATH"]),
                            **options)
-    check_equal(json.loads(journal("-o", "json", "-f", "-u", "a; id", "-d", "--d", "-i", item, "-e", "uploaded", "-S", "2026-11-21", "-U", "2026-11-22").stdout),
+    check_equal(json.loads(journal("-o", "json", "-u", "a; id", "-d", "--d", "-i", item, "-e", "uploaded", "-S", "2026-11-21", "-U", "2026-11-22").stdout),
                 dict(time="2023-11-14T22:13:20Z", event="UPLOADED", role="ledger", user="alice", device="", item="", peer="", text="alice did\x1b[31m it"), "entry")
     check_equal(read_file(tools + "/arguments").decode().splitlines(),
-                ["--output=json", "--all", "--quiet", "--no-pager", "--follow", "--no-tail", "--since=@1795219200", "--until=@1795305599.999999",
+                ["--output=json", "--all", "--quiet", "--no-pager", "--since=@1795219200", "--until=@1795305599.999999",
                  "_SYSTEMD_UNIT=sisd@two.service", "SIS_USER=a; id", "SIS_DEVICE=--d", "SIS_ITEM=" + item, "SIS_EVENT=UPLOADED"], "arguments")
+    journal("-f", "-S", "2026-11-21")
+    check_equal(read_file(tools + "/arguments").decode().splitlines(),
+                ["--output=json", "--all", "--quiet", "--no-pager", "--follow", "--no-tail", "--since=@1795219200", "_SYSTEMD_UNIT=sisd@two.service"], "following")
     check_not_in("\x1b", journal().stdout, "what a terminal gets")
     write_file(tools + "/journalctl", b"#!/bin/sh\nexit 1\n")
     check_in("the journal cannot be read", journal(status=69).stderr)
