@@ -58,8 +58,7 @@ struct process {                        /* a role's place; the process in it may
 	unsigned index;                 /* of a worker */
 	enum process_state state;
 	pid_t pid;                      /* 0: none */
-	int stat_fd;                    /* its /proc/PID/stat, from before it took an id of its own: ProtectProc= hides it afterwards; -1: none */
-	int status_fd;                  /* /proc/PID/status, likewise */
+	int status_fd;                  /* its /proc/PID/status (measure.c); -1: none */
 	struct channel *channel;        /* NULL: none, or broken */
 	bool exited;                    /* waited for, but its last words may still be in the channel */
 	int wait_status;
@@ -173,6 +172,9 @@ void stop_advance(struct master *master);
 
 /* measure.c: what the kernel says of a process; -1 for what it does not say */
 struct measure { int64_t uid, gid, capabilities, no_new_privileges, seccomp, threads, memory_kib; bool confined; };
+void measure_offer(int channel_fd);             /* in the child */
+int measure_take(int channel_fd);               /* in the master: the descriptor of its /proc/PID/status, or -1 */
+bool measure_waits_for_disk(int status_fd);
 bool measure_process(int status_fd, const struct process *process, struct measure *ret_measure);
 void measure_add(json_t *row, const struct measure *measure);
 

@@ -4,15 +4,60 @@
  * the role cannot. (Landlock is not told there: the role tries it on itself before it says that it has it, src/sandbox/landlock.c.) */
 #include "sisd/master.h"
 #include "base/json.h"
+#include "base/util.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define STATUS_MAX 8192
+#define OFFER_MS 5000
 #define SECCOMP_FILTER 2                /* SECCOMP_MODE_FILTER */
+
+/* ------------------------------------------------ the file ------------------------------------------------ */
+
+/* In the child, before it becomes the role. With ProtectProc=invisible the master, which may trace nobody, does not see its children in /proc (they are
+ * not dumpable, and have ids of their own), but everybody sees himself; and a file that is open stays readable. */
+void measure_offer(int channel_fd)
+{
+	CLEANUP_FD int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	union { struct cmsghdr header; char space[CMSG_SPACE(sizeof(int))]; } control = { 0 };
+	struct iovec part = { .iov_base = (char[]){ 0 }, .iov_len = 1 };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		control.header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) };
+		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+	}
+	(void)!sendmsg(channel_fd, &message, MSG_NOSIGNAL);
+}
+
+/* In the master: the child's word comes before any of the role's. -1 when it has none. */
+int measure_take(int channel_fd)
+{
+	union { struct cmsghdr header; char space[CMSG_SPACE(sizeof(int))]; } control = { 0 };
+	struct iovec part = { .iov_base = (char[1]){ 0 }, .iov_len = 1 };
+	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct pollfd readable = { .fd = channel_fd, .events = POLLIN };
+	int fd = -1;
+
+	while (poll(&readable, 1, OFFER_MS) < 0 && errno == EINTR)
+		;
+	if (recvmsg(channel_fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) == 1 && CMSG_FIRSTHDR(&message) != NULL
+	    && control.header.cmsg_type == SCM_RIGHTS && control.header.cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
+	return fd;
+}
+
+/* ------------------------------------------------ what is in it ------------------------------------------------ */
 
 /* The value behind "\nNAME:\t", or "" when there is no such line. */
 static const char *line_value(const char *status, const char *name)
@@ -67,6 +112,18 @@ bool measure_process(int status_fd, const struct process *process, struct measur
 	measure.confined = is_confined(&measure, process);
 	*ret_measure = measure;
 	return true;
+}
+
+/* Whether the kernel holds it in an uninterruptible wait, that is for the disk. */
+bool measure_waits_for_disk(int status_fd)
+{
+	char status[STATUS_MAX + 1];
+	ssize_t size = status_fd >= 0 ? pread(status_fd, status, STATUS_MAX, 0) : -1;
+
+	if (size <= 0)
+		return false;
+	status[size] = '\0';
+	return *line_value(status, "State") == 'D';
 }
 
 /* Adds to a role's row of the status. */

@@ -77,6 +77,7 @@ static void child_execute(enum role role, const char *path, int channel_fd, char
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	setsid();
+	measure_offer(channel_fd);
 	if (role == ROLE_WORKER)
 		offer_to_oom_killer();
 	signals_reset();
@@ -115,13 +116,6 @@ static void environment_free(char *environment[ENVIRONMENT_MAX])
 		free(*at);
 }
 
-static int open_proc(pid_t pid, const char *name)
-{
-	char path[64];
-	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
-
 int spawn_role(struct process *process)
 {
 	CLEANUP_FREE char *path = xasprintf("%s/%s", process->master->options.libexec_dir, role_program(process->role));
@@ -143,8 +137,8 @@ int spawn_role(struct process *process)
 	if (pid < 0)
 		return error_from_errno(errno);
 	process->pid = pid;
-	process->stat_fd = open_proc(pid, "stat");
-	process->status_fd = open_proc(pid, "status");
+	theirs = fd_close(theirs);              /* so that a child that ends before its word is not waited for */
+	process->status_fd = measure_take(ours);
 	r = channel_new(process->master->loop, ours, ROLE_MASTER, process->role, hear_packet, hear_broken, process, &process->channel);
 	if (r == 0)
 		fd_take(&ours);

@@ -78,7 +78,6 @@ static void process_reset(struct process *process)
 	events_sum(process);
 	process->state = PROCESS_ABSENT;
 	process->pid = 0;
-	process->stat_fd = fd_close(process->stat_fd);
 	process->status_fd = fd_close(process->status_fd);
 	process->exited = process->broke_protocol = process->heard = false;
 	process->silent_rounds = 0;
@@ -232,20 +231,6 @@ static void child_signal(int signal_number, void *arg)
 	}
 }
 
-/* Whether the kernel holds it in an uninterruptible wait, that is for the disk. */
-static bool process_waits_for_disk(const struct process *process)
-{
-	char text[512];
-	ssize_t size = process->stat_fd >= 0 ? pread(process->stat_fd, text, sizeof text - 1, 0) : -1;
-	const char *state;
-
-	if (size <= 0)
-		return false;
-	text[size] = '\0';
-	state = strrchr(text, ')');             /* the name before it may hold anything */
-	return state && strncmp(state, ") D", 3) == 0;
-}
-
 static void watchdog_abort(struct process *process, const char *reason)
 {
 	supervise_kill(process, SIGABRT, reason);
@@ -257,7 +242,7 @@ static void watchdog_check_silence(struct process *process)
 	process->silent_rounds = process->heard ? 0 : process->silent_rounds + 1;
 	process->heard = false;
 	if (process->silent_rounds >= WATCHDOG_SILENT_ROUNDS
-	    && (process->silent_rounds >= WATCHDOG_DISK_ROUNDS || !process_waits_for_disk(process)))
+	    && (process->silent_rounds >= WATCHDOG_DISK_ROUNDS || !measure_waits_for_disk(process->status_fd)))
 		watchdog_abort(process, process->master->silence);
 }
 

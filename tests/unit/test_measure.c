@@ -9,6 +9,9 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -55,6 +58,46 @@ static void figures_are_read(void **state)
 	assert_true(got.confined);                      /* the master itself: root with its few capabilities */
 }
 
+static void a_wait_for_the_disk_is_seen(void **state)
+{
+	static const struct { const char *text; bool waits; } cases[] = {
+		{ "Name:\tD\nState:\tD (disk sleep)\n", true }, { "Name:\tState:\tD\nState:\tS (sleeping)\n", false }, { "Name:\tx\n", false }, { "", false },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		CLEANUP_FD int fd = memfd_create("status", 0);
+		assert_int_equal(fd_write_all(fd, cases[i].text, strlen(cases[i].text)), 0);
+		assert_int_equal(measure_waits_for_disk(fd), cases[i].waits);
+	}
+}
+
+static void the_child_hands_it_over(void **state)
+{
+	int pair[2];
+	struct measure got;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		measure_offer(pair[1]);
+		_exit(close(pair[0]) + (int)read(pair[1], (char[1]){ 0 }, 1));
+	}
+	close(pair[1]);
+	CLEANUP_FD int fd = measure_take(pair[0]);
+	assert_true(measure_process(fd, NULL, &got));
+	assert_int_equal(got.uid, getuid());
+	close(pair[0]);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_false(measure_process(fd, NULL, &got));  /* the file of who is gone */
+}
+
+static void a_child_that_says_nothing_is_not_waited_for(void **state)
+{
+	int pair[2];
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	close(pair[1]);
+	assert_int_equal(measure_take(pair[0]), -1);
+	close(pair[0]);
+}
+
 static void nothing_is_no_measure(void **state)
 {
 	struct measure got;
@@ -77,6 +120,9 @@ int main(void)
 		cmocka_unit_test(all_of_it_is_needed),
 		cmocka_unit_test(figures_are_read),
 		cmocka_unit_test(nothing_is_no_measure),
+		cmocka_unit_test(a_wait_for_the_disk_is_seen),
+		cmocka_unit_test(the_child_hands_it_over),
+		cmocka_unit_test(a_child_that_says_nothing_is_not_waited_for),
 		cmocka_unit_test(all_workers_share_an_id_when_unprivileged),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
