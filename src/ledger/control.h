@@ -48,6 +48,8 @@ void operate_list_invites(struct control_call *call);
 
 /* logs.c, status.c, backup.c, check.c */
 void check_start(struct control_call *call);
+void authority_list(struct control_call *call);
+void authority_roll_over(struct control_call *call);
 void backup_start(struct control_call *call);
 void backup_end(struct control_call *call);
 void logs_start(struct control_call *call);

@@ -74,6 +74,10 @@ static const struct control_row table[CONTROL_METHODS] = {
 		" state_dir/incoming,\n# and keeps every object until BackupEnd or the end of the connection. Only with \"more\"" },
 	[CONTROL_BACKUP_END] = { CONTROL_INTERFACE, "BackupEnd", { { "snapshot", JSON_STRING, false } },
 		"", "The backup under way is complete, under this name; from another connection" },
+	[CONTROL_LIST_AUTHORITIES] = { CONTROL_INTERFACE, "ListAuthorities", { { 0 } },
+		"authorities: []Authority", "The certificate authority in force, and those that it has succeeded" },
+	[CONTROL_ROLL_OVER] = { CONTROL_INTERFACE, "RollOver", { { 0 } },
+		"fingerprint: string", "Make a successor of the certificate authority, which signs from then on" },
 	[CONTROL_METRICS] = { CONTROL_INTERFACE, "Metrics", { { 0 } },
 		"text: string", "The daemon's figures as Prometheus reads them (text exposition format 0.0.4)" },
 };
@@ -83,6 +87,7 @@ static const char control_types[] =
 	"  last_upload: ?string)\n\n"
 	"type Certificate (user: string, device: string, fingerprint: string, serial: string, not_before: string, not_after: string,\n"
 	"  state: string, revoked: ?string)\n\n"
+	"type Authority (fingerprint: string, state: string, not_before: string, not_after: string)\n\n"
 	"type Quota (user: string, used: int, reserved: int, quota: int, own: bool)\n\n"
 	"type Item (item: string, user: string, received: string, bytes: int, kind: string, readers: int, expires: ?string)\n\n"
 	"type OpenInvite (id: int, user: string, device: string, created: string, expires: string)\n\n"

@@ -263,6 +263,8 @@ static void (*const methods[CONTROL_METHODS])(struct control_call *call) = {
 	[CONTROL_BACKUP] = backup_start,
 	[CONTROL_BACKUP_END] = backup_end,
 	[CONTROL_METRICS] = metrics_start,
+	[CONTROL_LIST_AUTHORITIES] = authority_list,
+	[CONTROL_ROLL_OVER] = authority_roll_over,
 };
 
 void control_dispatch(struct control_call *call)

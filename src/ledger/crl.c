@@ -17,11 +17,19 @@
 #define CRL_ENTRIES_MAX (MESSAGE_MAX_BYTES - 4096)
 
 struct crl_waiter { crl_done_fn *fn; void *arg; struct crl_waiter *next; };
-struct crl_change { struct change change; int64_t number, next_update; size_t size; uint8_t der[]; };
+struct crl_change {
+	struct change change;
+	uint8_t authority[STORE_FINGERPRINT_BYTES];
+	bool is_in_force;                       /* by the authority in force, not by one that it has succeeded */
+	int64_t number, next_update;
+	size_t size;
+	uint8_t der[];
+};
 
 static struct {
 	bool ready, running, has_old;
 	int64_t number, next_update;            /* of the one in force; while running, of the one being made */
+	unsigned generation;                    /* whose list is being made: 0 is that of the authority in force, the others follow with the same number */
 	int64_t stored_at;                      /* when the one in force was stored */
 	int problem;                            /* why the newest could not be made; 0: it was */
 	struct crl_waiter *waiting;             /* for the next one to start */
@@ -75,11 +83,8 @@ static int crl_add_entry(const struct store_certificate *certificate, void *arg)
 	return entries->failed ? -SIS_ERR_TOO_LARGE : 0;
 }
 
-static void crl_make(void)
+static void crl_ask(void)
 {
-	crl.running = true;
-	crl.served = crl.waiting;
-	crl.waiting = NULL;
 	int64_t now = time_now();
 	CLEANUP_FREE uint8_t *data = malloc(CRL_ENTRIES_MAX);
 	struct builder entries = builder_from(data, data != NULL ? CRL_ENTRIES_MAX : 0);
@@ -88,16 +93,32 @@ static void crl_make(void)
 		crl_fail(r);
 		return;
 	}
-	crl.number++;
 	crl.next_update = now + CRL_LIFETIME_S;
-	signer_sign_crl(&(struct message_sign_crl){ .number = (uint64_t)crl.number, .this_update = now, .next_update = crl.next_update,
-	                                            .entries = { entries.data, entries.size } });
+	struct message_sign_crl message = { .number = (uint64_t)crl.number, .this_update = now, .next_update = crl.next_update,
+	                                    .entries = { entries.data, entries.size } };
+	memcpy(message.authority, authority_fingerprint(crl.generation), sizeof(message.authority));
+	signer_sign_crl(&message);
+}
+
+static void crl_make(void)
+{
+	crl.running = true;
+	crl.served = crl.waiting;
+	crl.waiting = NULL;
+	crl.generation = 0;
+	crl.number++;
+	crl_ask();
 }
 
 static int crl_run_store(struct store_writer *writer, struct change *change)
 {
 	struct crl_change *made = (struct crl_change *)change;
-	int r = store_set_meta(writer, "crl", (struct span){ made->der, made->size });
+	struct span der = { made->der, made->size };
+	int r = store_set_crl(writer, made->authority, der);
+	if (!made->is_in_force)
+		return r;
+	if (r == 0)
+		r = store_set_meta(writer, "crl", der);
 	if (r == 0)
 		r = store_set_meta_number(writer, "crl_number", made->number);
 	return r < 0 ? r : store_set_meta_number(writer, "crl_next", made->next_update);
@@ -111,6 +132,11 @@ static void crl_done_store(struct completion *completion)
 		audit_store_failed(error, "the revocation list was not stored");
 		free(made);
 		crl_fail(error);
+		return;
+	}
+	if (++crl.generation < authority_n_living()) {
+		free(made);
+		crl_ask();
 		return;
 	}
 	char number[24];
@@ -132,7 +158,8 @@ void crl_handle_signed(const struct message_crl_signed *message)
 		return;
 	}
 	*made = (struct crl_change){ .change = { .run = crl_run_store, .completion.done = crl_done_store }, .number = crl.number,
-	                             .next_update = crl.next_update, .size = message->crl.size };
+	                             .next_update = crl.next_update, .is_in_force = crl.generation == 0, .size = message->crl.size };
+	memcpy(made->authority, authority_fingerprint(crl.generation), sizeof(made->authority));
 	memcpy(made->der, message->crl.data, made->size);
 	transact_submit(&made->change);
 }
@@ -151,7 +178,7 @@ void crl_publish(crl_done_fn *fn, void *arg)
 		crl_make();
 }
 
-/* A new one at every start: it costs nothing, and the CA may be another. */
+/* A new one at every start: it costs nothing, and the CA may be another; and when the CA has a successor. */
 void crl_start(void)
 {
 	crl.number = store_get_meta_number(ledger.view, "crl_number", 0);

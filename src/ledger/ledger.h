@@ -158,7 +158,16 @@ void endorse_handle(struct request request, const struct message_endorse *messag
 int signer_connect(int fd);
 typedef void signer_minted_fn(const struct message_minted *minted, void *arg);          /* NULL: the signer did not answer */
 void signer_mint(const struct message_mint *mint, signer_minted_fn *fn, void *arg);
+/* One at a time: BUSY. detail: why not, or "". The authority itself comes before, by authority_handle_ca. */
+typedef void signer_rolled_over_fn(int error, const char *detail, void *arg);
+void signer_roll_over(signer_rolled_over_fn *fn, void *arg);
 void signer_sign_crl(const struct message_sign_crl *crl);       /* crl_handle_signed hears of it */
+
+/* ---- authority.c: the certificate authority and its successors ---- */
+unsigned authority_n_living(void);                              /* generations that have not ended, 1 at least */
+const uint8_t *authority_fingerprint(unsigned generation);      /* 0 is the one in force, then those before it */
+void authority_handle_ca(const struct message_ca *message);     /* the signer has another one, or has begun */
+void authority_tick(void);                                      /* the successor, when two thirds of its life are over */
 
 /* ---- crl.c ---- */
 typedef void crl_done_fn(void *arg);

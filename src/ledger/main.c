@@ -77,6 +77,7 @@ static void ledger_tick(void *arg)
 	uploads_tick();
 	room_tick();
 	expiry_tick();
+	authority_tick();
 	audit_chain_tick();
 	check_tick();
 	control_tick();

@@ -16,42 +16,9 @@ struct signer_mint { uint64_t id; signer_minted_fn *fn; void *arg; struct signer
 static struct {
 	struct channel *channel;
 	struct signer_mint *mints;
+	signer_rolled_over_fn *rolled_over;     /* one at a time */
+	void *rolled_over_arg;
 } signer;
-
-struct signer_ca { struct change change; size_t size; uint8_t der[]; };
-
-static int signer_run_ca(struct store_writer *writer, struct change *change)
-{
-	struct signer_ca *ca = (struct signer_ca *)change;
-	return store_set_meta(writer, "ca", (struct span){ ca->der, ca->size });
-}
-
-static void signer_done_ca(struct completion *completion)
-{
-	struct signer_ca *ca = (struct signer_ca *)completion;
-	if (ca->change.result < 0) {
-		audit_store_failed(ca->change.result, "the certificate authority was not stored");
-	} else {
-		ledger.has_ca = true;
-		crl_start();
-	}
-	free(ca);
-}
-
-static void signer_handle_ca(struct cursor *payload)
-{
-	struct message_ca message;
-	if (message_ca_decode(payload, &message) < 0 || message.certificate.size == 0 || message.certificate.size > CERTIFICATE_MAX_BYTES)
-		return;
-	struct signer_ca *ca = malloc(sizeof(*ca) + message.certificate.size);
-	if (ca == NULL)
-		return;
-	ca->change = (struct change){ .run = signer_run_ca, .completion.done = signer_done_ca };
-	ca->size = message.certificate.size;
-	memcpy(ca->der, message.certificate.data, ca->size);
-	certificate_fingerprint(message.certificate, ledger.ca_fingerprint);
-	transact_submit(&ca->change);
-}
 
 static void signer_handle_minted(uint64_t id, struct cursor *payload)
 {
@@ -67,11 +34,32 @@ static void signer_handle_minted(uint64_t id, struct cursor *payload)
 	free(mint);
 }
 
+static void signer_end_roll_over(int error, const char *detail)
+{
+	signer_rolled_over_fn *fn = signer.rolled_over;
+	signer.rolled_over = NULL;
+	if (fn != NULL)
+		fn(error, detail, signer.rolled_over_arg);
+}
+
+static void signer_handle_rolled_over(struct cursor *payload)
+{
+	struct message_rolled_over message;
+	char detail[256] = "";
+	if (message_rolled_over_decode(payload, &message) < 0)
+		return;
+	span_to_string(message.detail, detail, sizeof(detail));
+	signer_end_roll_over(-(int)message.status, detail);
+}
+
 static void signer_on_packet(struct channel *channel, struct channel_packet *packet, void *arg)
 {
 	struct message_crl_signed crl;
-	if (packet->type == MESSAGE_CA)
-		signer_handle_ca(&packet->payload);
+	struct message_ca ca;
+	if (packet->type == MESSAGE_CA && message_ca_decode(&packet->payload, &ca) == 0)
+		authority_handle_ca(&ca);
+	else if (packet->type == MESSAGE_ROLLED_OVER)
+		signer_handle_rolled_over(&packet->payload);
 	else if (packet->type == MESSAGE_MINTED)
 		signer_handle_minted(packet->id, &packet->payload);
 	else if (packet->type == MESSAGE_CRL_SIGNED && message_crl_signed_decode(&packet->payload, &crl) == 0)
@@ -86,6 +74,7 @@ static void signer_on_broken(struct channel *channel, int error, const char *rea
 		log_event(&LOG(ROLE_PROTOCOL, .role = "signer", .detail = reason));
 	signer.channel = NULL;
 	channel_free(channel);
+	signer_end_roll_over(-SIS_ERR_UNAVAILABLE, "the signer has ended");
 	while (signer.mints != NULL) {
 		struct signer_mint *mint = signer.mints;
 		signer.mints = mint->next;
@@ -117,4 +106,15 @@ void signer_sign_crl(const struct message_sign_crl *message)
 	static const struct message_crl_signed unavailable = { .status = SIS_ERR_UNAVAILABLE };
 	if (signer.channel == NULL || CHANNEL_SEND(signer.channel, channel_next_id(signer.channel), sign_crl, SIGN_CRL, message) < 0)
 		crl_handle_signed(&unavailable);
+}
+
+void signer_roll_over(signer_rolled_over_fn *fn, void *arg)
+{
+	if (signer.channel == NULL || signer.rolled_over != NULL) {
+		fn(signer.channel == NULL ? -SIS_ERR_UNAVAILABLE : -SIS_ERR_BUSY, "another rollover is under way", arg);
+		return;
+	}
+	signer.rolled_over = fn;
+	signer.rolled_over_arg = arg;
+	(void)CHANNEL_SEND(signer.channel, channel_next_id(signer.channel), roll_over, ROLL_OVER, &(struct message_roll_over){ 0 });
 }

@@ -200,11 +200,6 @@ int pki_ca_certificate(const struct pki_ca *ca, struct blob *ret_der, uint8_t re
 	return r;
 }
 
-int64_t pki_ca_not_after(const struct pki_ca *ca)
-{
-	return gnutls_x509_crt_get_expiration_time(ca->crt);
-}
-
 static int add_server_name(gnutls_x509_crt_t crt, struct span name)
 {
 	char text[254];                         /* the longest DNS name, RFC 1035 §2.3.4 */

@@ -37,7 +37,6 @@ void pki_ca_free(struct pki_ca *ca);
 /* RFC 4210 §4.4: a new key under the same name; and a certificate for another generation's key (NewWithOld, OldWithNew), for as long as both live. */
 int pki_ca_create_successor(const struct pki_ca *ca, uint64_t lifetime_s, struct pki_ca **ret_ca);
 int pki_ca_cross_sign(const struct pki_ca *ca, struct span other_ca_der, struct blob *ret_der);
-int64_t pki_ca_not_after(const struct pki_ca *ca);
 int pki_ca_certificate(const struct pki_ca *ca, struct blob *ret_der, uint8_t ret_fingerprint[FINGERPRINT_BYTES]);
 /* names: DNS names and IP addresses, one a line. */
 int pki_ca_issue_server(const struct pki_ca *ca, const struct public_key *key, struct span names, uint64_t lifetime_s, struct blob *ret_der);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * CA certificates: the self-signed one, and those by which the generations of an authority vouch for each other (RFC 4210 §4.4). They all have one name,
- * so a path through them counts as no longer than one without (RFC 5280 §6.1.4 (l): self-issued), whatever the first one's pathLenConstraint says. */
+ * so that a path through them counts as no longer than one without (RFC 5280 §6.1.4 (l): self-issued). GnuTLS counts it all the same, so there is no
+ * pathLenConstraint. */
 #include "pki/authority.h"
 
 #include "base/error.h"
@@ -9,7 +10,7 @@
 
 static int set_ca_extensions(gnutls_x509_crt_t crt)
 {
-	if (gnutls_x509_crt_set_basic_constraints(crt, 1, 0) < 0 ||
+	if (gnutls_x509_crt_set_basic_constraints(crt, 1, -1) < 0 ||
 	    gnutls_x509_crt_set_key_usage(crt, GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN) < 0)
 		return -SIS_ERR_INTERNAL;
 	return 0;
@@ -57,20 +58,11 @@ int pki_ca_create_successor(const struct pki_ca *ca, uint64_t lifetime_s, struct
 	return authority_create(ca->crt, lifetime_s, ret_ca);
 }
 
-/* From when the other begins, to when the first of both ends. */
-static int set_times(gnutls_x509_crt_t crt, gnutls_x509_crt_t ca, gnutls_x509_crt_t other)
-{
-	time_t ours = gnutls_x509_crt_get_expiration_time(ca), theirs = gnutls_x509_crt_get_expiration_time(other);
-	if (gnutls_x509_crt_set_activation_time(crt, gnutls_x509_crt_get_activation_time(other)) < 0 ||
-	    gnutls_x509_crt_set_expiration_time(crt, ours < theirs ? ours : theirs) < 0)
-		return -SIS_ERR_INTERNAL;
-	return 0;
-}
-
 int pki_ca_cross_sign(const struct pki_ca *ca, struct span other_ca_der, struct blob *ret_der)
 {
 	CLEANUP_CRT gnutls_x509_crt_t other = NULL, crt = NULL;
 	struct certificate facts;
+	int64_t end = gnutls_x509_crt_get_expiration_time(ca->crt);
 	uint8_t id[KEY_ID_BYTES];
 	size_t size = sizeof(id);
 	int r = certificate_is_ca(other_ca_der);
@@ -79,9 +71,9 @@ int pki_ca_cross_sign(const struct pki_ca *ca, struct span other_ca_der, struct 
 	if (r == 0)
 		r = backend_crt_import(other_ca_der, &other);
 	if (r == 0)
-		r = authority_crt_begin(&facts.public_key, facts.not_after, &crt);
-	if (r == 0)
-		r = set_times(crt, ca->crt, other);
+		r = authority_crt_begin(&facts.public_key, facts.not_after < end ? facts.not_after : end, &crt);
+	if (r == 0 && gnutls_x509_crt_set_activation_time(crt, facts.not_before) < 0)
+		r = -SIS_ERR_INTERNAL;
 	if (r == 0)
 		r = copy_name(crt, other);
 	if (r == 0)

@@ -71,9 +71,8 @@ void identity_drop_external(struct signer *signer)
 void identity_announce(struct signer *signer, struct channel *worker)
 {
 	CLEANUP_BLOB struct blob ca = { NULL, 0 };
-	uint8_t fingerprint[FINGERPRINT_BYTES];
 	const struct identity *identity = &signer->identity, *external = &signer->external;
-	if (identity->generation == 0 || pki_ca_certificate(signer->ca, &ca, fingerprint) < 0)
+	if (identity->generation == 0 || generations_roots(signer, &ca) < 0)
 		return;
 	struct message_tls_identity message = {
 		.generation = identity->generation,
@@ -101,35 +100,35 @@ void identity_announce_all(struct signer *signer)
 
 /* --- made here --- */
 
-static int chain_from(const struct blob *leaf, const struct blob *ca, struct blob *ret_chain)
+static int chain_from(const struct signer *signer, const struct blob *leaf, struct blob *ret_chain)
 {
-	struct blob chain = { .size = 8 + leaf->size + ca->size };
-	chain.data = malloc(chain.size);
+	CLEANUP_BLOB struct blob chain = { .data = malloc(CHAIN_MAX_BYTES), .size = CHAIN_MAX_BYTES };
 	if (chain.data == NULL)
 		return -SIS_ERR_NO_MEMORY;
 	struct builder builder = builder_from(chain.data, chain.size);
 	builder_put_sized(&builder, leaf->data, leaf->size);
-	builder_put_sized(&builder, ca->data, ca->size);        /* for clients that know only its fingerprint yet */
+	generations_put_chain(signer, time_now(), &builder);
+	if (builder.failed)
+		return -SIS_ERR_TOO_LARGE;
+	chain.size = builder.size;
 	*ret_chain = chain;
+	chain = (struct blob){ NULL, 0 };
 	return 0;
 }
 
 static int make(const struct signer *signer, struct identity *identity)
 {
-	CLEANUP_BLOB struct blob leaf = { NULL, 0 }, ca = { NULL, 0 };
-	uint8_t fingerprint[FINGERPRINT_BYTES];
+	CLEANUP_BLOB struct blob leaf = { NULL, 0 };
 	struct certificate certificate;
 	int r = signing_key_generate(KEY_ED25519, &identity->key);
 	if (r == 0)
 		r = pki_ca_issue_server(signer->ca, &identity->key.public_key, span_from_string(signer->server_names), signer->server_lifetime_s, &leaf);
 	if (r == 0)
 		r = certificate_parse((struct span){ leaf.data, leaf.size }, &certificate);
-	if (r == 0)
-		r = pki_ca_certificate(signer->ca, &ca, fingerprint);
 	if (r < 0)
 		return r;
 	identity->not_after = certificate.not_after;
-	return chain_from(&leaf, &ca, &identity->chain);
+	return chain_from(signer, &leaf, &identity->chain);
 }
 
 int identity_make(struct signer *signer, const char **ret_reason)

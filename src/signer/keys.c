@@ -82,10 +82,10 @@ static int create(int dir_fd, uint64_t lifetime_s, struct pki_ca **ret_ca, const
 	return 0;
 }
 
-static bool is_private(int dir_fd)
+bool keys_is_private(int dir_fd, const char *name)
 {
 	struct stat st;
-	return fstatat(dir_fd, KEY_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077) == 0;
+	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077) == 0;
 }
 
 static int parse(int dir_fd, char *key, size_t key_size, struct pki_ca **ret_ca, const char **ret_reason)
@@ -105,7 +105,7 @@ int keys_load(int dir_fd, uint64_t lifetime_s, struct pki_ca **ret_ca, const cha
 	if (!file_exists(dir_fd, KEY_FILE))
 		return create(dir_fd, lifetime_s, ret_ca, ret_reason);
 	*ret_reason = "ca.key can be read by others, so it must be taken as known to them: mode 0600 is wanted";
-	if (!is_private(dir_fd))
+	if (!keys_is_private(dir_fd, KEY_FILE))
 		return -SIS_ERR_CONFIG;
 	char *key = NULL;
 	size_t size;

@@ -13,7 +13,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-static struct signer the_signer = { .keys_fd = -1, .ledger_fd = -1 };
+static struct signer the_signer = { .keys_fd = -1, .ledger_fd = -1, .next_fd = -1 };
 
 /* The log is a message on its way to the master: it is there before our end of the channel closes. */
 static void give_up(int error, const char *reason)
@@ -92,6 +92,8 @@ static void on_ledger_packet(struct channel *channel, struct channel_packet *pac
 		mint_certificate(arg, packet);
 	else if (packet->type == MESSAGE_SIGN_CRL)
 		mint_crl(arg, packet);
+	else if (packet->type == MESSAGE_ROLL_OVER)
+		rollover_answer(arg, packet);
 }
 
 /* Without a ledger the master ends the daemon; until then there are handshakes to sign. */
@@ -106,16 +108,11 @@ static void on_ledger_broken(struct channel *channel, int error, const char *rea
 
 static void connect_ledger(struct signer *signer)
 {
-	CLEANUP_BLOB struct blob der = { NULL, 0 };
-	struct message_ca message = { 0 };
 	int r = channel_new(signer->setup.loop, fd_take(&signer->ledger_fd), ROLE_SIGNER, ROLE_LEDGER, on_ledger_packet, on_ledger_broken, signer,
 	                    &signer->ledger);
-	if (r == 0)
-		r = pki_ca_certificate(signer->ca, &der, message.fingerprint);
 	if (r < 0)
 		give_up(-SIS_ERR_SYSTEM, "there is no channel to the ledger");
-	message.certificate = (struct span){ der.data, der.size };
-	CHANNEL_SEND(signer->ledger, 0, ca, CA, &message);
+	rollover_tell_ledger(signer);
 }
 
 /* --- the master --- */
@@ -148,7 +145,7 @@ static void confine(struct signer *signer)
 }
 
 /* As the signer's own user already, whose keys they are: so nobody needs the right to read everybody's files. */
-static void load_keys(struct signer *signer, uint64_t lifetime_s)
+static void load_keys(struct signer *signer)
 {
 	const char *reason = "sisd started it in a wrong way";
 	if (signer->keys_fd < 0)
@@ -156,7 +153,7 @@ static void load_keys(struct signer *signer, uint64_t lifetime_s)
 	int r = sandbox_become(signer->uid, signer->gid);
 	if (r < 0)
 		give_up(r, "it cannot become the user that it must run as");
-	r = keys_load(signer->keys_fd, lifetime_s, &signer->ca, &reason);
+	r = generations_load(signer, &reason);
 	if (r < 0)
 		give_up(r, reason);
 	signer->keys_fd = fd_close(signer->keys_fd);
@@ -184,8 +181,9 @@ static void on_config(struct signer *signer, struct channel_packet *packet)
 	if (message_config_signer_decode(&packet->payload, &message) < 0)
 		return;
 	log_set_level((int)message.log_level);
+	signer->ca_lifetime_s = message.ca_lifetime_s;
 	if (signer->ca == NULL)
-		load_keys(signer, message.ca_lifetime_s);
+		load_keys(signer);
 	free(signer->server_names);
 	signer->server_names = xcalloc(1, message.server_names.size + 1);
 	if (message.server_names.size > 0)
@@ -225,7 +223,7 @@ static void on_master_packet(struct channel *channel, struct channel_packet *pac
 
 static void wipe(struct signer *signer)
 {
-	pki_ca_free(signer->ca);
+	generations_wipe(signer);
 	identity_wipe(&signer->identity);
 	identity_wipe(&signer->previous);
 	identity_wipe(&signer->external);

@@ -100,17 +100,29 @@ static int read_entries(struct span bytes, struct crl_entry **ret_entries, size_
 	return 0;
 }
 
+/* Also those that were succeeded: who knows only them believes no other list. */
+static const struct pki_ca *find_generation(const struct signer *signer, const uint8_t fingerprint[FINGERPRINT_BYTES])
+{
+	for (unsigned i = 0; i < signer->n_generations; i++) {
+		const struct generation *generation = &signer->generations[i];
+		if (authorities_find((struct span){ generation->root.data, generation->root.size }, fingerprint, NULL))
+			return generation->ca;
+	}
+	return NULL;
+}
+
 static int sign_crl(const struct signer *signer, const struct message_sign_crl *request, struct blob *ret_crl)
 {
 	struct crl_entry *entries;
 	size_t n;
-	if (request->this_update < 0 || request->next_update <= request->this_update ||
+	const struct pki_ca *ca = find_generation(signer, request->authority);
+	if (ca == NULL || request->this_update < 0 || request->next_update <= request->this_update ||
 	    request->next_update - request->this_update > CRL_LIFETIME_MAX_S)
 		return -SIS_ERR_NOT_ALLOWED;
 	int r = read_entries(request->entries, &entries, &n);
 	if (r < 0)
 		return r;
-	r = pki_ca_issue_crl(signer->ca, request->number, request->this_update, request->next_update, entries, n, ret_crl);
+	r = pki_ca_issue_crl(ca, request->number, request->this_update, request->next_update, entries, n, ret_crl);
 	free(entries);
 	if (r == 0 && ret_crl->size > MESSAGE_MAX_BYTES - REPLY_OVERHEAD_BYTES) {
 		blob_free(ret_crl);

@@ -13,6 +13,7 @@
 
 static const char advice_external[] = "renew tls_certificate and reload: sisd cannot renew what another authority has issued";
 static const char advice_own[] = "sisd could not renew it: see TLS_IDENTITY_KEPT";
+static const char advice_former[] = "its successor signs, but devices that have not connected since need an invite after that";
 static const char advice_ca[] = "no certificate outlives it, and devices cannot enroll or renew after it: see \"sisctl ca\" in sisctl(8)";
 
 /* A clock that was ahead has left a certificate that is not valid yet. */
@@ -49,7 +50,12 @@ static void look_at_ends(struct signer *signer, int64_t now)
 		ending_look(&signer->server_ending, "the server's certificate", signer->identity.not_after, now, advice_own);
 	else
 		ending_forget(&signer->server_ending);
-	ending_look(&signer->ca_ending, "the certificate authority", pki_ca_not_after(signer->ca), now, advice_ca);
+	for (unsigned i = 0; i < signer->n_generations; i++) {
+		struct generation *generation = &signer->generations[i];
+		bool is_last = i + 1 == signer->n_generations;
+		ending_look(&generation->ending, is_last ? "the certificate authority" : "the former certificate authority", generation->not_after, now,
+		            is_last ? advice_ca : advice_former);
+	}
 }
 
 static void schedule(struct signer *signer, int64_t now)

@@ -21,7 +21,18 @@ struct identity {                       /* a server key and its certificate chai
 	int64_t made, renew_at;         /* of our own: that of tls_certificate nobody here can renew */
 };
 
-struct ending { int64_t not_after; unsigned warned; };          /* of what, and how urgently that was told already (ending.c) */
+/* Of what, and how urgently that was told already (ending.c). */
+struct ending { int64_t not_after; unsigned warned; };
+
+/* A key of the authority. The last one is in force; the others are there for what they have signed, and for who knows only them. */
+#define GENERATIONS_MAX AUTHORITIES_MAX
+#define GENERATIONS_LIVING_MAX 4        /* with all that they sign for each other, no more certificates than a client takes in a handshake */
+struct generation {
+	struct pki_ca *ca;
+	struct blob root, cross;        /* its own certificate, and the one that the generation before signed for it (none for the first) */
+	int64_t not_before, not_after;
+	struct ending ending;
+};
 
 struct worker {
 	uint32_t number;
@@ -36,7 +47,12 @@ struct signer {
 	uid_t uid;
 	gid_t gid;
 	bool is_ready;
-	struct pki_ca *ca;
+	struct generation generations[GENERATIONS_MAX];
+	unsigned n_generations;
+	struct pki_ca *ca;              /* of the last generation */
+	struct blob bundle;             /* what cacerts gives */
+	int next_fd;                    /* "next", for a successor's key: nothing is opened later; -1: none can be stored */
+	uint64_t ca_lifetime_s;
 	struct channel *ledger;
 	struct worker *workers;
 
@@ -49,7 +65,7 @@ struct signer {
 	struct loop_source *renewal;
 	bool renewal_failed;
 	int64_t renewal_told;           /* when that was last logged */
-	struct ending server_ending, external_ending, ca_ending;
+	struct ending server_ending, external_ending;
 
 	uint64_t refusals_since_ns;
 	unsigned n_refusals;
@@ -57,6 +73,20 @@ struct signer {
 
 /* keys.c. Loads ca.key and ca.pem beneath dir_fd, or makes them, as whoever we are, when neither is there. CONFIG with a sentence in *ret_reason. */
 int keys_load(int dir_fd, uint64_t lifetime_s, struct pki_ca **ret_ca, const char **ret_reason);
+bool keys_is_private(int dir_fd, const char *name);
+
+/* generations.c. All keys of the authority: the first (keys.c) and its successors, ca-2.pem and so on. CONFIG with a sentence in *ret_reason. */
+int generations_load(struct signer *signer, const char **ret_reason);
+int generations_add(struct signer *signer, struct pki_ca *ca, struct blob *cross);    /* takes both, when it succeeds */
+/* What is shown besides a leaf: for who knows only a former generation, the way from there; then each that lives, for who knows its fingerprint. */
+void generations_put_chain(const struct signer *signer, int64_t now, struct builder *chain);
+int generations_roots(const struct signer *signer, struct blob *ret_set);       /* the last one first */
+void generations_wipe(struct signer *signer);
+
+/* rollover.c. */
+int rollover_begin(struct signer *signer, const char **ret_reason);
+void rollover_answer(struct signer *signer, struct channel_packet *packet);
+void rollover_tell_ledger(struct signer *signer);
 
 /* identity.c. A new generation; the one in force becomes the previous one. The old stays in force on failure. */
 int identity_make(struct signer *signer, const char **ret_reason);

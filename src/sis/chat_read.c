@@ -180,6 +180,31 @@ static void take_accepted(struct chat *chat, const struct item *item, enum sight
 		chat_show_message(chat, item, (struct span){ item->content.data, item->content.size }, audience);
 }
 
+static void refresh(struct chat *chat)
+{
+	struct acceptor fresh;
+	struct why why = { "" };
+	chat->crl_time = time_now();
+	if (acceptor_open(chat->sis, chat->visit.session, chat->visit.pins, &fresh, &why) < 0)
+		return;
+	acceptor_close(&chat->visit.acceptor);
+	chat->visit.acceptor = fresh;
+}
+
+/* Signed by a device that a successor of our authority has certified, since we last looked: then looking again makes it known. */
+static int accept_item(struct chat *chat, const json_t *json, struct item *ret_item, struct why *why)
+{
+	size_t size = chat->visit.profile->ca.size;
+	int r = item_accept(&chat->visit.acceptor, json, NULL, ret_item, why);
+	if (r != -SIS_ERR_UNTRUSTED)
+		return r;
+	refresh(chat);
+	if (chat->visit.profile->ca.size == size)
+		return r;
+	why->text[0] = '\0';
+	return item_accept(&chat->visit.acceptor, json, NULL, ret_item, why);
+}
+
 void chat_take_item(struct chat *chat, const json_t *json, enum sight sight)
 {
 	CLEANUP_FREE struct statement *statement = xcalloc(1, sizeof(*statement));
@@ -189,7 +214,7 @@ void chat_take_item(struct chat *chat, const json_t *json, enum sight sight)
 	if (text == NULL || statement_parse(span_from_string(text), statement, NULL) < 0 || !chat_concerns(chat, statement))
 		return;
 	chat->visit.acceptor.now = time_now();
-	int r = item_accept(&chat->visit.acceptor, json, NULL, &item, &why);
+	int r = accept_item(chat, json, &item, &why);
 	/* What was made before this device was there, or has ended, is none of its business. */
 	if (r == -SIS_ERR_BAD_GRANT || r == -SIS_ERR_EXPIRED)
 		return;
@@ -241,17 +266,6 @@ static void take_removal(struct chat *chat, const json_t *data)
 	}
 	if (by[0] != '\0')
 		chat_find_person(chat, by)->n_removed++;
-}
-
-static void refresh(struct chat *chat)
-{
-	struct acceptor fresh;
-	struct why why = { "" };
-	chat->crl_time = time_now();
-	if (acceptor_open(chat->sis, chat->visit.session, chat->visit.pins, &fresh, &why) < 0)
-		return;
-	acceptor_close(&chat->visit.acceptor);
-	chat->visit.acceptor = fresh;
 }
 
 void chat_take_event(struct chat *chat, const struct event *event)

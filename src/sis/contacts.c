@@ -142,9 +142,9 @@ static int forget(const struct contacts_visit *visit, struct why *why)
 
 static void authority_text(const struct profile *profile, char ret_text[2 * DIGEST_BYTES + 1])
 {
-	uint8_t digest[DIGEST_BYTES];
-	digest_sha256(profile->ca.data, profile->ca.size, digest);
-	hex_encode(digest, sizeof(digest), ret_text);
+	uint8_t fingerprint[FINGERPRINT_BYTES];
+	certificate_fingerprint(authorities_newest((struct span){ profile->ca.data, profile->ca.size }), fingerprint);
+	hex_encode(fingerprint, sizeof(fingerprint), ret_text);
 }
 
 static int export_pins(const struct contacts_visit *visit, struct why *why)
@@ -176,12 +176,14 @@ static void tell_conflict(const char *user, const char *device, void *arg)
 static int check_authority(const struct profile *profile, struct span text, struct why *why)
 {
 	CLEANUP_JSON json_t *json = NULL;
-	char own[2 * DIGEST_BYTES + 1];
+	uint8_t fingerprint[FINGERPRINT_BYTES];
 	if (json_parse(text, CONTACTS_MAX_BYTES, &json) < 0)
 		return 0;
 	const char *theirs = json_member_string(json, "authority");
-	authority_text(profile, own);
-	return theirs == NULL || strcmp(theirs, own) == 0 ? 0 : why_set(why, -SIS_ERR_MISMATCH, "these are contacts on another server; nothing was taken");
+	if (theirs == NULL || (hex_decode(span_from_string(theirs), fingerprint, sizeof(fingerprint)) == 0 &&
+	                       authorities_find((struct span){ profile->ca.data, profile->ca.size }, fingerprint, NULL)))
+		return 0;
+	return why_set(why, -SIS_ERR_MISMATCH, "these are contacts on another server; nothing was taken");
 }
 
 static int import_pins(const struct contacts_visit *visit, struct why *why)

@@ -59,7 +59,7 @@ static int make_row(const struct contacts_visit *visit, struct session *session,
 		return why_set(why, -SIS_ERR_NO_KEY, "%s has no device yet; ask %s to enroll one", user, user);
 	ret_row->user = user;
 	ret_row->n_devices = n;
-	words_make((struct span){ visit->profile->ca.data, visit->profile->ca.size }, user, devices, n, &ret_row->words);
+	words_make(authorities_newest((struct span){ visit->profile->ca.data, visit->profile->ca.size }), user, devices, n, &ret_row->words);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "sis/enroll.h"
 
 #include "crypto/hpke.h"
+#include "sis/authorities.h"
 #include "sis/command.h"
 #include "sis/invite.h"
 #include "sis/nursery.h"
@@ -19,6 +20,8 @@
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+#define CACERTS_MAX_BYTES (256u << 10)
 
 struct enroll_options { const char *device, *server, *ca_fingerprint, *user, *recovery; bool passphrase; };
 
@@ -99,12 +102,31 @@ static int registration_take(const struct enroll_options *options, struct invite
 	return r;
 }
 
+/* Those before it: what they have certified is still to be read. */
+static int meet_generations(struct http_client *client, struct profile *profile, struct why *why)
+{
+	struct http_call call = { .method = "GET", .target = "/.well-known/est/cacerts", .max_collect = CACERTS_MAX_BYTES };
+	struct http_reply reply;
+	CLEANUP_BLOB struct blob body = { 0 }, set = { 0 };
+	int r = http_client_call(client, &call, &reply, &body);
+	if (r < 0)
+		return session_transport_error(client, r, why);
+	r = session_reply_error(&reply, (struct span){ body.data, body.size }, why);
+	if (r == 0)
+		r = authorities_from_cacerts((struct span){ profile->ca.data, profile->ca.size }, (struct span){ body.data, body.size }, &set);
+	if (r < 0)
+		return why->text[0] != '\0' ? r : why_set(why, r, "the certificates of the server's authority cannot be read; ask the administrator");
+	blob_free(&profile->ca);
+	profile->ca = set;
+	set = (struct blob){ 0 };
+	return 0;
+}
+
 /* The authority is checked before anything secret is sent: by the handshake, and here once more, on what the handshake found. */
 static int meet_authority(struct http_client *client, const struct invite *invite, struct profile *profile, struct why *why)
 {
 	struct http_call call = { .method = "GET", .target = "/healthz", .max_collect = 4096 };
 	struct http_reply reply;
-	uint8_t fingerprint[FINGERPRINT_BYTES];
 	int r = http_client_call(client, &call, &reply, NULL);
 	if (r == -SIS_ERR_UNTRUSTED)
 		return why_set(why, r, "the server at %s:%s does not have the authority that the invite names, so the code was not sent; ask the administrator "
@@ -114,13 +136,12 @@ static int meet_authority(struct http_client *client, const struct invite *invit
 	r = tls_client_ca(http_client_tls(client), &profile->ca);
 	struct span ca = { profile->ca.data, profile->ca.size };
 	if (r == 0)
-		r = certificate_is_ca(ca);
+		r = authorities_check(ca);
 	if (r < 0)
 		return why_set(why, -SIS_ERR_UNTRUSTED, "the server's authority cannot be read; ask the administrator");
-	certificate_fingerprint(ca, fingerprint);
-	if (memcmp(fingerprint, invite->ca_fingerprint, sizeof(fingerprint)) != 0)
+	if (!authorities_find(ca, invite->ca_fingerprint, NULL))
 		return why_set(why, -SIS_ERR_UNTRUSTED, "the server's authority is not the one that the invite names, so the code was not sent");
-	return 0;
+	return meet_generations(client, profile, why);
 }
 
 static char *basic_authorization(const char *user, const char *secret)
@@ -134,12 +155,15 @@ static char *basic_authorization(const char *user, const char *secret)
 	return value;
 }
 
-static int certify(const struct invite *invite, const char *password, struct profile *profile, struct why *why)
+/* old: whose keys or past these are, or NULL. Its server's authority may have had successors since. */
+static int certify(const struct invite *invite, const char *password, struct profile *profile, const struct profile *old, struct why *why)
 {
 	struct http_client *client = NULL;
 	int r = enroll_client(profile, invite->ca_fingerprint, false, &client);
 	if (r == 0)
 		r = meet_authority(client, invite, profile, why);
+	if (r == 0 && old != NULL && !authorities_are_related((struct span){ profile->ca.data, profile->ca.size }, (struct span){ old->ca.data, old->ca.size }))
+		r = why_set(why, -SIS_ERR_MISMATCH, "the invite is for another server than these keys; enroll there under another --profile");
 	if (r == 0) {
 		char *authorization = basic_authorization(invite->user, password != NULL ? password : invite->code);
 		const struct http_client_header login = { "Authorization", authorization };
@@ -183,12 +207,8 @@ static int publish(struct profile *profile, struct why *why)
 /* What a recovery page or a profile that is there says of us. */
 static int check_old(const struct profile *old, const struct invite *invite, struct why *why)
 {
-	uint8_t fingerprint[FINGERPRINT_BYTES];
-	certificate_fingerprint((struct span){ old->ca.data, old->ca.size }, fingerprint);
 	if (strcmp(old->user, invite->user) != 0)
 		return why_set(why, -SIS_ERR_MISMATCH, "the invite is for %s, but these keys are those of %s; ask the administrator for the right one", invite->user, old->user);
-	if (memcmp(fingerprint, invite->ca_fingerprint, sizeof(fingerprint)) != 0)
-		return why_set(why, -SIS_ERR_MISMATCH, "the invite is for another server than these keys; enroll there under another --profile");
 	return 0;
 }
 
@@ -207,7 +227,7 @@ static int certify_old(const struct invite *invite, struct profile *profile, con
 	profile->key = old->key;
 	profile->encryption_key = old->encryption_key;
 	memcpy(profile->device, old->device, sizeof(profile->device));
-	int r = certify(invite, NULL, profile, why);
+	int r = certify(invite, NULL, profile, old, why);
 	if (r == 0 && strcmp(profile->device, old->device) != 0)
 		return why_set(why, -SIS_ERR_PROTOCOL, "the server gave a certificate for the device \"%s\" instead of \"%s\"", profile->device, old->device);
 	if (r < 0) {
@@ -227,7 +247,7 @@ static int certify_new(const struct invite *invite, const char *password, struct
 	if (old != NULL && strcmp(profile->device, old->device) == 0)
 		profile->device[0] = '\0';
 	if (r == 0)
-		r = certify(invite, password, profile, why);
+		r = certify(invite, password, profile, old, why);
 	if (r == 0 && old != NULL)
 		r = take_former(profile, old);
 	return r == 0 && old != NULL ? profile_add_former(profile, old->device, &old->encryption_key) : r;
@@ -264,8 +284,10 @@ static int enroll_again(const struct sis *sis, const struct invite *invite, stru
 	if (r == -SIS_ERR_EXISTS || r == -SIS_ERR_CONFLICT)
 		return why_set(why, r, "device \"%s\" cannot be certified again: it was revoked, or the invite names another device; make a page with \"sis recovery make\" "
 		               "and say \"sis --profile NAME enroll INVITE --recovery FILE\" (the invite is still good)", old->device);
-	if (r == 0)
+	if (r == 0) {
+		authorities_adopt(old, (struct span){ profile->ca.data, profile->ca.size });
 		r = renewal_mark_unpublished(old);
+	}
 	if (r == 0)
 		r = profile_replace_certificate(old, NULL, (struct span){ profile->certificate.data, profile->certificate.size }, why);
 	if (r == 0)

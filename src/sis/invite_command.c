@@ -35,12 +35,10 @@ static int invite_ask(struct session *session, const char *device, struct blob *
 static int invite_check(const struct profile *profile, const char *line, struct why *why)
 {
 	struct invite invite = { 0 };
-	uint8_t fingerprint[FINGERPRINT_BYTES];
 	int r = line != NULL ? invite_parse(span_from_string(line), &invite, why) : -SIS_ERR_PROTOCOL;
-	certificate_fingerprint((struct span){ profile->ca.data, profile->ca.size }, fingerprint);
 	if (r < 0)
 		r = why_set(why, -SIS_ERR_PROTOCOL, "the server's answer holds no invite");
-	else if (strcmp(invite.user, profile->user) != 0 || memcmp(invite.ca_fingerprint, fingerprint, sizeof(fingerprint)) != 0)
+	else if (strcmp(invite.user, profile->user) != 0 || !authorities_find((struct span){ profile->ca.data, profile->ca.size }, invite.ca_fingerprint, NULL))
 		r = why_set(why, -SIS_ERR_MISMATCH, "the server gave an invite for another user or authority; tell the administrator");
 	invite_wipe(&invite);
 	return r;

@@ -3,6 +3,7 @@
  * Accepting an item. */
 #include "sis/item.h"
 
+#include "sis/authorities.h"
 #include "sis/introductions.h"
 #include "sis/output.h"
 #include "sis/people.h"
@@ -21,6 +22,16 @@
 #define REASON_KEY_COMPROMISE 1         /* RFC 5280 §5.3.1 */
 #define REASON_CA_COMPROMISE 2
 
+/* By an authority that we know: else it has a successor since this connection began. */
+static bool list_is_ours(const struct acceptor *acceptor)
+{
+	static const uint8_t nobody[] = { 1 };
+	int64_t revoked_at;
+	uint8_t reason;
+	return crl_lookup((struct span){ acceptor->crl.data, acceptor->crl.size }, (struct span){ acceptor->profile->ca.data, acceptor->profile->ca.size },
+	                  (struct span){ nobody, sizeof(nobody) }, acceptor->now, &revoked_at, &reason) != -SIS_ERR_UNTRUSTED;
+}
+
 int acceptor_open(const struct sis *sis, struct session *session, struct pins *pins, struct acceptor *ret_acceptor, struct why *why)
 {
 	struct acceptor acceptor = { .sis = sis, .profile = session_profile(session), .pins = pins, .now = time_now() };
@@ -29,6 +40,13 @@ int acceptor_open(const struct sis *sis, struct session *session, struct pins *p
 		r = why_set(why, -SIS_ERR_PROTOCOL, "the server gave an empty revocation list; tell the administrator");
 	if (r < 0)
 		return r;
+	if (!list_is_ours(&acceptor)) {
+		r = authorities_fetch(session, why);
+		if (r < 0) {
+			blob_free(&acceptor.crl);
+			return r;
+		}
+	}
 	acceptor.signers = signers_new();
 	acceptor.introductions = introductions_new(sis, acceptor.profile, pins);
 	*ret_acceptor = acceptor;

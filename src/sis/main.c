@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * sis: people's client. The options before the command, the table of commands, help. */
+#include "sis/authorities.h"
 #include "sis/command.h"
 #include "sis/complete.h"
 #include "sis/output.h"
@@ -112,6 +113,7 @@ static int run_command(struct sis *sis, int argc, char **argv)
 	sis->command = command->name;
 	catch_signals();
 	renewal_allow(sis);
+	authorities_tell_with(sis);
 	status = command->run(sis, options, arguments, n_arguments);
 	return atomic_load(&sis_cancelled) && status != 0 ? 130 : status;
 }

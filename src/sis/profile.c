@@ -4,6 +4,7 @@
 #include "sis/profile.h"
 
 #include "base/json.h"
+#include "sis/authorities.h"
 #include "sis/profile_keys.h"
 
 #include <errno.h>
@@ -179,7 +180,7 @@ static int profile_read(struct profile *profile, struct why *why)
 {
 	int r = read_facts(profile, why);
 	if (r == 0)
-		r = read_certificate(profile, "ca.pem", &profile->ca, why);
+		r = authorities_read(profile, why);
 	if (r == 0)
 		r = read_certificate(profile, "device.pem", &profile->certificate, why);
 	if (r == 0)
@@ -283,7 +284,7 @@ int profile_write(const struct profile *profile, int dir_fd, const char *passphr
 {
 	int r = write_facts(profile, dir_fd);
 	if (r == 0)
-		r = write_certificate(dir_fd, "ca.pem", (struct span){ profile->ca.data, profile->ca.size });
+		r = authorities_write(dir_fd, (struct span){ profile->ca.data, profile->ca.size });
 	if (r == 0)
 		r = write_certificate(dir_fd, "device.pem", (struct span){ profile->certificate.data, profile->certificate.size });
 	if (r == 0)

@@ -17,7 +17,8 @@ struct profile {
 	int dir_fd;
 	char host[HOST_MAX_TEXT + 1], port[6];
 	char user[NAME_MAX_TEXT + 1], device[NAME_MAX_TEXT + 1];
-	struct blob ca, certificate;            /* DER */
+	struct blob ca, certificate;            /* DER; the authorities (authorities.h) are a set, which may grow */
+	size_t ca_capacity;                     /* bytes that ca has room for; 0: it does not grow */
 	struct certificate facts;               /* of our certificate */
 	struct signing_key key;
 	struct secret32 encryption_key;         /* X25519 */

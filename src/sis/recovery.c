@@ -139,11 +139,11 @@ int recovery_make(const struct profile *profile, const char *passphrase, unsigne
 
 /* ------------------------------------------------ and back ------------------------------------------------ */
 
-static int import_blob(const json_t *json, const char *name, struct blob *ret_blob)
+static int import_blob(const json_t *json, const char *name, size_t max, struct blob *ret_blob)
 {
 	const char *text = json_member_string(json, name);
 	size_t size = text != NULL ? strlen(text) * 3 / 4 : 0;
-	if (size == 0 || size > CERTIFICATE_MAX_BYTES)
+	if (size == 0 || size > max)
 		return -SIS_ERR_BAD_FORMAT;
 	struct blob blob = { xcalloc(1, size), size };
 	int r = base64_decode(span_from_string(text), blob.data, size);
@@ -189,7 +189,7 @@ static int import_names(const json_t *json, struct profile *profile)
 static int check_profile(struct profile *profile)
 {
 	struct span ca = { profile->ca.data, profile->ca.size }, certificate = { profile->certificate.data, profile->certificate.size };
-	int r = certificate_is_ca(ca);
+	int r = authorities_check(ca);
 	if (r == 0)
 		r = certificate_parse(certificate, &profile->facts);
 	if (r == 0)
@@ -206,9 +206,9 @@ static int import_profile(const json_t *json, struct profile *profile)
 	const char *pem = json_member_string(json, "signing_key");
 	int r = import_names(json, profile);
 	if (r == 0)
-		r = import_blob(json, "ca", &profile->ca);
+		r = import_blob(json, "ca", AUTHORITIES_MAX_BYTES, &profile->ca);
 	if (r == 0)
-		r = import_blob(json, "certificate", &profile->certificate);
+		r = import_blob(json, "certificate", CERTIFICATE_MAX_BYTES, &profile->certificate);
 	if (r == 0)
 		r = pem != NULL ? signing_key_from_pem(span_from_string(pem), NULL, &profile->key) : -SIS_ERR_BAD_FORMAT;
 	if (r == 0)

@@ -3,6 +3,8 @@
  * The revocation list for who shares. */
 #include "sis/revocations.h"
 
+#include "sis/authorities.h"
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -75,7 +77,7 @@ static int fetch_list(struct revocations *revocations, struct session *session, 
 	return 0;
 }
 
-static int look_up(struct revocations *revocations, const struct certificate *facts, struct why *why)
+static int look_up(struct revocations *revocations, struct session *session, const struct certificate *facts, struct why *why)
 {
 	const struct profile *profile = revocations->profile;
 	struct span list = { revocations->list.data, revocations->list.size }, ca = { profile->ca.data, profile->ca.size };
@@ -84,6 +86,10 @@ static int look_up(struct revocations *revocations, const struct certificate *fa
 	if (verified_knows(revocations->verified, VERIFIED_LIST, facts->fingerprint, list))
 		return 0;
 	int r = crl_lookup(list, ca, (struct span){ facts->serial, facts->serial_size }, time_now(), &revoked_at, &reason);
+	/* The authority may have a successor since this connection began. */
+	if (r == -SIS_ERR_UNTRUSTED && authorities_fetch(session, why) == 0)
+		r = crl_lookup(list, (struct span){ profile->ca.data, profile->ca.size }, (struct span){ facts->serial, facts->serial_size }, time_now(), &revoked_at,
+		               &reason);
 	if (r < 0)
 		return why_set(why, r, "the server's revocation list does not hold: %s; tell the administrator", error_text(r));
 	if (r == 1)
@@ -101,13 +107,13 @@ int revocations_check(struct revocations *revocations, struct session *session, 
 	if ((revocations->list.size == 0 || !is_recent(revocations->fetched)) && !(is_kept = read_list(revocations)))
 		r = fetch_list(revocations, session, why);
 	if (r == 0)
-		r = look_up(revocations, facts, why);
+		r = look_up(revocations, session, facts, why);
 	/* The file is not flushed to the disk: after a crash of the machine anything may be in it. */
 	if (r < 0 && r != -SIS_ERR_REVOKED && is_kept) {
 		*why = (struct why){ "" };
 		r = fetch_list(revocations, session, why);
 		if (r == 0)
-			r = look_up(revocations, facts, why);
+			r = look_up(revocations, session, facts, why);
 	}
 	pthread_mutex_unlock(&revocations->mutex);
 	return r;

@@ -3,6 +3,7 @@
  * One connection of a profile. */
 #include "sis/session.h"
 
+#include "sis/authorities.h"
 #include "sis/renewal.h"
 
 #include <stdio.h>
@@ -70,6 +71,16 @@ static void session_save_ticket(struct session *session)
 		return;
 	if (tls_session_save(tls, &ticket) == 0)
 		profile_save_ticket(session->profile, ticket);
+}
+
+/* The first answer: the server was believed, perhaps by a successor of the authority that we knew. */
+static void session_has_worked(struct session *session)
+{
+	CLEANUP_BLOB struct blob set = { 0 };
+	struct tls_session *tls = http_client_tls(session->client);
+	session->worked = true;
+	if (tls != NULL && tls_client_ca(tls, &set) == 0 && set.size > session->profile->ca.size)
+		authorities_adopt(session->profile, (struct span){ set.data, set.size });
 }
 
 void session_free(struct session *session)
@@ -222,7 +233,7 @@ int session_call(struct session *session, const struct http_call *call, struct h
 	if (r < 0 && why != NULL && why->text[0] == '\0')
 		session_transport_error(session->client, r, why);
 	if (r == 0)
-		session->worked = true;
+		session_has_worked(session);
 	if (r == 0)
 		r = session_reply_error(ret_reply, call->data_fn != NULL ? (struct span){ split.problem.data, split.problem.size }
 		                                                         : (struct span){ body.data, body.size }, why);

@@ -128,11 +128,37 @@ static int fetch(struct watch *watch, const struct item *item, char **ret_path, 
 	}
 }
 
+/* A list of revocations does for a while; until then, or until we hear of one. A server that cannot be asked just now has been asked before. */
+static void check_anew(struct watch *watch)
+{
+	struct acceptor acceptor;
+	struct why why = { "" };
+	watch->checked_ns = time_monotonic_ns();
+	if (acceptor_open(watch->sis, watch->visit->session, watch->visit->pins, &acceptor, &why) < 0)
+		return;
+	acceptor_close(&watch->visit->acceptor);
+	watch->visit->acceptor = acceptor;
+}
+
+/* Signed by a device that a successor of our authority has certified, since we last looked: then looking again makes it known. */
+static int accept_item(struct watch *watch, const json_t *json, struct item *ret_item, struct why *why)
+{
+	size_t size = watch->visit->profile->ca.size;
+	int r = item_accept(&watch->visit->acceptor, json, NULL, ret_item, why);
+	if (r != -SIS_ERR_UNTRUSTED)
+		return r;
+	check_anew(watch);
+	if (watch->visit->profile->ca.size == size)
+		return r;
+	why->text[0] = '\0';
+	return item_accept(&watch->visit->acceptor, json, NULL, ret_item, why);
+}
+
 static int on_item(struct watch *watch, struct news *news, struct why *why)
 {
 	CLEANUP_FREE char *path = NULL;
 	struct item item;
-	int r = item_accept(&watch->visit->acceptor, news->event->data, NULL, &item, why), error = r;
+	int r = accept_item(watch, news->event->data, &item, why), error = r;
 	bool holds = r == 0;
 	if (holds && message_is_presence(&item)) {
 		item_wipe(&item);
@@ -160,18 +186,6 @@ static int on_item(struct watch *watch, struct news *news, struct why *why)
 }
 
 /* ------------------------------------------------ events ------------------------------------------------ */
-
-/* A list of revocations does for a while; until then, or until we hear of one. A server that cannot be asked just now has been asked before. */
-static void check_anew(struct watch *watch)
-{
-	struct acceptor acceptor;
-	struct why why = { "" };
-	watch->checked_ns = time_monotonic_ns();
-	if (acceptor_open(watch->sis, watch->visit->session, watch->visit->pins, &acceptor, &why) < 0)
-		return;
-	acceptor_close(&watch->visit->acceptor);
-	watch->visit->acceptor = acceptor;
-}
 
 static int on_hello(struct watch *watch, const struct event *event, struct why *why)
 {

@@ -73,3 +73,7 @@ int reader_find_live_user(struct store_reader *reader, const char *user, int64_t
 /* "ab/abcdef…" below state_dir/objects: the first two characters of the item's id, then all of them. */
 #define DB_OBJECT_PATH (2 + 1 + ITEM_ID_TEXT + 1)
 void db_object_path(const uint8_t id[ITEM_ID_BYTES], char ret_path[DB_OBJECT_PATH]);
+
+/* The name in meta of the revocation list by one generation of the authority. */
+#define DB_CRL_NAME (4 + 2 * STORE_FINGERPRINT_BYTES + 1)
+void db_crl_name(const uint8_t authority[STORE_FINGERPRINT_BYTES], char ret_name[DB_CRL_NAME]);

@@ -235,14 +235,28 @@ int store_get_sequence(struct store_reader *reader, uint64_t *ret_sequence)
 	return r;
 }
 
-int store_get_crl(struct store_reader *reader, int (*fn)(struct span der, void *arg), void *arg)
+void db_crl_name(const uint8_t authority[STORE_FINGERPRINT_BYTES], char ret_name[DB_CRL_NAME])
 {
-	return reader_get_meta(reader, "crl", fn, arg);
+	memcpy(ret_name, "crl:", 4);
+	hex_encode(authority, STORE_FINGERPRINT_BYTES, ret_name + 4);
+}
+
+int store_get_crl(struct store_reader *reader, const uint8_t authority[STORE_FINGERPRINT_BYTES], int (*fn)(struct span der, void *arg), void *arg)
+{
+	char name[DB_CRL_NAME] = "crl";
+	if (authority != NULL)
+		db_crl_name(authority, name);
+	return reader_get_meta(reader, name, fn, arg);
 }
 
 int store_get_ca(struct store_reader *reader, int (*fn)(struct span der, void *arg), void *arg)
 {
 	return reader_get_meta(reader, "ca", fn, arg);
+}
+
+int store_get_cacerts(struct store_reader *reader, int (*fn)(struct span ders, void *arg), void *arg)
+{
+	return reader_get_meta(reader, "cacerts", fn, arg);
 }
 
 int store_open_object(struct store_reader *reader, const uint8_t id[ITEM_ID_BYTES], int *ret_fd, uint64_t *ret_size)

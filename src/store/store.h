@@ -88,7 +88,10 @@ int store_list_devices(struct store_reader *reader, const char *user, int (*fn)(
 int store_get_sequence(struct store_reader *reader, uint64_t *ret_sequence);
 /* The endorsements of a device, as far as those who made them are live. */
 int store_list_endorsements(struct store_reader *reader, int64_t device_id, int (*fn)(struct span text, void *arg), void *arg);
-int store_get_crl(struct store_reader *reader, int (*fn)(struct span der, void *arg), void *arg);      /* NO_INPUT before the first */
+/* authority NULL: by the one in force. */
+int store_get_crl(struct store_reader *reader, const uint8_t authority[STORE_FINGERPRINT_BYTES], int (*fn)(struct span der, void *arg), void *arg);      /* NO_INPUT before the first */
+/* DER certificates, one after the other: all generations of the authority, and what they sign for each other. */
+int store_get_cacerts(struct store_reader *reader, int (*fn)(struct span ders, void *arg), void *arg);
 int store_get_ca(struct store_reader *reader, int (*fn)(struct span der, void *arg), void *arg);
 int store_open_object(struct store_reader *reader, const uint8_t id[ITEM_ID_BYTES], int *ret_fd, uint64_t *ret_size);
 /* True when the database can be read at all: for /healthz. */

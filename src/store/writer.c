@@ -203,6 +203,13 @@ int store_set_meta_number(struct store_writer *writer, const char *name, int64_t
 	return db_run(&writer->reader, sql, "ti", name, value);
 }
 
+int store_set_crl(struct store_writer *writer, const uint8_t authority[STORE_FINGERPRINT_BYTES], struct span der)
+{
+	char name[DB_CRL_NAME];
+	db_crl_name(authority, name);
+	return store_set_meta(writer, name, der);
+}
+
 int64_t store_get_meta_number(struct store_reader *reader, const char *name, int64_t fallback)
 {
 	static const char sql[] = "SELECT value FROM meta WHERE name=?";

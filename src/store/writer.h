@@ -30,7 +30,8 @@ bool store_is_open(struct store_writer *writer);        /* a full disk may have 
 int store_step_begin(struct store_writer *writer);
 int store_step_end(struct store_writer *writer, bool keep);
 
-/* Small facts: "ca", "crl", "crl_number", "crl_next", "clean". */
+/* Small facts: "ca", "cacerts", "crl", "crl_number", "crl_next", "clean". */
+int store_set_crl(struct store_writer *writer, const uint8_t authority[STORE_FINGERPRINT_BYTES], struct span der);        /* the list by one generation */
 int store_set_meta(struct store_writer *writer, const char *name, struct span value);
 int store_set_meta_number(struct store_writer *writer, const char *name, int64_t value);
 int64_t store_get_meta_number(struct store_reader *reader, const char *name, int64_t fallback);

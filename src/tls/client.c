@@ -153,6 +153,18 @@ static int learn(struct tls_client *client, const gnutls_datum_t *ders, unsigned
 	return r;
 }
 
+static bool all_have_ended(struct span authorities)
+{
+	struct span der;
+	struct certificate facts;
+	int64_t now = time_now();
+	while (authorities_next(&authorities, &der)) {
+		if (certificate_parse(der, &facts) == 0 && facts.not_after >= now)
+			return false;
+	}
+	return true;
+}
+
 static int verify_peers(struct tls_session *session, struct peers *peers, const gnutls_datum_t *ders, unsigned n)
 {
 	struct tls_client *client = session->client;
@@ -160,7 +172,12 @@ static int verify_peers(struct tls_session *session, struct peers *peers, const 
 	if (r != -SIS_ERR_UNTRUSTED)
 		return r;
 	r = learn(client, ders, n);
-	return r < 0 ? r : verify_chain(session, peers, r > 0 ? 1 : n, (struct span){ client->ca.data, client->ca.size });
+	if (r >= 0)
+		r = verify_chain(session, peers, r > 0 ? 1 : n, (struct span){ client->ca.data, client->ca.size });
+	if (r == -SIS_ERR_UNTRUSTED && all_have_ended((struct span){ client->ca.data, client->ca.size }))
+		session->words = "the authority that is known here has ended, and its successor was not met in time: ask the administrator for an invite, and enroll "
+		                 "with it here, where the keys stay";
+	return r;
 }
 
 static int verify_server(struct tls_session *session)

@@ -30,9 +30,24 @@ static int respond_certificate(struct span der, void *arg)
 	return 0;
 }
 
+/* RFC 7030 §4.1.3: with the certificates by which the generations vouch for each other. */
+static int respond_cacerts(struct span ders, void *arg)
+{
+	CLEANUP_BLOB struct blob base64 = { 0 };
+	struct span each[AUTHORITIES_OFFERED_MAX];
+	size_t n = 0;
+	while (n < AUTHORITIES_OFFERED_MAX && authorities_next(&ders, &each[n]))
+		n++;
+	int error = est_encode_certificates(each, n, &base64);
+	if (error < 0)
+		return error;
+	respond_base64(arg, "application/pkcs7-mime; smime-type=certs-only", &base64);
+	return 0;
+}
+
 void est_cacerts(struct exchange *exchange)
 {
-	int error = store_get_ca(exchange->worker->store, respond_certificate, exchange);
+	int error = store_get_cacerts(exchange->worker->store, respond_cacerts, exchange);
 	if (error < 0)
 		route_refuse(exchange, SIS_ERR_INTERNAL, "The certificate authority's certificate cannot be read.");
 }

@@ -1,48 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """sis recovery: the page that is left when a device is not, and the three ways back with it."""
-import fcntl
 import os
-import pty
-import select
 import sqlite3
 import sys
-import termios
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
 from sis_testlib import *
+from sis_terminal import typed
 import sis_recovery
-
-
-def typed(client, arguments, answers, status=0):
-    """Runs sis with a terminal of its own, and types each answer when it is asked for."""
-    master, slave = pty.openpty()
-
-    def take_terminal():
-        os.setsid()
-        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-    process = subprocess.Popen(client.command(*arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               env=program_environment(), preexec_fn=take_terminal, pass_fds=[slave])
-    os.close(slave)
-    shown, left = b"", list(answers)
-    while True:
-        try:
-            ready = select.select([master], [], [], 30 * SLOW)[0]
-            check(ready, "nothing was asked for; shown: %r" % shown)
-            data = os.read(master, 4096)
-        except OSError:
-            break
-        if not data:
-            break
-        shown += data
-        if shown.endswith(b": ") and left:
-            os.write(master, left.pop(0).encode() + b"\n")
-            shown = b""
-    out, err = process.communicate(timeout=60 * SLOW)
-    os.close(master)
-    check(status in (None, process.returncode), "status %d, wanted %s (%s; %s)" % (process.returncode, status, out.decode(), err.decode()))
-    check_equal(left, [], "answers that nothing asked for")
-    return out.decode(), err.decode()
 
 
 def page_of(client, *more):
@@ -126,7 +92,7 @@ def expired():
         # Other people's invites, and other servers', are not for these keys.
         check_in("there is already a profile", again.run("enroll", daemon.invite(unique("carol")), status=73).stderr)
         line = daemon.sisctl("invite", alice.user).stdout.strip()
-        check_in("another server", again.run("enroll", line[:-64] + "0" * 64, status=65).stderr)
+        check_in("does not have the authority", again.run("enroll", line[:-64] + "0" * 64, status=77).stderr)
         again.run("enroll", line)
         check_equal(again.json("whoami")["device"], "laptop", "device")
         again.get(item)

@@ -10,11 +10,46 @@
         print(alice.screen())
 """
 
+import fcntl
 import os
+import pty
 import re
+import select
 import subprocess
+import termios
 
-from sis_testlib import BUILD, SLOW, Failure, check_equal, check_in, program_environment, temporary, wait_for
+from sis_testlib import BUILD, SLOW, Failure, check, check_equal, check_in, program_environment, temporary, wait_for
+
+
+def typed(client, arguments, answers, status=0, environment=None):
+    """Runs sis with a terminal of its own, and types each answer when it is asked for."""
+    master, slave = pty.openpty()
+
+    def take_terminal():
+        os.setsid()
+        fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+    process = subprocess.Popen(client.command(*arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               env=program_environment(**(environment or {})), preexec_fn=take_terminal, pass_fds=[slave])
+    os.close(slave)
+    shown, left = b"", list(answers)
+    while True:
+        try:
+            ready = select.select([master], [], [], 30 * SLOW)[0]
+            check(ready, "nothing was asked for; shown: %r" % shown)
+            data = os.read(master, 4096)
+        except OSError:
+            break
+        if not data:
+            break
+        shown += data
+        if shown.endswith(b": ") and left:
+            os.write(master, left.pop(0).encode() + b"\n")
+            shown = b""
+    out, err = process.communicate(timeout=60 * SLOW)
+    os.close(master)
+    check(status in (None, process.returncode), "status %d, wanted %s (%s; %s)" % (process.returncode, status, out.decode(), err.decode()))
+    check_equal(left, [], "answers that nothing asked for")
+    return out.decode(), err.decode()
 
 
 class Terminals:

@@ -528,9 +528,9 @@ class Reply:
         return problem
 
 
-def live_connection(daemon, who):
+def live_connection(daemon, who, verify=True):
     """A TLS connection that has had one answer and stays open."""
-    connection = daemon.tls(who)
+    connection = daemon.tls(who, verify)
     connection.sendall(b"GET /v1/whoami HTTP/1.1\r\nHost: localhost\r\n\r\n")
     data = b""
     while b"\r\n\r\n" not in data or not data.rstrip().endswith(b"}"):

@@ -190,6 +190,17 @@ static void test_certificates_and_lists_of_each_generation(void **state)
 	assert_int_equal(crl_lookup(span_of(&list), span_of(&both), (struct span){ entry.serial, 1 }, now + 250 * DAY_S, &revoked_at, &reason), -SIS_ERR_EXPIRED);
 }
 
+/* 2050 is where X.509 writes dates in another way (RFC 5280 §4.1.2.5). */
+static void test_either_side_of_2050(void **state)
+{
+	struct pki_ca *late = NULL;
+	assert_int_equal(pki_ca_create_successor(generations[0], 60ULL * 365 * DAY_S, &late), 0);
+	CLEANUP_BLOB struct blob root = root_of(late), forth = cross(generations[0], &root), back = cross(late, &roots[0]);
+	expect(&roots[0], OFFER(&forth, &root), time_now(), 1);
+	expect(&root, OFFER(&back, &roots[0]), time_now(), 1);
+	pki_ca_free(late);
+}
+
 static void test_a_set_is_found_in(void **state)
 {
 	CLEANUP_BLOB struct blob set = { NULL, 0 };
@@ -229,6 +240,7 @@ int main(void)
 		cmocka_unit_test(test_who_has_ended_vouches_for_nobody),
 		cmocka_unit_test(test_no_more_than_a_set_holds),
 		cmocka_unit_test(test_certificates_and_lists_of_each_generation),
+		cmocka_unit_test(test_either_side_of_2050),
 		cmocka_unit_test(test_a_set_is_found_in),
 		cmocka_unit_test(test_a_set_that_is_none),
 	};

@@ -393,17 +393,44 @@ static void test_mint_refuses(void **state)
 	}
 }
 
-static int sign_crl(const void *entries, size_t size, struct message_crl_signed *ret_reply)
+static int sign_crl_by(const uint8_t *authority, const void *entries, size_t size, struct message_crl_signed *ret_reply)
 {
 	struct message_sign_crl request = {
 		.number = 3, .this_update = time_now(), .next_update = time_now() + DAY_S, .entries = { entries, size },
 	};
+	memcpy(request.authority, authority, sizeof(request.authority));
 	struct channel_packet packet;
 	struct builder builder = channel_builder();
 	message_sign_crl_encode(&request, &builder);
 	assert_int_equal(channel_call(daemon_.ledger, MESSAGE_SIGN_CRL, &builder, MESSAGE_CRL_SIGNED, TIMEOUT_MS, &packet), 0);
 	assert_int_equal(message_crl_signed_decode(&packet.payload, ret_reply), 0);
 	return -(int)ret_reply->status;
+}
+
+static int sign_crl(const void *entries, size_t size, struct message_crl_signed *ret_reply)
+{
+	return sign_crl_by(daemon_.fingerprint, entries, size, ret_reply);
+}
+
+static void test_crl_by_nobody(void **state)
+{
+	struct message_crl_signed reply;
+	uint8_t other[FINGERPRINT_BYTES] = { 1 };
+	assert_int_equal(sign_crl_by(other, "", 0, &reply), -SIS_ERR_NOT_ALLOWED);
+	assert_int_equal(reply.crl.size, 0);
+}
+
+/* A ledger gone bad cannot have keys made as often as it likes. */
+static void test_no_successor_on_the_first_day(void **state)
+{
+	struct channel_packet packet;
+	struct message_rolled_over reply;
+	struct builder builder = channel_builder();
+	message_roll_over_encode(&(struct message_roll_over){ 0 }, &builder);
+	assert_int_equal(channel_call(daemon_.ledger, MESSAGE_ROLL_OVER, &builder, MESSAGE_ROLLED_OVER, TIMEOUT_MS, &packet), 0);
+	assert_int_equal(message_rolled_over_decode(&packet.payload, &reply), 0);
+	assert_int_equal(reply.status, SIS_ERR_NOT_ALLOWED);
+	assert_true(span_equals(reply.detail, "the authority in force is younger than a day"));
 }
 
 static void test_crl(void **state)
@@ -530,14 +557,24 @@ static void test_files(void **state)
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(fstatat(daemon_.keys_fd, "ca.pem", &st, 0), 0);
 	assert_int_equal(fstatat(daemon_.keys_fd, "ca.key.new", &st, 0), -1);
-	/* Nothing of the directory is open in the confined process any more. */
+	/* Nothing of the directory is open in the confined process any more, but what a successor's key will be written into. */
 	char path[64], target[256];
+	unsigned n_open = 0;
 	for (int fd = 0; fd < 64; fd++) {
 		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)daemon_.pid, fd);
 		ssize_t n = readlink(path, target, sizeof(target) - 1);
 		target[n > 0 ? n : 0] = '\0';
-		assert_null(strstr(target, keys_directory));
+		if (strstr(target, keys_directory) == NULL)
+			continue;
+		n_open++;
+		assert_string_equal(strrchr(target, '/'), "/next");
+		assert_int_equal(lstat(path, &st), 0);
+		assert_int_equal(st.st_mode & 0777, 0300);              /* only to be written: proc(5) */
 	}
+	assert_int_equal(n_open, 1);
+	assert_int_equal(fstatat(daemon_.keys_fd, "next", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(st.st_size, 0);
 }
 
 static void test_restart_loads_the_same_authority(void **state)
@@ -597,7 +634,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const names[] = { "ca.key", "ca.pem", "ca.key.new", "kept" };
+	static const char *const names[] = { "ca.key", "ca.pem", "ca.key.new", "kept", "next" };
 	stop(&daemon_);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		char path[128];
@@ -618,6 +655,8 @@ int main(void)
 		cmocka_unit_test(test_mint),
 		cmocka_unit_test(test_mint_refuses),
 		cmocka_unit_test(test_crl),
+		cmocka_unit_test(test_crl_by_nobody),
+		cmocka_unit_test(test_no_successor_on_the_first_day),
 		cmocka_unit_test(test_reload_keeps_one_generation),
 		cmocka_unit_test(test_external_key),
 		cmocka_unit_test(test_restart_loads_the_same_authority),

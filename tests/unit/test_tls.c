@@ -634,6 +634,75 @@ static int tear_down(void **state)
 	return 0;
 }
 
+/* --- successors --- */
+
+/* What a server shows whose authority has a successor; by: who certifies that. */
+static struct tls_identity *identity_of_successor(struct world *world, const struct pki_ca *successor, const struct pki_ca *by)
+{
+	CLEANUP_BLOB struct blob leaf = { NULL, 0 }, root = { NULL, 0 }, cross = { NULL, 0 };
+	uint8_t fingerprint[FINGERPRINT_BYTES];
+	static uint8_t bytes[4 * (CERTIFICATE_MAX_BYTES + 4)];
+	struct builder chain = builder_from(bytes, sizeof(bytes));
+	struct tls_identity *identity;
+	assert_int_equal(pki_ca_certificate(successor, &root, fingerprint), 0);
+	assert_int_equal(pki_ca_cross_sign(by, span_of(&root), &cross), 0);
+	assert_int_equal(pki_ca_issue_server(successor, &world->server_key.public_key, span_from_string("localhost"), DAY_S, &leaf), 0);
+	builder_put_sized(&chain, leaf.data, leaf.size);
+	builder_put_sized(&chain, cross.data, cross.size);
+	builder_put_sized(&chain, world->ca_der.data, world->ca_der.size);
+	builder_put_sized(&chain, root.data, root.size);
+	assert_int_equal(tls_identity_new(7, world->server_key.public_key.algorithm, (struct span){ chain.data, chain.size }, span_of(&world->ca_der),
+	                                  world->ticket_key, sign, world, &identity), 0);
+	return identity;
+}
+
+static void test_a_successor_is_believed_and_told(void **state)
+{
+	struct pki_ca *successor;
+	struct pair pair;
+	CLEANUP_BLOB struct blob known = { NULL, 0 }, root = { NULL, 0 };
+	uint8_t fingerprint[FINGERPRINT_BYTES];
+	assert_int_equal(pki_ca_create_successor(ours.ca, 20 * DAY_S, &successor), 0);
+	assert_int_equal(pki_ca_certificate(successor, &root, fingerprint), 0);
+	struct tls_identity *identity = identity_of_successor(&ours, successor, ours.ca);
+	struct tls_client_config config = config_for(&ours, NULL);
+	pair_open(&pair, identity, &config);
+	shake_well(&pair);
+	assert_int_equal(tls_client_ca(pair.client, &known), 0);
+	assert_true(authorities_find(span_of(&known), ours.fingerprint, NULL));
+	assert_true(authorities_find(span_of(&known), fingerprint, NULL));
+	pair_close(&pair);
+	/* Enrolling, by the fingerprint of the one or of the other. */
+	for (unsigned i = 0; i < 2; i++) {
+		struct tls_client_config enrolling = { .server_name = "localhost" };
+		memcpy(enrolling.ca_fingerprint, i == 0 ? ours.fingerprint : fingerprint, FINGERPRINT_BYTES);
+		pair_open(&pair, identity, &enrolling);
+		shake_well(&pair);
+		pair_close(&pair);
+	}
+	tls_identity_unref(identity);
+	pki_ca_free(successor);
+}
+
+static void test_a_successor_by_a_stranger_is_not(void **state)
+{
+	struct pki_ca *successor, *stranger;
+	struct pair pair;
+	int server, client;
+	assert_int_equal(pki_ca_create_successor(ours.ca, 20 * DAY_S, &successor), 0);
+	assert_int_equal(pki_ca_create_successor(ours.ca, 20 * DAY_S, &stranger), 0);
+	struct tls_identity *identity = identity_of_successor(&ours, successor, stranger);
+	struct tls_client_config config = config_for(&ours, NULL);
+	pair_open(&pair, identity, &config);
+	shake(&pair, &server, &client);
+	assert_int_equal(client, -SIS_ERR_UNTRUSTED);
+	assert_non_null(strstr(tls_error_words(pair.client), "not from the expected authority"));
+	pair_close(&pair);
+	tls_identity_unref(identity);
+	pki_ca_free(successor);
+	pki_ca_free(stranger);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -657,6 +726,8 @@ int main(void)
 		cmocka_unit_test(test_blocked_write_goes_on),
 		cmocka_unit_test(test_close),
 		cmocka_unit_test(test_memory_of_an_idle_session),
+		cmocka_unit_test(test_a_successor_is_believed_and_told),
+		cmocka_unit_test(test_a_successor_by_a_stranger_is_not),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, set_up, tear_down);
