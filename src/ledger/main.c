@@ -129,7 +129,7 @@ static void ledger_open_store(void)
 		                  "what can be read, or restore a backup, sis-backup(7)" : error_text(r));
 	if (recovery.unclean || recovery.n_finished + recovery.n_undone + recovery.n_orphans > 0) {
 		char detail[160];
-		snprintf(detail, sizeof(detail), "%u commits completed, %u undone, %u unfinished uploads and %u objects without an item removed",
+		snprintf(detail, sizeof(detail), "%u commits completed, %u undone, %u unfinished uploads removed, %u objects without an item removed or, when no deletion explains them, moved to lost/",
 		         recovery.n_finished, recovery.n_undone, recovery.n_dropped, recovery.n_orphans);
 		audit_event(&LOG(RECOVERED, .detail = detail));
 	}

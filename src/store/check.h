@@ -38,5 +38,10 @@ bool check_row_exists(struct store_reader *reader, const uint8_t id[ITEM_ID_BYTE
 /* True when the open bundle begins with the statement of this digest. (check_texts.c) */
 bool check_bundle_begins(int fd, uint64_t bytes, const uint8_t statement_hash[DIGEST_BYTES]);
 
+/* Whose object it is, and when it was made, says the statement in it. (check_files.c) */
+bool check_name_object(int objects_fd, const char *path, char ret_user[NAME_MAX_TEXT + 1], char ret_made[TIME_TEXT + 1]);
+/* The object that no item names: what the database remembers as deleted goes, anything else may be somebody's, and goes to lost/. (repair.c) */
+int repair_drop_orphan(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES], const char *path, struct store_mended *mended);
+
 /* Whose item it is, since when it is here and who can read it. */
 void problem_about(struct store_reader *reader, const uint8_t id[ITEM_ID_BYTES], struct store_problem *ret_about);

@@ -40,8 +40,7 @@ static int check_each_entry(struct check *check, int dir_fd, const char *path, v
 
 /* ------------------------------------------------ objects/ ------------------------------------------------ */
 
-/* Whose it is, and since when, says the statement in it. */
-static bool check_name_orphan(int objects_fd, const char *path, char ret_user[NAME_MAX_TEXT + 1], char ret_made[TIME_TEXT + 1])
+bool check_name_object(int objects_fd, const char *path, char ret_user[NAME_MAX_TEXT + 1], char ret_made[TIME_TEXT + 1])
 {
 	uint8_t start[BUNDLE_HEAD_MAX_BYTES];
 	struct bundle_head head;
@@ -70,7 +69,7 @@ static void check_orphan(struct check *check, const char *prefix, const char *na
 		return;                 /* deleted while a backup is made, which still has it */
 	memcpy(about.item, id, ITEM_ID_BYTES);
 	snprintf(about.path, sizeof(about.path), "%s/%s", prefix, name);
-	bool named = check_name_orphan(check->reader->objects_fd, about.path, about.user, made);
+	bool named = check_name_object(check->reader->objects_fd, about.path, about.user, made);
 	check_tell(check, PROBLEM_ORPHAN, &about, "objects/%s/%s, %lld bytes%s%s%s%s, belongs to no item", prefix, name, (long long)stat->st_size,
 	           named ? ", of " : "", about.user, named ? ", made " : "", made);
 }

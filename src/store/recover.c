@@ -4,6 +4,7 @@
  *
  * An upload under way has one name, incoming/UPLOAD. While it is committed it has a second, objects/ab/ID, made durable before the database
  * learns of the item; the first name goes last. So a file with two names was interrupted, and the database says on which side. */
+#include "store/check.h"
 #include "store/db.h"
 #include "store/writer.h"
 
@@ -140,7 +141,16 @@ static int recover_remove_row(const struct store_upload *upload, void *arg)
 	return store_remove_upload(writer, upload->id);
 }
 
-/* Objects that no item names: left by a commit that was never acknowledged, or by a removal that was. */
+/* Objects that no item names: left by a removal that was acknowledged, which the database remembers; or the database is an older one than they, put here by
+ * hand or saved from damage, and they are what is left of items. */
+static int recover_orphan(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES])
+{
+	struct store_mended mended = { 0 };
+	char path[DB_OBJECT_PATH];
+	db_object_path(id, path);
+	return writer->lost_fd < 0 ? store_remove_object(writer, id) : repair_drop_orphan(writer, id, path, &mended);
+}
+
 static int recover_orphans_in(struct store_writer *writer, const char *prefix, struct store_recovery *recovery)
 {
 	CLEANUP_DIR DIR *directory = recover_open_directory(writer->reader.objects_fd, prefix);
@@ -155,7 +165,7 @@ static int recover_orphans_in(struct store_writer *writer, const char *prefix, s
 		r = recover_has_item(&writer->reader, id);
 		if (r == 0) {
 			recovery->n_orphans++;
-			r = store_remove_object(writer, id);
+			r = recover_orphan(writer, id);
 		}
 	}
 	return r < 0 ? r : 0;

@@ -114,13 +114,32 @@ static int repair_move_aside(struct store_writer *writer, int dir_fd, const char
 	return r == -SIS_ERR_NO_INPUT && faccessat(dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 ? 0 : r;
 }
 
+/* Its owner was told so; others are also when only their access ends. */
+static bool repair_was_removed(struct store_reader *reader, const uint8_t id[ITEM_ID_BYTES], const char *path)
+{
+	static const char sql[] = "SELECT 1 FROM events e JOIN users u USING(user_id) WHERE e.item=? AND e.kind=? AND u.name=? LIMIT 1";
+	char owner[NAME_MAX_TEXT + 1], made[TIME_TEXT + 1];
+	DB_STATEMENT sqlite3_stmt *row = NULL;
+	return check_name_object(reader->objects_fd, path, owner, made) &&
+	       db_bind(reader, &row, sql, "bit", ((struct span){ id, ITEM_ID_BYTES }), (int64_t)STORE_EVENT_REMOVED, owner) == 0 && db_step(row) > 0;
+}
+
+int repair_drop_orphan(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES], const char *path, struct store_mended *mended)
+{
+	if (repair_was_removed(&writer->reader, id, path)) {
+		mended->deed = "the object of an item that had been deleted was removed";
+		return store_remove_object(writer, id);
+	}
+	return repair_move_aside(writer, writer->reader.objects_fd, path, mended);
+}
+
 /* Two names: it is being committed, or its commit was interrupted, and a start decides which way. */
 static int mend_orphan(struct store_writer *writer, const struct store_problem *problem, struct store_mended *mended)
 {
 	struct stat stat;
 	if (check_row_exists(&writer->reader, problem->item) || fstatat(writer->reader.objects_fd, problem->path, &stat, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
-	return stat.st_nlink > 1 ? -SIS_ERR_BUSY : repair_move_aside(writer, writer->reader.objects_fd, problem->path, mended);
+	return stat.st_nlink > 1 ? -SIS_ERR_BUSY : repair_drop_orphan(writer, problem->item, problem->path, mended);
 }
 
 static int mend_stray(struct store_writer *writer, const struct store_problem *problem, struct store_mended *mended)

@@ -166,6 +166,9 @@ static int salvage_fill(struct salvage *salvage)
 		r = salvage_exec(salvage->to, SCHEMA[i]);
 	if (r == 0)
 		r = salvage_tables(salvage);
+	/* The next start is not to look for objects without an item: they are of the rows that were lost. */
+	if (r == 0 && salvage->lost_rows)
+		r = salvage_exec(salvage->to, "UPDATE meta SET value=1 WHERE name='clean'");
 	snprintf(sql, sizeof(sql), "PRAGMA user_version=%d; COMMIT", version);
 	return r < 0 ? r : salvage_exec(salvage->to, sql);
 }

@@ -128,6 +128,32 @@ def files():
             check(os.path.exists(object_of(daemon, item)), "an object that a backup still has")
 
 
+@test("after an unclean stop: the object of a deleted item goes; one that the database knows nothing of is kept in lost/ – somebody put an older database here")
+def unclean():
+    with Daemon() as daemon:
+        alice, directory = daemon.client("alice"), temporary("backups")
+        kept, deleted = alice.upload(make_picture(seed=1)), alice.upload(make_picture(seed=2))
+        copy = read_file(object_of(daemon, deleted))
+        name = json.loads(daemon.sisctl("--json", "backup", directory).stdout)["snapshot"]
+        alice.run("rm", deleted)
+        wait_for(lambda: not os.path.exists(object_of(daemon, deleted)), "the object to go")
+        daemon.kill()
+        write_file(object_of(daemon, deleted), copy)
+        daemon.start()
+        daemon.wait_log("1 objects without an item")
+        check_equal((os.path.exists(object_of(daemon, deleted)), lost(daemon)), (False, []), "a deletion that had not reached the disk")
+        later = alice.upload(make_picture(seed=3))
+        daemon.stop()
+        path = os.path.join(daemon.state_dir, "db/sis.db")
+        owner = os.stat(path)
+        write_file(path, read_file(os.path.join(directory, name, "db/sis.db")))
+        os.chown(path, owner.st_uid, owner.st_gid)
+        daemon.start()
+        check_equal(lost(daemon), [later], "what an older database knows nothing of")
+        check_equal(kinds(check_store(daemon)), ["OBJECT_MISSING"], "what the older database promises, and was deleted since")
+        check(os.path.exists(object_of(daemon, kept)), "an item that is in both")
+
+
 @test("a lost object: whose, since when, who could read it, and whether a backup has it; put back from there, byte for byte; a false copy is not taken")
 def from_backup():
     with Daemon() as daemon:
