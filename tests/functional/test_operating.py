@@ -250,26 +250,27 @@ class Top:
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def read_until(self, wanted):
+        """Up to it; what came behind it is kept."""
         while wanted not in self.data:
             self.data += os.read(self.master, 65536)
-        seen, self.data = self.data, b""
+        seen, self.data = self.data.split(wanted, 1)
         return seen
 
     def next_screen(self):
         """The lines of a whole one, without escapes."""
         self.read_until(b"\x1b[H")
-        text = self.read_until(b"\x1b[J").split(b"\x1b[J")[0].decode()
+        text = self.read_until(b"\x1b[J").decode()
         return re.sub(r"\x1b\[[?0-9;]*[a-zA-Z]", "", text).split("\r\n")
 
     def end(self, status):
-        rest = self.read_until(b"\x1b[?1049l")
+        self.read_until(b"\x1b[?1049l")
         check_equal(self.process.wait(20 * SLOW), status, "exit status")
         check_equal(termios.tcgetattr(self.slave), self.before, "terminal")
         while select.select([self.master], [], [], 0)[0]:
-            rest += os.read(self.master, 65536)
+            self.data += os.read(self.master, 65536)
         os.close(self.master)
         os.close(self.slave)
-        return rest.split(b"\x1b[?1049l")[1].decode()
+        return self.data.decode()
 
 
 @test("top shows figures until q or ^C and leaves the terminal as it was; without a terminal it says so")

@@ -114,7 +114,7 @@ def not_permitted():
 
 @test("wrong usage ends with 64 and says how it is right")
 def usage():
-    for arguments in ([], ["nonsense"], ["add"], ["add", "a", "b"], ["list", "--nonsense"], ["logs", "--since", "yesterday"], ["--nonsense"]):
+    for arguments in ([], ["nonsense"], ["add"], ["add", "a", "b"], ["list", "--nonsense"], ["logs", "--since", "tomorrow"], ["--nonsense"]):
         done = run_program([SISCTL, "-s", "/nonexistent"] + arguments, status=64)
         check(done.stderr and not done.stdout, "output of %r" % arguments)
     check_in("COMMAND", run_program([SISCTL, "--help"]).stdout)
