@@ -40,6 +40,7 @@ def units():
     machine, *_ = machine_with_people()
     for unit in "sisd.socket", "sisd.service":
         check_equal(machine.systemctl("is-active", unit).stdout + machine.systemctl("is-enabled", unit).stdout, "active\nenabled\n", unit)
+    check_equal(machine.systemctl("is-enabled", "sisd-metrics.socket", status=1).stdout, "disabled\n", "the figures, which everybody on the host could read")
     check_equal(machine.systemctl("--failed", "--plain", "--no-legend").stdout, "", "failed units")
     said = machine.run("systemd-analyze verify --man=no sisd.service sisd.socket 2>&1", status=None).stdout
     check_equal([line for line in said.splitlines() if "sis" in line], [], "what systemd-analyze verify says")
@@ -88,7 +89,9 @@ def socket_activation():
 def removed():
     machine, alice, bob, item = machine_with_people()
     machine.run("echo 'log_level = \"debug\";' >> /etc/sis/sisd.conf")
+    machine.run("systemctl stop sisd.service && systemctl enable --now sisd-metrics.socket && systemctl start sisd.service")
     machine.run("apt-get -qq -y remove sisd")
+    check_equal(machine.run("cat /proc/net/tcp /proc/net/tcp6 | grep ' 0A '", status=None).stdout, "", "who listens")
     check(not machine.is_active("sisd.socket") and not machine.is_active("sisd.service"), "units are gone")
     check_equal(machine.run("pgrep ^sisd", status=None).stdout, "", "processes")
     check(machine.exists("/var/lib/sis/db/sis.db") and machine.exists("/etc/sis/sisd.conf"), "state and configuration are there")
