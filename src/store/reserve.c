@@ -29,14 +29,16 @@ static int reserve_open(const char *state_dir, const char *name)
 /* Kept until the connection is closed: closing any descriptor of a file gives up the locks that SQLite has on it. */
 void store_reserve_begin(struct store_writer *writer, const char *state_dir)
 {
+	/* The WAL stays after an orderly stop, empty, with its blocks: so the daemon starts on a full disk, too. */
+	(void)sqlite3_file_control(writer->reader.db, NULL, SQLITE_FCNTL_PERSIST_WAL, &(int){ 1 });
 	writer->db_fd = reserve_open(state_dir, "sis.db");
 	writer->wal_fd = reserve_open(state_dir, "sis.db-wal");
 }
 
-void store_reserve_end(struct store_writer *writer)
+static uint64_t reserve_wal_bytes(const struct statvfs *disk)
 {
-	writer->db_fd = fd_close(writer->db_fd);
-	writer->wal_fd = fd_close(writer->wal_fd);
+	uint64_t bytes = (uint64_t)disk->f_blocks * disk->f_frsize / WAL_PART;
+	return bytes < WAL_MOST_BYTES ? bytes : WAL_MOST_BYTES;
 }
 
 /* false when there is not the room. A file system that cannot do it, or a limit on sizes, leaves things as they were before there was a reserve. */
@@ -52,14 +54,22 @@ static bool reserve_take(int fd, bool beyond_end, uint64_t bytes)
 	return fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)wanted) == 0 || (errno != ENOSPC && errno != EDQUOT);
 }
 
+void store_reserve_end(struct store_writer *writer)
+{
+	struct statvfs disk;
+	if (writer->wal_fd >= 0 && fstatvfs(writer->wal_fd, &disk) == 0)
+		(void)reserve_take(writer->wal_fd, false, reserve_wal_bytes(&disk));
+	writer->db_fd = fd_close(writer->db_fd);
+	writer->wal_fd = fd_close(writer->wal_fd);
+}
+
 bool store_reserve_look(struct store_writer *writer, bool was_short, uint64_t *ret_free_bytes)
 {
 	struct statvfs disk;
 	*ret_free_bytes = 0;
 	if (writer->db_fd < 0 || fstatvfs(writer->db_fd, &disk) < 0)
 		return false;
-	uint64_t wal = (uint64_t)disk.f_blocks * disk.f_frsize / WAL_PART, left = (uint64_t)disk.f_bavail * disk.f_frsize;
-	wal = wal < WAL_MOST_BYTES ? wal : WAL_MOST_BYTES;
+	uint64_t wal = reserve_wal_bytes(&disk), left = (uint64_t)disk.f_bavail * disk.f_frsize;
 	*ret_free_bytes = left;
 	/* A checkpoint cuts the database's file at its end, and what was taken beyond it with that: first the one, at once the other. */
 	if (was_short)

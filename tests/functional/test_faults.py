@@ -65,10 +65,9 @@ def disk_of_others():
         for n in range(12):
             check_equal(device.upload(device.seal(make_bytes(1 << 20, n))).status, 201, "an upload while there is room")
             items.append(device.item)
-        fill = "/proc/%d/root%s/of-others" % (daemon.pid, state)
         def fill_up():
             # Again and again: what sisd gives back by itself would be gone, too.
-            with open(fill, "ab", buffering=0) as file, contextlib.suppress(OSError):
+            with open("/proc/%d/root%s/of-others" % (daemon.pid, state), "ab", buffering=0) as file, contextlib.suppress(OSError):
                 while True:
                     file.write(bytes(1 << 16) if os.fstat(file.fileno()).st_size < 40 << 20 else bytes(512))
         fill_up()
@@ -84,9 +83,15 @@ def disk_of_others():
         for item in items[:5]:
             check_equal(daemon.request("DELETE", "/v1/items/" + item, who=device).status, 204, "deletion")
             fill_up()
+        for hard in False, True:
+            before = daemon.log_size()
+            daemon.restart(hard)
+            fill_up()
+            daemon.sisctl("invite", "carol")
+            daemon.wait_log("ROOM_SHORT", since=before)
         daemon.sisctl("rm", items[5])
         check_equal(daemon.request("GET", "/v1/items/%s/object" % items[6], who=device).status, 200, "download")
-        os.truncate(fill, 0)
+        os.truncate("/proc/%d/root%s/of-others" % (daemon.pid, state), 0)
         daemon.wait_log("ROOM_AGAIN")
         check_equal(device.upload(device.seal(make_bytes(100000))).status, 201, "an upload when there is room again")
         daemon.sisctl("check", "--full")
