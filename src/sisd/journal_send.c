@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
@@ -23,38 +22,25 @@ static bool stalled;
 
 static bool journal_connect(void)
 {
-	const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET };
 	const int size = JOURNAL_BUFFER_BYTES;
 
-	journal_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (journal_fd < 0)
-		return false;
-	(void)setsockopt(journal_fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-	if (connect(journal_fd, (const struct sockaddr *)&address, sizeof address) < 0)
-		journal_fd = fd_close(journal_fd);
+	if (datagram_connect(JOURNAL_SOCKET, &journal_fd) == 0)
+		(void)setsockopt(journal_fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 	return journal_fd >= 0;
 }
 
-static int journal_try(const char *fields, size_t size)
+static int journal_try(const char *fields, size_t size, int patience_ms)
 {
-	if (journal_fd < 0 && !journal_connect())
-		return ECONNREFUSED;
-	return send(journal_fd, fields, size, MSG_NOSIGNAL) < 0 ? errno : 0;
+	return journal_fd < 0 && !journal_connect() ? ECONNREFUSED : datagram_send(journal_fd, fields, size, patience_ms);
 }
 
 bool journal_send(const char *fields, size_t size)
 {
-	int error = journal_try(fields, size);
+	int patience_ms = stalled ? 0 : JOURNAL_PATIENCE_MS, error = journal_try(fields, size, patience_ms);
 
 	if (error != 0 && error != EAGAIN) {            /* journald was started anew: its socket is another one */
 		journal_fd = fd_close(journal_fd);
-		error = journal_try(fields, size);
-	}
-	if (error == EAGAIN && !stalled) {
-		struct pollfd wait = { .fd = journal_fd, .events = POLLOUT };
-
-		(void)poll(&wait, 1, JOURNAL_PATIENCE_MS);
-		error = journal_try(fields, size);
+		error = journal_try(fields, size, patience_ms);
 	}
 	stalled = error == EAGAIN;
 	return error == 0;

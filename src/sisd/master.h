@@ -194,6 +194,10 @@ void journal_begin(struct master *master);
 void journal_log(struct master *master, enum role sender, const struct log_args *args);
 void journal_tell_lost(struct master *master);          /* LOG_LOST, when there is something to tell and who takes it */
 
+/* datagram.c. Neither ever waits longer than patience_ms; send returns an errno, or 0. */
+int datagram_connect(const char *name, int *ret_fd);
+int datagram_send(int fd, const char *data, size_t size, int patience_ms);
+
 /* journal_send.c: false when it was not taken; never waits for more than a moment */
 bool journal_send(const char *fields, size_t size);     /* NAME=value lines, each with its line feed */
 bool stderr_send(const char *line, size_t size);

@@ -1,19 +1,41 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * sd_notify(3): what systemd is told, and when. Without systemd all of it does nothing. */
+ * What systemd is told, and when, by the protocol of sd_notify(3). Without systemd all of it does nothing. */
 #include "sisd/master.h"
+#include "base/util.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
 #define START_TIME_S 90                 /* systemd's own default */
+#define NOTIFY_PATIENCE_MS 1000         /* for a systemd that is busy: READY=1 must not be lost */
+
+/* A socket anew each time: it is seldom, and systemd may have been started anew. */
+__attribute__((format(printf, 1, 2)))
+static void tell(const char *format, ...)
+{
+	const char *name = getenv("NOTIFY_SOCKET");
+	CLEANUP_FD int fd = -1;
+	char text[512];
+	va_list arguments;
+	int size;
+
+	va_start(arguments, format);
+	size = vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	if (name && size > 0 && (size_t)size < sizeof text && datagram_connect(name, &fd) == 0)
+		(void)datagram_send(fd, text, (size_t)size, NOTIFY_PATIENCE_MS);
+}
 
 static void watchdog_ping(void *arg)
 {
 	struct master *master = arg;
 
-	sd_notify(0, "WATCHDOG=1");
+	tell("WATCHDOG=1");
 	loop_timer_set(master->notify_timer, (int64_t)(master->watchdog_interval_us / 1000));
 }
 
@@ -32,8 +54,8 @@ void notify_ready(struct master *master)
 {
 	const struct listeners *listeners = &master->listeners;
 
-	sd_notifyf(0, "READY=1\nSTATUS=Serving on %s%s with %u workers\nMAINPID=%d", listeners->n ? listeners->address[0] : "no address",
-	           listeners->n > 1 ? " and more" : "", master->n_workers, (int)getpid());
+	tell("READY=1\nSTATUS=Serving on %s%s with %u workers\nMAINPID=%d", listeners->n ? listeners->address[0] : "no address",
+	     listeners->n > 1 ? " and more" : "", master->n_workers, (int)getpid());
 }
 
 void notify_reloading(void)
@@ -41,23 +63,23 @@ void notify_reloading(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld\nSTATUS=Reading the configuration again",
-	           (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	tell("RELOADING=1\nMONOTONIC_USEC=%lld\nSTATUS=Reading the configuration again",
+	     (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 }
 
 void notify_stopping(void)
 {
-	sd_notify(0, "STOPPING=1\nSTATUS=Stopping: the workers finish what is under way");
+	tell("STOPPING=1\nSTATUS=Stopping: the workers finish what is under way");
 }
 
 /* The time that systemd allows for a start begins after the wait. */
 void notify_delayed(unsigned n_starts, unsigned seconds)
 {
-	sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu\nSTATUS=The last %u starts failed, the next try is in %u second%s: \"systemctl restart\" does not wait",
+	tell("EXTEND_TIMEOUT_USEC=%llu\nSTATUS=The last %u starts failed, the next try is in %u second%s: \"systemctl restart\" does not wait",
 	           (seconds + START_TIME_S) * 1000000ULL, n_starts, seconds, seconds == 1 ? "" : "s");
 }
 
 void notify_extend_start(uint64_t microseconds)
 {
-	sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu\nSTATUS=Starting", (unsigned long long)microseconds);
+	tell("EXTEND_TIMEOUT_USEC=%llu\nSTATUS=Starting", (unsigned long long)microseconds);
 }
