@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #define CONF_LIST_MAX 16
+#define CONF_CREDENTIAL "credential:"   /* what stands before the name of a credential instead of a path */
 
 struct conf_list { unsigned n; char *item[CONF_LIST_MAX]; };
 

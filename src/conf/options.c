@@ -56,9 +56,20 @@ static const char *check_path(const char *value)
 	return has_control(value) ? "must not hold control characters" : NULL;
 }
 
-static const char *check_path_or_empty(const char *value)
+/* A name that systemd takes for a credential, and that is one name below its directory. */
+static bool credential_is_valid(const char *name)
 {
-	return *value ? check_path(value) : NULL;
+	size_t size = strlen(name);
+	return size > 0 && size <= NAME_MAX && name[0] != '.' &&
+		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == size;
+}
+
+static const char *check_path_or_credential(const char *value)
+{
+	if (strncmp(value, CONF_CREDENTIAL, sizeof(CONF_CREDENTIAL) - 1) != 0)
+		return *value ? check_path(value) : NULL;
+	return credential_is_valid(value + sizeof(CONF_CREDENTIAL) - 1) ? NULL
+		: "must name a credential by letters, digits and \"_\", \"-\", \".\": \"credential:sis-tls.key\"";
 }
 
 static const char *check_socket_path(const char *value)

@@ -13,6 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What ACME clients are told to get the right one. */
+#define WRONG_KIND "the key of tls_certificate must be ECDSA P-256 or Ed25519, not RSA or another: order one with certbot renew --force-renewal --key-type ecdsa " \
+	"--elliptic-curve secp256r1, or acme.sh --keylength ec-256"
 #define FILE_MAX_BYTES 65536
 #define CHAIN_MAX_CERTIFICATES 8
 #define CHAIN_MAX_BYTES (CHAIN_MAX_CERTIFICATES * (CERTIFICATE_MAX_BYTES + 4))
@@ -230,12 +233,13 @@ int identity_take(struct signer *signer, int chain_fd, int key_fd, const char **
 {
 	CLEANUP_IDENTITY struct identity identity = { 0 };
 	struct certificate leaf;
-	*ret_reason = "tls_certificate is no PEM file with a certificate chain";
 	int r = take_chain(chain_fd, &identity, &leaf);
-	if (r < 0)
+	if (r < 0) {
+		*ret_reason = r == -SIS_ERR_NOT_ALLOWED ? WRONG_KIND : "tls_certificate is no PEM file with a certificate chain";
 		return r;
+	}
 	r = take_key(key_fd, &identity);
-	*ret_reason = r == -SIS_ERR_NOT_ALLOWED ? "tls_key must be an Ed25519 or ECDSA P-256 key"
+	*ret_reason = r == -SIS_ERR_NOT_ALLOWED ? WRONG_KIND
 	              : r == -SIS_ERR_BAD_LOGIN ? "tls_key is under a passphrase, which nobody can type here"
 	                                        : "tls_key is no PEM file with a private key";
 	if (r < 0)

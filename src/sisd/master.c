@@ -16,6 +16,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#define CONF_DEFAULT_STATE_DIR "/var/lib/sis"           /* as in conf/options.def */
 #define IDENTITY_RENEW_MS (30 * 86400 * 1000LL)         /* the server's own certificate lives 90 days (slices.c) */
 
 struct process *master_process(struct master *master, unsigned n)
@@ -30,6 +31,17 @@ bool master_is_stopping(const struct master *master)
 	return master->phase >= MASTER_STOPPING_WORKERS;
 }
 
+/* The unit says where the state of its instance is (StateDirectory=), so that its configuration need not. */
+static void take_state_directory(struct conf *conf)
+{
+	const char *directory = getenv("STATE_DIRECTORY");
+
+	if (!directory || directory[0] != '/' || strchr(directory, ':') || strcmp(conf->state_dir, CONF_DEFAULT_STATE_DIR) != 0)
+		return;
+	free(conf->state_dir);
+	conf->state_dir = xstrdup(directory);
+}
+
 /* *ret_problems: malloc'd, NULL on success. */
 int master_load_conf(const struct master_options *options, struct conf **ret_conf, char **ret_problems)
 {
@@ -40,6 +52,8 @@ int master_load_conf(const struct master_options *options, struct conf **ret_con
 		conf_defaults(ret_conf);
 	else
 		r = conf_load(options->conf_path, ret_conf, ret_problems);
+	if (r == 0)
+		take_state_directory(*ret_conf);
 	return r < 0 ? error_exit_status(r) : 0;
 }
 
@@ -72,7 +86,11 @@ int master_check(const struct master_options *options)
 	int status, fds[2] = { -1, -1 };
 	struct users users;
 
-	if ((status = load_or_tell(options, &conf)) || (status = users_resolve(conf, &users)) || (status = slice_load_external_tls(conf, fds)))
+	if ((status = load_or_tell(options, &conf)) || (status = users_resolve(conf, &users)))
+		return status;
+	if (external_tls_is_elsewhere(conf))
+		printf("tls_certificate and tls_key are not looked at: only the service itself has its credentials\n");
+	else if ((status = external_tls_open(conf, fds)) != 0)
 		return status;
 	fd_close(fds[0]);
 	fd_close(fds[1]);
@@ -288,7 +306,7 @@ int master_run(const struct master_options *options)
 	}
 	status = load_or_tell(options, &master->conf);
 	if (status == 0)
-		status = slice_load_external_tls(master->conf, fds);
+		status = external_tls_open(master->conf, fds);
 	fd_close(fds[0]);
 	fd_close(fds[1]);
 	if (status == 0)

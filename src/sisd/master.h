@@ -141,8 +141,11 @@ int control_open(const char *path, const struct users *users, int *ret_fd);
 int spawn_role(struct process *process);
 int spawn_check_programs(const char *libexec_dir);
 
+/* external.c. Both -1 when tls_certificate is not given; returns a sysexits status. Elsewhere: they are credentials, which only the service has. */
+int external_tls_open(const struct conf *conf, int ret_fds[2]);
+bool external_tls_is_elsewhere(const struct conf *conf);
+
 /* slices.c */
-int slice_load_external_tls(const struct conf *conf, int ret_fds[2]);
 void slice_start_signer_and_ledger(struct master *master);
 void slice_start_worker(struct process *worker);
 void slice_configure(struct process *process);  /* CONFIG_* */

@@ -26,7 +26,7 @@ static bool reload_load(struct master *master, struct conf **ret_conf)
 		log_problems(master, problems);
 		return false;
 	}
-	if (slice_load_external_tls(conf, tls_fds) != 0) {
+	if (external_tls_open(conf, tls_fds) != 0) {
 		MASTER_LOG(master, RELOAD_FAILED, .reason = complain_held());
 		return false;
 	}

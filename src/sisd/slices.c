@@ -5,11 +5,9 @@
 #include "base/util.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -59,49 +57,6 @@ static char *lines_join(const struct conf_list *list)
 	return lines;
 }
 
-static int external_open(const char *option, const char *path, mode_t forbidden, int *ret_fd)
-{
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	struct stat st;
-
-	if (fd < 0 && errno == EACCES) {
-		complain("%s: %s cannot be read by sisd, which reads what its user (%u) or group (%u) may, root or not: change its owner or group, or pass it with "
-		         "LoadCredential=, see sisd.service(8)", path, option, (unsigned)geteuid(), (unsigned)getegid());
-		return EX_NOPERM;
-	}
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		complain("%s: %s cannot be opened: %s", path, option, strerror(errno));
-		return EX_NOINPUT;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		complain("%s: %s is no regular file", path, option);
-		return EX_CONFIG;
-	}
-	if (st.st_mode & forbidden) {
-		complain("%s: %s can be read by everybody: chmod o-rwx %s, and think about a new key", path, option, path);
-		return EX_CONFIG;
-	}
-	*ret_fd = fd_take(&fd);
-	return 0;
-}
-
-/* Both -1 when the server makes its own. Returns a sysexits status. */
-int slice_load_external_tls(const struct conf *conf, int ret_fds[2])
-{
-	CLEANUP_FD int certificate = -1, key = -1;
-	int status;
-
-	ret_fds[0] = ret_fds[1] = -1;
-	if (!*conf->tls_certificate)
-		return 0;
-	if ((status = external_open("tls_certificate", conf->tls_certificate, 0, &certificate))
-	    || (status = external_open("tls_key", conf->tls_key, 0007, &key)))
-		return status;
-	ret_fds[0] = fd_take(&certificate);
-	ret_fds[1] = fd_take(&key);
-	return 0;
-}
-
 static void configure_signer(struct process *signer)
 {
 	const struct conf *conf = signer->master->conf;
@@ -114,7 +69,7 @@ static void configure_signer(struct process *signer)
 	int fds[2], status;
 
 	/* reload.c and master_run() opened them a moment ago; if they are gone since, the identity in force stays in force. */
-	if ((status = slice_load_external_tls(conf, fds)) != 0) {
+	if ((status = external_tls_open(conf, fds)) != 0) {
 		if (signer->master->phase == MASTER_STARTING)
 			stop_begin(signer->master, "tls_certificate or tls_key was taken away", status);
 		else

@@ -86,6 +86,9 @@ static void checks_know_good_from_bad(void **state)
 	static const struct sample samples[] = {
 		{ "state_dir", "/srv/sis", true }, { "state_dir", "srv/sis", false }, { "state_dir", "", false }, { "state_dir", "/a\nb", false },
 		{ "tls_key", "", true }, { "tls_key", "/k", true }, { "tls_key", "k", false },
+		{ "tls_key", "credential:sis-tls.key", true }, { "tls_certificate", "credential:a", true }, { "tls_key", "credential:", false },
+		{ "tls_key", "credential:../k", false }, { "tls_key", "credential:a/k", false }, { "tls_key", "credential:.k", false },
+		{ "tls_key", "credential:a b", false }, { "tls_key", "Credential:k", false }, { "state_dir", "credential:k", false },
 		{ "control", "/run/sis/control.sock", true },
 		{ "server_names", "pictures.example.org", true }, { "server_names", "a", true }, { "server_names", "::1", true },
 		{ "server_names", "192.0.2.1", true }, { "server_names", "300.0.2.1", false }, { "server_names", "", false },
