@@ -2,15 +2,29 @@
 # Units (--with-systemdunitdir) and the users of the roles, below $(prefix)/lib, where systemd looks for /usr and /usr/local alike.
 sysusersdir = $(prefix)/lib/sysusers.d
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
-nodist_systemdunit_DATA = systemd/sisd.service
-dist_systemdunit_DATA = systemd/sisd.socket systemd/sisd-metrics.socket
+nodist_systemdunit_DATA = systemd/sisd.service systemd/sisd.socket systemd/sisd@.service systemd/sisd@.socket
+dist_systemdunit_DATA = systemd/sisd-metrics.socket
 catalogdir = $(prefix)/lib/systemd/catalog
 dist_catalog_DATA = systemd/sisd.catalog
-EXTRA_DIST += systemd/sisd.service.in systemd/sis.sysusers systemd/sis.tmpfiles
-CLEANFILES += systemd/sisd.service
+EXTRA_DIST += systemd/sisd.service.in systemd/sisd.socket.in systemd/sis.sysusers systemd/sis.tmpfiles
+CLEANFILES += $(nodist_systemdunit_DATA)
 
-systemd/sisd.service: systemd/sisd.service.in
-	$(AM_V_GEN)$(MKDIR_P) systemd && sed 's|@sbindir[@]|$(sbindir)|' $(srcdir)/systemd/sisd.service.in > $@
+# The one server of a host, and its instances, which have names: the same text with other places, so that neither can lack what the other has. The ports
+# of an instance are the administrator's to give.
+UNIT_PLACES = sed -e 's|@sbindir[@]|$(sbindir)|'
+SINGLE_PLACES = $(UNIT_PLACES) -e 's|@arguments[@]||; s|@instance[@]||; s|@directory[@]|sis|g; s|@other[@]|sisd@.service|' \
+	-e 's|@socket[@]|sisd.socket|; s|@ports[@]|ListenStream=0.0.0.0:7443\nListenStream=[::]:7443|'
+INSTANCE_PLACES = $(UNIT_PLACES) -e 's|@arguments[@]| -c $(sysconfdir)/sis/%i.conf|; s|@instance[@]| (%i)|; s|@directory[@]|sis-%i|g; s|@other[@]|sisd.service|' \
+	-e 's|@socket[@]|sisd@%i.socket|; s|@ports[@]|\# ListenStream=PORT, for people, is missing here: systemctl edit sisd@NAME.socket|'
+
+systemd/sisd.service: systemd/sisd.service.in systemd/local.mk
+	$(AM_V_GEN)$(MKDIR_P) systemd && $(SINGLE_PLACES) $(srcdir)/systemd/sisd.service.in > $@
+systemd/sisd.socket: systemd/sisd.socket.in systemd/local.mk
+	$(AM_V_GEN)$(MKDIR_P) systemd && $(SINGLE_PLACES) $(srcdir)/systemd/sisd.socket.in > $@
+systemd/sisd@.service: systemd/sisd.service.in systemd/local.mk
+	$(AM_V_GEN)$(MKDIR_P) systemd && $(INSTANCE_PLACES) $(srcdir)/systemd/sisd.service.in > $@
+systemd/sisd@.socket: systemd/sisd.socket.in systemd/local.mk
+	$(AM_V_GEN)$(MKDIR_P) systemd && $(INSTANCE_PLACES) $(srcdir)/systemd/sisd.socket.in > $@
 
 install-data-local: install-users
 install-users:

@@ -25,7 +25,7 @@ static const struct command_option logs_options[] = {
 	{ 'S', "since", true, "only from this time on: 90m, \"2 hours ago\", yesterday, \"2026-11-21 11:30\"" },
 	{ 'U', "until", true, "only before this time" },
 	{ 'o', "output", true, "short or json" },
-	{ 0, "unit", true, "from the journal of this systemd unit (sisd.service)" },
+	{ 0, "unit", true, "from the journal of this systemd unit (sisd.service, sisd@NAME.service)" },
 	{ 0, "audit", false, "from the daemon's audit trail, though there is a journal" }, { 0 }
 };
 static const struct command_option check_options[] = {
@@ -104,6 +104,7 @@ void commands_print_help(FILE *file)
 			        OPTION_COLUMN - (int)strlen(o->name), o->wants_value ? " X" : "", o->help);
 	}
 	fputs("\n  -s, --socket SOCKET   the control socket (default $SIS_CONTROL, else " SISCTL_DEFAULT_SOCKET ")\n"
+	      "      --instance NAME   the server sisd@NAME.service (/run/sis-NAME/control.sock)\n"
 	      "      --json            JSON on standard output\n"
 	      "  -h, --help            this; `man sisctl` says more\n"
 	      "      --version         the version\n", file);

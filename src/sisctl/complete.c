@@ -58,9 +58,20 @@ static bool is_socket(const char *word)
 	return strcmp(word, "-s") == 0 || strcmp(word, "--socket") == 0;
 }
 
+static bool is_instance_option(const char *word)
+{
+	return strcmp(word, "--instance") == 0;
+}
+
+static void offer_instance(const char *name, const char *typed)
+{
+	offer(typed, "", name, "");
+}
+
 static void offer_common(const char *typed)
 {
 	offer(typed, "", "--socket", "the control socket");
+	offer(typed, "", "--instance", "another server of this host, by its name");
 	offer(typed, "", "--json", "JSON on standard output");
 	offer(typed, "", "--help", "the commands");
 }
@@ -129,12 +140,16 @@ void complete_line(struct sisctl *sisctl, const struct command *commands, size_t
 	for (int i = 0; i < n - 1; i++) {
 		if (is_socket(words[i]) && i + 1 < n - 1)
 			sisctl->socket = words[++i];
+		else if (is_instance_option(words[i]) && i + 1 < n - 1)
+			(void)sisctl_take_instance(sisctl, words[++i]);
 		for (size_t j = 0; j < n_commands && command == NULL && words[i][0] != '-'; j++)
 			if (strcmp(commands[j].name, words[i]) == 0)
 				command = &commands[j];
 	}
 	if (is_socket(previous)) {
 		puts(":files");
+	} else if (is_instance_option(previous)) {
+		sisctl_each_instance(offer_instance, typed);
 	} else if (command != NULL) {
 		complete_command(sisctl, command, previous, typed);
 	} else {

@@ -15,7 +15,6 @@
 
 enum { OPTION_FOLLOW, OPTION_USER, OPTION_DEVICE, OPTION_ITEM, OPTION_EVENT, OPTION_SINCE, OPTION_UNTIL, OPTION_OUTPUT, OPTION_UNIT, OPTION_AUDIT };
 
-#define DEFAULT_UNIT "sisd.service"
 
 void logs_print_entry(const json_t *entry, bool json)
 {
@@ -116,7 +115,7 @@ int command_logs(struct sisctl *sisctl, char **arguments, const char *const *val
 	const char *output = values[OPTION_OUTPUT] != NULL ? values[OPTION_OUTPUT] : sisctl->json ? "json" : "short";
 	struct logs_filter filter = {
 		.user = values[OPTION_USER], .device = values[OPTION_DEVICE], .item = values[OPTION_ITEM], .follow = values[OPTION_FOLLOW] != NULL,
-		.unit = values[OPTION_UNIT] != NULL ? values[OPTION_UNIT] : DEFAULT_UNIT,
+		.unit = values[OPTION_UNIT] != NULL ? values[OPTION_UNIT] : sisctl->unit,
 	};
 	if (strcmp(output, "json") != 0 && strcmp(output, "short") != 0)
 		return output_error(EX_USAGE, "--output %s: write json or short", output);

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-enum { LONG_JSON = 256, LONG_VERSION, LONG_FIRST_OPTION };
+enum { LONG_JSON = 256, LONG_INSTANCE, LONG_VERSION, LONG_FIRST_OPTION };
 
 /* Options that may stand before and after the command. Returns false for an unknown one; *ret_status >= 0 when all is done. */
 static bool take_common_option(struct sisctl *sisctl, int letter, int *ret_status)
@@ -21,6 +21,10 @@ static bool take_common_option(struct sisctl *sisctl, int letter, int *ret_statu
 	case 's':
 		sisctl->socket = optarg;
 		sisctl->default_socket = false;
+		return true;
+	case LONG_INSTANCE:
+		if (!sisctl_take_instance(sisctl, optarg))
+			*ret_status = output_error(EX_USAGE, "--instance %s: write the NAME of sisd@NAME.service: letters, digits and _ . :", optarg);
 		return true;
 	case LONG_JSON:
 		sisctl->json = true;
@@ -39,7 +43,7 @@ static bool take_common_option(struct sisctl *sisctl, int letter, int *ret_statu
 }
 
 static const struct option common_options[] = {
-	{ "socket", required_argument, NULL, 's' }, { "json", no_argument, NULL, LONG_JSON }, { "help", no_argument, NULL, 'h' },
+	{ "socket", required_argument, NULL, 's' }, { "instance", required_argument, NULL, LONG_INSTANCE }, { "json", no_argument, NULL, LONG_JSON }, { "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, LONG_VERSION },
 };
 #define N_COMMON ARRAY_SIZE(common_options)
@@ -95,7 +99,7 @@ static int run_command(struct sisctl *sisctl, const struct command *command, int
 int main(int argc, char **argv)
 {
 	const char *socket = getenv("SIS_CONTROL");
-	struct sisctl sisctl = { .socket = socket != NULL && *socket != '\0' ? socket : SISCTL_DEFAULT_SOCKET };
+	struct sisctl sisctl = { .socket = socket != NULL && *socket != '\0' ? socket : SISCTL_DEFAULT_SOCKET, .unit = SISCTL_DEFAULT_UNIT };
 	sisctl.default_socket = sisctl.socket != socket;
 	struct option options[N_COMMON + 1] = { 0 };
 	memcpy(options, common_options, sizeof(common_options));

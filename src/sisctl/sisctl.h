@@ -9,10 +9,13 @@
 #include <stdbool.h>
 
 #define SISCTL_DEFAULT_SOCKET "/run/sis/control.sock"
+#define SISCTL_DEFAULT_UNIT "sisd.service"
+#define INSTANCE_MAX 64
 
 struct sisctl {
 	const char *socket;
-	bool json, default_socket;              /* nobody has named another daemon */
+	bool json, default_socket;              /* nobody has named a daemon whose unit is not known */
+	char instance_socket[INSTANCE_MAX + 32], unit[INSTANCE_MAX + 32];       /* of --instance */
 	struct varlink *varlink;                /* connected by sisctl_call() */
 };
 
@@ -53,6 +56,10 @@ extern const struct command sisctl_commands[];
 extern const size_t sisctl_n_commands;
 void commands_print_help(FILE *file);
 const struct command *commands_find(const char *name);          /* NULL: there is none */
+
+/* instance.c. False: that is no name of an instance. */
+bool sisctl_take_instance(struct sisctl *sisctl, const char *name);
+void sisctl_each_instance(void (*found)(const char *name, const char *typed), const char *typed);
 
 /* complete.c: the words after "sisctl", the last one being the one to complete; prints candidates with a tab and a description, or ":files". */
 void complete_line(struct sisctl *sisctl, const struct command *commands, size_t n_commands, char **words, int n);

@@ -72,6 +72,12 @@ static int address_bind(int fd, const struct sockaddr_storage *address, socklen_
 	return listen(fd, LISTEN_BACKLOG);
 }
 
+/* sisd.service refuses socket(2): what it listens on comes from a socket unit, which has passed the control socket at least. */
+static bool is_refused_by_unit(const struct listeners *listeners)
+{
+	return (errno == EAFNOSUPPORT || errno == EPERM) && listeners->control_fd >= 0;
+}
+
 static int complain_listen(const char *option, const char *text)
 {
 	const char *hint = errno == EADDRINUSE ? ": another program listens there; choose another port in "
@@ -103,6 +109,11 @@ static int listen_on(struct listeners *listeners, const char *text, bool may_ski
 	if (conf_address_parse(text, &address, &size) < 0)
 		return EX_CONFIG;
 	if (socket_bound(&address, size, &fd) < 0) {
+		if (is_refused_by_unit(listeners)) {
+			complain("systemd passes no TCP socket, and the unit lets sisd make none: \"systemctl edit\" the socket unit (sisd@NAME.socket) and write "
+			         "ListenStream=PORT below [Socket]; see sisd.service(8)");
+			return EX_CONFIG;
+		}
 		if (errno == EAFNOSUPPORT && may_skip)
 			return 0;
 		if (errno == EADDRNOTAVAIL && may_skip && address.ss_family == AF_INET6 && strncmp(text, "[::]:", 5) == 0)
@@ -172,7 +183,7 @@ static int metrics_open(const struct conf *conf, struct listeners *listeners)
 		return EX_CONFIG;
 	if (socket_bound(&address, size, &fd) == 0)
 		return metrics_take(listeners, fd);
-	if (errno == EAFNOSUPPORT && listen_inherited_fds() > 0) {
+	if (is_refused_by_unit(listeners)) {
 		complain("metrics_listen: the unit gives sisd no network to listen in: remove the option, and enable sisd-metrics.socket instead (sis-metrics(7))");
 		return EX_CONFIG;
 	}

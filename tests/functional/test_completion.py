@@ -128,6 +128,7 @@ def check_shell(shell):
     check_equal(ask("sis", "nonsense", "x"), [], "an unknown command")
     ctl = ["sisctl", "--socket", alice.daemon.control]
     check_equal(ask(*ctl, "rev"), ["revoke"], "commands of sisctl")
+    check_equal(ask("sisctl", "--inst"), ["--instance"], "options before sisctl's command")
     check_equal(ask(*ctl, "revoke", "bo"), ["bob"], "users of sisctl")
     check_equal(ask(*ctl, "revoke", "bob", "--comp"), ["--compromised"], "options of sisctl")
 

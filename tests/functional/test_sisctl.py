@@ -100,6 +100,10 @@ def unreachable():
     check_in("too long", run_program([SISCTL, "-s", "/" + "x" * 200, "list"], status=64).stderr)
     done = run_program([SISCTL, "list"], status=69, env=program_environment(SIS_CONTROL=directory + "/by-environment"))
     check_in("by-environment", done.stderr)
+    check_in("/run/sis-no.such/control.sock", run_program([SISCTL, "--instance", "no.such", "list"], status=69).stderr)
+    check_in("/run/sis-no.such/control.sock", run_program([SISCTL, "list", "--instance", "no.such"], status=69).stderr)
+    for name in "", "../sis", "a/b", ".a", "a b", "x" * 65:
+        check_in("sisd@NAME.service", run_program([SISCTL, "--instance", name, "list"], status=64).stderr)
 
 
 @test("who may not use the socket is told who may", root=True, needs=["setpriv"])
