@@ -145,4 +145,42 @@ def summed():
         wait_for(lambda: all_of_them(daemon.sisctl("logs").stdout, each), "the same sums in the trail")
 
 
+@test("a flood of refused logins is logged in measure, and none is lost: lines and sums are all of them, in the log, the audit trail and the figures, also "
+      "of a worker that stops")
+def flood():
+    with Daemon(workers=2) as daemon:
+        stolen = daemon.client("stolen")
+        daemon.sisctl("revoke", "stolen")
+
+        def flood_it(n):
+            """Over one connection, in one piece: faster than any measure, however busy this machine is."""
+            with daemon.tls(stolen) as connection:
+                connection.sendall(b"GET /v1/whoami HTTP/1.1\r\nHost: localhost\r\n\r\n" * n)
+                data = b""
+                while data.count(b"HTTP/1.1 403 ") < n:
+                    part = connection.recv(1 << 16)
+                    check(part, "%d answers of %d" % (data.count(b"HTTP/1.1 403 "), n))
+                    data += part
+        flood_it(700)
+
+        def refused(entries):
+            """Single lines, and what LIMIT_HIT summed."""
+            sums = [re.search(r"refused logins are logged in measure.*; ([0-9]+) more", e["text"]) for e in entries if e["event"] == "LIMIT_HIT"]
+            return len([1 for e in entries if e["event"] == "LOGIN_REFUSED"]), sum(int(m[1]) for m in sums if m)
+
+        def audited():
+            return refused([json.loads(line) for line in daemon.sisctl("--json", "logs").stdout.splitlines()])
+        wait_for(lambda: sum(audited()) == 700, lambda: "700 refused logins in the audit trail: %r" % (audited(),), 30)
+        check(audited()[1] > 0, "nothing was left out: the test floods too little")
+        logged = refused([{"event": line.split(" ")[2], "text": line} for line in daemon.log_text().splitlines() if line.count(" ") > 2])
+        check_equal(sum(logged), 700, "refused logins in the log")
+        status = daemon.status()
+        check_equal(status["events"]["LOGIN_REFUSED"], audited()[0], "lines that the figures count")
+        check(status["events_left_out"] >= audited()[1], "lines that the figures count as left out")
+        flood_it(300)
+        daemon.stop()
+        logged = refused([{"event": line.split(" ")[2], "text": line} for line in daemon.log_text().splitlines() if line.count(" ") > 2])
+        check_equal(sum(logged), 1000, "refused logins in the log of a daemon that was stopped at once")
+
+
 run()
