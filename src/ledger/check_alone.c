@@ -68,7 +68,7 @@ static int alone_mend(struct check_job *job, const struct store_problem *problem
 static void alone_add(struct check_job *job, const char *sentence, bool mended)
 {
 	struct store_problem problem = { .kind = PROBLEM_DATABASE };
-	snprintf(problem.sentence, sizeof(problem.sentence), "%s", sentence);
+	text_for_terminal(span_from_string(sentence), problem.sentence, sizeof(problem.sentence));
 	check_take(&problem, job);
 	if (job->n_problems > 0 && mended) {
 		job->problem[job->n_problems - 1].mended = true;
@@ -122,14 +122,13 @@ static bool alone_is_damaged(const struct check_job *job)
 static int alone_salvage(struct check_job *job, struct store_reader **reader)
 {
 	alone_close(reader);
-	struct check_problem *found = job->problem;
-	unsigned n = job->n_problems;
 	job->n_problems = 0;
 	int r = store_salvage(ledger.state_dir, alone_salvaged, job);
-	if (r == -SIS_ERR_DAMAGED) {
-		job->problem = found;
-		job->n_problems = n;
-		return 0;               /* not even its beginning can be read: a backup is what is left */
+	if (r == -SIS_ERR_DAMAGED || r == -SIS_ERR_NO_INPUT) {
+		alone_add(job, "not even the beginning of the database can be read, and nothing was changed: only a backup helps, sis-backup(7)", false);
+		if (job->n_problems > 0)
+			job->problem[0].error = r;
+		return 0;
 	}
 	if (r == 0 && job->n_problems == 0)
 		alone_salvaged("the database was damaged: all rows were saved, in a new one", job);

@@ -53,6 +53,8 @@ static void print_mend(const json_t *problem, bool repair)
 	}
 	if (error != NULL && *error != '\0')
 		print_word("  not mended: ", problem, "error");
+	else if (json_member_string(problem, "backup") != NULL && !repair)
+		fputs("  with --repair: it is put back from there", stdout);
 	else
 		print_word(mendable && !repair ? "  with --repair: " : "  ", problem, "mend");
 	putchar('\n');

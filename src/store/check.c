@@ -47,13 +47,25 @@ bool check_ends(struct check *check)
 	return check->stopped != 0;
 }
 
+/* Names out of a damaged database may be anything. */
+static void check_make_harmless(char *text, size_t capacity)
+{
+	char copy[sizeof(((struct store_problem *)NULL)->sentence)];
+	snprintf(copy, sizeof(copy), "%s", text);
+	text_for_terminal(span_from_string(copy), text, capacity);
+}
+
 void check_tell(struct check *check, enum store_problem_kind kind, const struct store_problem *about, const char *format, ...)
 {
 	struct store_problem problem = about != NULL ? *about : (struct store_problem){ 0 };
+	char sentence[sizeof(problem.sentence)];        /* a stranger's file may have any name */
 	va_list args;
 	va_start(args, format);
-	vsnprintf(problem.sentence, sizeof(problem.sentence), format, args);
+	vsnprintf(sentence, sizeof(sentence), format, args);
 	va_end(args);
+	text_for_terminal(span_from_string(sentence), problem.sentence, sizeof(problem.sentence));
+	check_make_harmless(problem.user, sizeof(problem.user));
+	check_make_harmless(problem.readers, sizeof(problem.readers));
 	problem.kind = kind;
 	check->result.n_problems++;
 	check->options->problem(&problem, check->options->arg);
