@@ -71,7 +71,7 @@ void audit_chain_tick(void)
 		head_due_ns = now + HEAD_EVERY_S * UINT64_C(1000000000);
 		audit_head_log(ledger.view);
 	}
-	if (ledger.conf.audit_lifetime_s != 0 && !trimming && now >= trim_due_ns)
+	if (ledger.conf.audit_lifetime_s != 0 && !clock_is_doubtful() && !trimming && now >= trim_due_ns)
 		trim_start(now);
 }
 

@@ -113,7 +113,7 @@ static void authority_rolled_over(int error, const char *detail, void *arg)
 void authority_tick(void)
 {
 	int64_t now = time_now(), due = authority.not_before + (authority.not_after - authority.not_before) / 3 * 2;
-	if (authority.not_after == 0 || now < due || (now >= authority.tried && now - authority.tried < TRY_EVERY_S))
+	if (authority.not_after == 0 || clock_is_doubtful() || now < due || (now >= authority.tried && now - authority.tried < TRY_EVERY_S))
 		return;
 	authority.tried = now;
 	signer_roll_over(authority_rolled_over, NULL);

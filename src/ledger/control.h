@@ -48,6 +48,7 @@ void operate_list_invites(struct control_call *call);
 
 /* logs.c, status.c, backup.c, check.c */
 void check_start(struct control_call *call);
+void clock_accept(struct control_call *call);
 void authority_list(struct control_call *call);
 void authority_roll_over(struct control_call *call);
 void backup_start(struct control_call *call);

@@ -78,6 +78,8 @@ static const struct control_row table[CONTROL_METHODS] = {
 		"authorities: []Authority", "The certificate authority in force, and those that it has succeeded" },
 	[CONTROL_ROLL_OVER] = { CONTROL_INTERFACE, "RollOver", { { 0 } },
 		"fingerprint: string", "Make a successor of the certificate authority, which signs from then on" },
+	[CONTROL_ACCEPT_CLOCK] = { CONTROL_INTERFACE, "AcceptClock", { { 0 } },
+		"", "The clock is right, though it has jumped: remove what has ended" },
 	[CONTROL_METRICS] = { CONTROL_INTERFACE, "Metrics", { { 0 } },
 		"text: string", "The daemon's figures as Prometheus reads them (text exposition format 0.0.4)" },
 };

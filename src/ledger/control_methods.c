@@ -265,6 +265,7 @@ static void (*const methods[CONTROL_METHODS])(struct control_call *call) = {
 	[CONTROL_METRICS] = metrics_start,
 	[CONTROL_LIST_AUTHORITIES] = authority_list,
 	[CONTROL_ROLL_OVER] = authority_roll_over,
+	[CONTROL_ACCEPT_CLOCK] = clock_accept,
 };
 
 void control_dispatch(struct control_call *call)

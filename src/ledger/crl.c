@@ -191,8 +191,9 @@ bool crl_is_ready(void)
 	return crl.ready;
 }
 
+/* Also when the clock has gone back: the list would be of the future. */
 void crl_tick(void)
 {
-	if (ledger.has_ca && !crl.running && (crl.problem != 0 || time_now() - crl.stored_at >= CRL_RENEW_S))
+	if (ledger.has_ca && !crl.running && (crl.problem != 0 || time_now() - crl.stored_at >= CRL_RENEW_S || time_now() < crl.stored_at))
 		crl_publish(NULL, NULL);
 }

@@ -144,6 +144,10 @@ static void enroll_minted(const struct message_minted *minted, void *arg)
 
 void enroll_mint(struct enrollment *enrollment)
 {
+	if (clock_makes_no_certificates()) {
+		enroll_refuse(enrollment, -SIS_ERR_UNAVAILABLE, "the server's clock has jumped, so no certificate is made: try again later, or tell the administrator");
+		return;
+	}
 	struct message_mint mint = {
 		.user = span_from_string(enrollment->user), .device = span_from_string(enrollment->device), .key_algorithm = enrollment->key_algorithm,
 		.public_key = { enrollment->public_key, enrollment->public_key_size }, .lifetime_s = ledger.conf.certificate_lifetime_s,

@@ -103,7 +103,7 @@ void expiry_note(int64_t when)
 void expiry_tick(void)
 {
 	int64_t now = time_now();
-	if (running || ledger.stopping || now < due)
+	if (running || ledger.stopping || now < due || clock_is_doubtful())
 		return;
 	struct expiry *expiry = calloc(1, sizeof(*expiry));
 	if (expiry == NULL)

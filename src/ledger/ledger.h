@@ -298,6 +298,14 @@ void control_stop(void);
 /* ---- logs.c ---- */
 void logs_wake(void);                                           /* the audit table has grown */
 
+/* ---- clock.c: is the time of day to be believed ---- */
+void clock_start(void);                                         /* when the store is open */
+void clock_tick(void);
+void clock_end(void);                                           /* keeps the time; when the transaction thread has ended */
+bool clock_is_doubtful(void);                                   /* nothing that has ended may be removed */
+bool clock_makes_no_certificates(void);                         /* their dates would be wrong */
+void clock_add_status(json_t *status);
+
 /* ---- ending.c ---- */
 void ending_add(json_t *status);                                /* warnings of certificates that end, from the times that stand in it */
 

@@ -49,6 +49,7 @@ static _Noreturn void ledger_end(void)
 	/* Nothing is half done: the next start need not search. */
 	if (completion_n_expected() == 0 || !expired_grace)
 		(void)store_mark_clean(ledger.writer);
+	clock_end();
 	store_reader_close(ledger.view);
 	store_writer_close(ledger.writer);
 	exit(EX_OK);
@@ -74,6 +75,7 @@ static void ledger_tick(void *arg)
 {
 	static unsigned n_ticks;
 	struct loop_source **timer = arg;
+	clock_tick();
 	uploads_tick();
 	room_tick();
 	expiry_tick();
@@ -83,8 +85,10 @@ static void ledger_tick(void *arg)
 	control_tick();
 	audit_sum_dropped(false);
 	if (++n_ticks % TICKS_SLOW == 0 && !ledger.stopping) {
-		people_tick();
-		publish_tick();
+		if (!clock_is_doubtful()) {
+			people_tick();
+			publish_tick();
+		}
 		crl_tick();
 		(void)malloc_trim(0);
 	}
@@ -135,6 +139,7 @@ static void ledger_open_store(void)
 	}
 	if (restored)
 		audit_event(&LOG(RESTORED));
+	clock_start();
 	expiry_tick();
 }
 

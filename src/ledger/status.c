@@ -81,6 +81,7 @@ static int status_add_figures(json_t *status)
 	json_object_set_new(status, "ca_fingerprint", json_string(fingerprint));
 	(void)store_get_ca(ledger.view, status_add_ca, status);
 	ending_add(status);
+	clock_add_status(status);
 	json_object_set_new(status, "commit_seconds", figures_print(FIGURES_COMMIT));
 	json_object_set_new(status, "revocation_seconds", figures_print(FIGURES_REVOCATION));
 	json_object_set_new(status, "registration", json_string(ledger.conf.open_registration ? "open" : "invite"));

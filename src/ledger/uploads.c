@@ -103,7 +103,7 @@ void uploads_tick(void)
 		uploads_give_up_waiting(upload, now);
 		bool old = upload->finished != 0 ? now - upload->finished > UPLOADS_KEEP_DONE_S
 		                                 : now - upload->row.created > (int64_t)ledger.conf.upload_lifetime_s;
-		if (old && upload->writer == 0 && !upload->committing)
+		if (old && !clock_is_doubtful() && upload->writer == 0 && !upload->committing)
 			uploads_drop(upload);
 	}
 }

@@ -72,6 +72,7 @@ const struct command sisctl_commands[] = {
 	{ "list", "", "users, their devices and what they keep here", 0, 0, NULL, command_list },
 	{ "revoke", "USER", "end a user or one device, on every live connection at once", 1, 1, revoke_options, command_revoke },
 	{ "certs", "[USER]", "certificates that were issued", 0, 1, certs_options, command_certs },
+	{ "clock", "accept", "the clock is right, though it has jumped: what has ended may be removed", 1, 1, NULL, command_clock },
 	{ "ca", "[rollover]", "the certificate authority; or make its successor, which signs from then on", 0, 1, NULL, command_ca },
 	{ "logs", "", "who did what", 0, 0, logs_options, command_logs },
 	{ "status", "", "the daemon's processes, their sandboxes, and figures", 0, 0, NULL, command_status },

@@ -48,6 +48,7 @@ int command_invites(struct sisctl *sisctl, char **arguments, const char *const *
 int command_user(struct sisctl *sisctl, char **arguments, const char *const *values);
 int command_disconnect(struct sisctl *sisctl, char **arguments, const char *const *values);
 int command_backup(struct sisctl *sisctl, char **arguments, const char *const *values);
+int command_clock(struct sisctl *sisctl, char **arguments, const char *const *values);
 int command_ca(struct sisctl *sisctl, char **arguments, const char *const *values);
 int command_restore(struct sisctl *sisctl, char **arguments, const char *const *values);
 

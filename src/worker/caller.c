@@ -5,6 +5,7 @@
 #include "worker/worker.h"
 
 #include "base/error.h"
+#include "base/util.h"
 
 #include <stdlib.h>
 
@@ -45,6 +46,15 @@ static void refuse_without_certificate(struct exchange *exchange)
 		.detail = "No client certificate was shown: enroll this device first." });
 }
 
+static const char not_valid_yet[] =
+	"The client certificate is not valid yet: it was made when this server's clock was ahead, or its clock is behind now.";
+
+static bool is_not_valid_yet(struct span der)
+{
+	struct certificate certificate;
+	return certificate_parse(der, &certificate) == 0 && certificate.not_before > time_now();
+}
+
 static void refuse_certificate(struct exchange *exchange, struct span der, int error)
 {
 	bool is_theirs = error == -SIS_ERR_UNTRUSTED || error == -SIS_ERR_EXPIRED || error == -SIS_ERR_REVOKED ||
@@ -53,7 +63,7 @@ static void refuse_certificate(struct exchange *exchange, struct span der, int e
 	if (is_theirs) {
 		log_refusal(exchange, der, error);
 		http_request_penalise(exchange->request, OFFENCE_CERTIFICATE);
-		http_respond_problem(exchange->request, error, refusal_words(error));
+		http_respond_problem(exchange->request, error, error == -SIS_ERR_EXPIRED && is_not_valid_yet(der) ? not_valid_yet : refusal_words(error));
 		return;
 	}
 	log_event(&LOG(STORE_FAILED, .reason = error_text(error)));
