@@ -99,7 +99,9 @@ void commands_print_help(FILE *file)
 	fputs("sisctl [-s SOCKET] [--json] COMMAND …\n\nAdministration of a running sisd. Commands:\n", file);
 	for (size_t i = 0; i < sisctl_n_commands; i++) {
 		int width = fprintf(file, "  %s %s", sisctl_commands[i].name, sisctl_commands[i].arguments);
-		fprintf(file, "%*s %s\n", width < HELP_COLUMN ? HELP_COLUMN - width : 0, "", sisctl_commands[i].help);
+		if (width > HELP_COLUMN)
+			width = fprintf(file, "\n") - 1;
+		fprintf(file, "%*s %s\n", HELP_COLUMN - width, "", sisctl_commands[i].help);
 		for (const struct command_option *o = sisctl_commands[i].options; o != NULL && o->name != NULL; o++)
 			fprintf(file, "      %c%c --%s%-*s %s\n", o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->name,
 			        OPTION_COLUMN - (int)strlen(o->name), o->wants_value ? " X" : "", o->help);
