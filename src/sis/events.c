@@ -15,6 +15,7 @@
 
 #define BACKOFF_FIRST_MS 200u
 #define BACKOFF_MAX_MS 30000u
+#define ASKED_MAX_S 300u                /* of Retry-After */
 #define SILENCE_MS 65000u               /* three heartbeats: whoever sends none is gone */
 #define WAIT_MS 200                     /* how often ^C is looked at */
 #define SHORT_NS 1000000000u
@@ -177,6 +178,14 @@ static void lost(struct events *events, int error, unsigned status)
 	disconnect(events);
 }
 
+/* The server may ask for more time than we would have let pass. */
+static void lost_for(struct events *events, int error, const struct http_reply *reply)
+{
+	unsigned asked_s = error < 0 ? 0 : patience_asked_s(reply);
+	lost(events, error, error < 0 ? 0 : reply->status);
+	events->retry_ns += (uint64_t)(asked_s < ASKED_MAX_S ? asked_s : ASKED_MAX_S) * 1000000000u;
+}
+
 static void connect_once(struct events *events)
 {
 	const struct http_client_header headers[] = { { "Accept", "text/event-stream" }, { "Last-Event-ID", events->last_id } };
@@ -191,7 +200,7 @@ static void connect_once(struct events *events)
 	if (events->error != 0)
 		disconnect(events);
 	else if (r < 0 || reply.status != 200)
-		lost(events, r, r < 0 ? 0 : reply.status);
+		lost_for(events, r, &reply);
 	else if (strncmp(reply.content_type, "text/event-stream", 17) != 0)
 		events_fail(events, -SIS_ERR_PROTOCOL, "the server's answer is no event stream");
 	else

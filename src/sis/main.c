@@ -5,6 +5,7 @@
 #include "sis/command.h"
 #include "sis/complete.h"
 #include "sis/output.h"
+#include "sis/patience.h"
 #include "sis/renewal.h"
 
 #include <signal.h>
@@ -172,11 +173,23 @@ static void keep_memory_private(void)
 #endif
 }
 
+/* At most once a second: with several connections at work, each of them is asked to wait. */
+static void tell_patience(unsigned status, unsigned seconds, void *arg)
+{
+	static atomic_uint_fast64_t told_ns;
+	uint64_t now = time_monotonic_ns(), before = atomic_load(&told_ns);
+	if (now - before < 1000000000u || !atomic_compare_exchange_strong(&told_ns, &before, now))
+		return;
+	output_note(arg, "%s; trying again in %u second%s", status == 503 ? "the server has too much to do at the moment" : "the server asks to go more slowly",
+	            seconds, seconds == 1 ? "" : "s");
+}
+
 int main(int argc, char **argv)
 {
 	struct sis sis = { 0 };
 	fd_hold_standard();
 	keep_memory_private();
+	patience_set_teller(tell_patience, &sis);
 	int status, at = parse_globals(&sis, argc, argv, &status);
 	if (at > 0 && at + 2 < argc && strcmp(argv[at], "help") == 0 && strncmp(argv[at + 1], "--complete", 10) == 0)
 		status = complete(&sis, argv[at + 1], argv + at + 2, argc - at - 2);

@@ -225,6 +225,7 @@ static bool may_go_on(int error)
 
 static int send_all(struct stream *stream, struct why *why)
 {
+	struct patience patience = { 0 };
 	unsigned failures = 0;
 	for (;;) {
 		uint64_t before = stream->at;
@@ -232,6 +233,10 @@ static int send_all(struct stream *stream, struct why *why)
 		int r = send_rest(stream, why);
 		if (r == -SIS_ERR_EXISTS || r == -SIS_ERR_CONFLICT)
 			r = send_confirm(stream->sender, &stream->journal->composed, r, why);
+		if (stream->at > before)
+			patience = (struct patience){ 0 };
+		if ((r == -SIS_ERR_BUSY || r == -SIS_ERR_TOO_MANY) && session_wait(stream->sender->session, &patience))
+			continue;
 		if (r == 0 || !may_go_on(r) || atomic_load(&sis_cancelled))
 			return r;
 		failures = stream->at > before ? 0 : failures + 1;

@@ -26,12 +26,15 @@ struct session {
 	struct blob newer;                      /* a certificate that is newer than the profile's in memory */
 	uint8_t fingerprint[FINGERPRINT_BYTES]; /* of the certificate that it began with */
 	bool worked;                            /* the server has answered */
+	const atomic_bool *cancelled;
+	struct http_reply last;                 /* what was last answered; status 0: nothing */
 };
 
 int session_open(const struct profile *profile, struct session **ret_session)
 {
 	CLEANUP_SESSION struct session *session = xcalloc(1, sizeof(*session));
 	session->profile = profile;
+	session->cancelled = &sis_cancelled;
 	struct certificate facts = profile->facts;
 	bool is_newer = renewal_is_due(&facts, time_now()) && renewal_find_newer(profile, &session->newer, &facts);
 	memcpy(session->fingerprint, facts.fingerprint, sizeof(session->fingerprint));
@@ -103,6 +106,7 @@ void session_freep(struct session **session)
 
 void session_set_cancelled(struct session *session, const atomic_bool *cancelled)
 {
+	session->cancelled = cancelled;
 	http_client_set_cancelled(session->client, cancelled);
 }
 
@@ -179,7 +183,12 @@ int session_reply_error(const struct http_reply *reply, struct span body, struct
 	}
 	if (error == 0)
 		error = error_from_status(reply->status);
-	if (detail != NULL && *detail != '\0')
+	unsigned wait_s = patience_asked_s(reply);
+	if (detail == NULL || *detail == '\0')
+		detail = error_text(error);
+	if (wait_s > 0)
+		return why_set(why, error, "the server refused: %.*s; try again in %u second%s", words_size(detail), detail, wait_s, wait_s == 1 ? "" : "s");
+	if (detail != error_text(error))
 		return why_set(why, error, "the server refused: %.*s", words_size(detail), detail);
 	return why_set(why, error, "the server refused: %s (status %u)", error_text(error), reply->status);
 }
@@ -218,7 +227,7 @@ static void split_interim(const struct http_reply *reply, void *arg)
 	split->call->interim_fn(reply, split->call->arg);
 }
 
-int session_call(struct session *session, const struct http_call *call, struct http_reply *ret_reply, struct blob *ret_body, struct why *why)
+static int call_once(struct session *session, const struct http_call *call, struct http_reply *ret_reply, struct blob *ret_body, struct why *why)
 {
 	struct split split = { .call = call };
 	struct http_call inner = *call;
@@ -229,11 +238,14 @@ int session_call(struct session *session, const struct http_call *call, struct h
 		inner.interim_fn = call->interim_fn != NULL ? split_interim : NULL;
 		inner.arg = &split;
 	}
+	session->last = (struct http_reply){ 0 };
 	int r = http_client_call(session->client, &inner, ret_reply, &body);
 	if (r < 0 && why != NULL && why->text[0] == '\0')
 		session_transport_error(session->client, r, why);
-	if (r == 0)
+	if (r == 0) {
 		session_has_worked(session);
+		session->last = *ret_reply;
+	}
 	if (r == 0)
 		r = session_reply_error(ret_reply, call->data_fn != NULL ? (struct span){ split.problem.data, split.problem.size }
 		                                                         : (struct span){ body.data, body.size }, why);
@@ -243,6 +255,23 @@ int session_call(struct session *session, const struct http_call *call, struct h
 		body = (struct blob){ 0 };
 	}
 	return r;
+}
+
+bool session_wait(struct session *session, struct patience *patience)
+{
+	return patience_wait(patience, &session->last, session->cancelled);
+}
+
+int session_call(struct session *session, const struct http_call *call, struct http_reply *ret_reply, struct blob *ret_body, struct why *why)
+{
+	struct patience patience = { 0 };
+	for (;;) {
+		int r = call_once(session, call, ret_reply, ret_body, why);
+		if ((r != -SIS_ERR_BUSY && r != -SIS_ERR_TOO_MANY) || call->body_fn != NULL || !session_wait(session, &patience))
+			return r;
+		if (why != NULL)
+			why->text[0] = '\0';
+	}
 }
 
 int session_get(struct session *session, const char *target, size_t max, struct blob *ret_body, struct why *why)

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "http/client.h"
+#include "sis/patience.h"
 #include "sis/profile.h"
 
 struct session;
@@ -19,8 +20,11 @@ void session_set_cancelled(struct session *session, const atomic_bool *cancelled
 const struct profile *session_profile(const struct session *session);
 struct http_client *session_client(struct session *session);    /* for what is no call: an event stream */
 
+/* Waits when the last reply asked for it (sis/patience.h). */
+bool session_wait(struct session *session, struct patience *patience);
+
 /* A call whose reply of status 400 and more becomes an error with the server's own words (RFC 9457) in why. data_fn sees 2xx bodies only. ret_body
- * may be NULL. */
+ * may be NULL. When the server asks to come back later, that is done a few times, but not for calls with a body_fn: those are their callers' to repeat. */
 int session_call(struct session *session, const struct http_call *call, struct http_reply *ret_reply, struct blob *ret_body, struct why *why);
 int session_get(struct session *session, const char *target, size_t max, struct blob *ret_body, struct why *why);
 int session_get_json(struct session *session, const char *target, size_t max, json_t **ret_json, struct why *why);

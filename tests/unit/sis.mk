@@ -46,3 +46,6 @@ tests_unit_test_line_editor_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_gate
 tests_unit_test_gate_SOURCES = tests/unit/test_gate.c
 tests_unit_test_gate_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test_patience
+tests_unit_test_patience_SOURCES = tests/unit/test_patience.c
+tests_unit_test_patience_LDADD = $(SIS_TEST_LIBS) $(CMOCKA_LIBS)
