@@ -5,4 +5,4 @@ tlsload_SOURCES = bench/tlsload.c
 tlsload_LDADD = $(TLS_LIBS)
 bench: all tlsload
 .PHONY: bench
-EXTRA_DIST += bench/talk.py bench/pictures.py bench/events.py bench/run
+EXTRA_DIST += bench/talk.py bench/pictures.py bench/events.py bench/run bench/sizes
