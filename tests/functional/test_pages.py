@@ -149,6 +149,28 @@ def names():
         for line in re.findall(r"^\.(?:It )?Cm (.+)$", page, re.MULTILINE):
             for option in re.findall(r"\b[a-z]+_[a-z_]+\b", line):
                 check_in(option, options | {"server_certificate_ends", "ca_ends"}, "%s: options of sisd.conf" % name)
+        for option in re.findall(r"^([a-z_]+) = .*;$", page, re.MULTILINE):
+            check_in(option, options, "%s: options of sisd.conf" % name)
+
+
+# What other programs say.
+FOREIGN = ("unable to get local issuer certificate", "sisd.socket: Failed to create listening socket")
+
+
+@test("every sentence that a page says can be printed is one of the sources'")
+def diagnostics():
+    sources, wrong = "", []
+    for directory, _, files in os.walk(os.path.join(SOURCE, "src")):
+        sources += "".join(read_file(os.path.join(directory, file)).decode() for file in files if re.search(r"\.(c|h|def)$", file))
+    sources = re.sub(r'"\s*\n\s*"', "", sources).replace('\\"', '"')
+    for name in (page for page in pages() if page.endswith(".7")):
+        for line in re.findall(r"^\.It Qq (.*)$", text(name), re.MULTILINE):
+            line = sis_pages.plain(line)
+            pieces = re.split(r"\.\.\.|/\S+|\d+|\b[A-Z]{5,}\b|\byesterday\b|\"|\b(?:server_name|tls_key|tls_certificate)\b|: ", line)
+            longest = max((piece.strip(" .,;()") for piece in pieces), key=len)
+            if longest not in sources and not line.startswith(FOREIGN):
+                wrong.append("%s: nobody says %r" % (name, longest))
+    check(not wrong, "\n".join(wrong))
 
 
 @test("the verifier on sis-audit(5) agrees with sisctl audit verify, and finds what was changed")
