@@ -186,10 +186,20 @@ def restart():
     crowd_.check_end(upload, download, watch)
 
 
-@test("an upgrade of the package with live connections refuses nobody and loses nothing, and all processes are the new ones", root=True)
+def start_instance(machine, name, port):
+    """A second server on the same host."""
+    machine.run("cp /etc/sis/sisd.conf /etc/sis/%s.conf" % name)
+    machine.write("/etc/systemd/system/sisd@%s.socket.d/port.conf" % name, "[Socket]\nListenStream=127.0.0.1:%d\n" % port)
+    machine.run("systemctl daemon-reload && systemctl enable --now sisd@%s.socket sisd@%s.service" % (name, name))
+    machine.wait_active("sisd@%s.service" % name)
+
+
+@test("an upgrade of the package with live connections refuses nobody and loses nothing, and all processes are the new ones, those of an instance too, which purging ends", root=True)
 def upgrade():
     crowd_, machine, server = crowd(), crowd().machine, crowd().server
     newer = [sis_debian.newer_package(name, temporary("newer")) for name in ("sisd", "sis")]
+    start_instance(machine, "studio", 7444)
+    instance = machine.main_pid("sisd@studio.service")
     half, upload, download, watch = HalfUpload(server), crowd_.upload(), crowd_.download(), crowd_.watch()
     sockets = machine.show("sisd.socket", "InactiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic")
     callers = Callers(server)
@@ -200,11 +210,16 @@ def upgrade():
     machine.wait_active()
     check_in("+next1", machine.run("dpkg-query -W -f '${Version}' sisd").stdout, "version that is installed")
     programs = machine.run("for p in $(pgrep '^sisd'); do readlink /proc/$p/exe; done").stdout.splitlines()
-    check(len(programs) >= 4 and not any("deleted" in path for path in programs), "programs that run: %r" % programs)
+    check(machine.main_pid("sisd@studio.service") not in (0, instance), "the instance is the old process")
+    check(len(programs) >= 8 and not any("deleted" in path for path in programs), "programs that run: %r" % programs)
     check_equal(machine.show("sisd.socket", *sockets), sockets, "the sockets stayed open all the time")
+    check(machine.is_active("sisd@studio.socket") and machine.is_active("sisd@studio.service"), "the instance is active")
     check_equal(machine.systemctl("--failed", "--plain", "--no-legend").stdout, "", "failed units")
     half.resumes()
     crowd_.check_end(upload, download, watch)
+    machine.run("apt-get -qq -y purge sisd")
+    check_equal(machine.run("systemctl is-active sisd@studio.socket sisd@studio.service; ls -d /var/lib/sis* /run/sis* /etc/systemd/system/*.wants/sisd*; pgrep ^sisd",
+                            status=None).stdout.split(), ["inactive", "inactive"], "what purging left of the instance")
 
 
 run()
