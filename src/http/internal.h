@@ -105,7 +105,7 @@ struct http_server {
 	struct tls_identity *identity;  /* of TLS */
 	struct listener *listeners;
 	struct http_connection *connections, *ready, **ready_end;
-	struct loop_source *accept_timer, *ready_timer;
+	struct loop_source *accept_timer, *ready_timer, *drain_timer;
 	unsigned n_connections;
 	uint8_t hash_key[SIPHASH_KEY_BYTES];
 	struct holder *holders[HOLDER_BUCKETS];

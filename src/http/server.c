@@ -9,6 +9,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define DRAIN_UNUSED_MS 2000            /* for the handshake and the request of who has just connected: nobody else can accept it any more */
+
+static void server_drain_unused(void *arg);
+
 /* 16384 sources (1.2 MiB, touched as they come) and 2048 accounts. */
 #define SOURCE_TABLE_BITS 11
 #define ACCOUNT_TABLE_BITS 8
@@ -47,6 +51,7 @@ int http_server_new(struct loop *loop, const struct http_handler *handler, void 
 	if (server->read_scratch == NULL || server->write_scratch == NULL || random_bytes(server->hash_key, sizeof(server->hash_key)) < 0 ||
 	    rate_table_new(SOURCE_TABLE_BITS, &server->sources) < 0 || rate_table_new(ACCOUNT_TABLE_BITS, &server->accounts) < 0 ||
 	    loop_add_timer(loop, -1, server_run_ready, server, &server->ready_timer) < 0 ||
+	    loop_add_timer(loop, -1, server_drain_unused, server, &server->drain_timer) < 0 ||
 	    loop_add_timer(loop, -1, server_resume_accepting, server, &server->accept_timer) < 0) {
 		http_server_free(server);
 		return -SIS_ERR_NO_MEMORY;
@@ -69,6 +74,7 @@ void http_server_free(struct http_server *server)
 	}
 	loop_remove(server->ready_timer);
 	loop_remove(server->accept_timer);
+	loop_remove(server->drain_timer);
 	if (server->transport != NULL)
 		server->transport->end(server);
 	holders_free(server);
@@ -98,19 +104,46 @@ void connection_check_drained(struct http_server *server)
 	fn(server->drained_arg);
 }
 
-void http_server_drain(struct http_server *server, void (*fn)(void *arg), void *arg)
+static void close_when(struct http_server *server, bool (*match)(const struct http_connection *connection))
+{
+	for (struct http_connection *connection = server->connections, *next; connection != NULL; connection = next) {
+		next = connection->next;
+		if (!match(connection))
+			continue;
+		connection_close(connection, false);
+		connection_run(connection);
+	}
+}
+
+static bool is_idle(const struct http_connection *connection)
+{
+	return connection->state == CONNECTION_IDLE && connection->served_one;
+}
+
+/* Without a request, or not even there yet. */
+static bool is_unused(const struct http_connection *connection)
+{
+	return connection->state == CONNECTION_IDLE || connection->state == CONNECTION_HANDSHAKE || connection->state == CONNECTION_PROXY;
+}
+
+static void server_drain_unused(void *arg)
+{
+	struct http_server *server = arg;
+	close_when(server, is_unused);
+	connection_check_drained(server);
+}
+
+void http_server_drain(struct http_server *server, bool patient, void (*fn)(void *arg), void *arg)
 {
 	server->draining = true;
 	server->drained = fn;
 	server->drained_arg = arg;
-	for (struct http_connection *connection = server->connections, *next; connection != NULL; connection = next) {
-		next = connection->next;
-		if (connection->state == CONNECTION_IDLE || connection->state == CONNECTION_HANDSHAKE || connection->state == CONNECTION_PROXY) {
-			connection_close(connection, false);
-			connection_run(connection);
-		} else if (stream_is_open(connection->request)) {
+	for (struct http_connection *connection = server->connections; connection != NULL; connection = connection->next)
+		if (stream_is_open(connection->request))
 			connection_make_ready(connection);
-		}
+	if (!patient) {
+		close_when(server, is_idle);
+		loop_timer_set(server->drain_timer, DRAIN_UNUSED_MS);
 	}
 	connection_check_drained(server);
 }

@@ -60,8 +60,9 @@ void http_server_set_limits(struct http_server *server, const struct http_limits
 void http_server_set_identity(struct http_server *server, struct tls_identity *identity);      /* takes a reference; for new connections */
 int http_server_listen(struct http_server *server, int listener_fd);                            /* takes the descriptor; EPOLLEXCLUSIVE */
 void http_server_stop_listening(struct http_server *server);
-/* Idle connections close now, busy ones after their answer (Connection: close); fn when the last is gone. */
-void http_server_drain(struct http_server *server, void (*fn)(void *arg), void *arg);
+/* Busy connections close after their answer (Connection: close), event streams end; fn when the last is gone. Patient: idle ones, too, are answered once
+ * more, or end by their timeout, since a request may be under way to us. Otherwise they close now, and who has just connected has two seconds. */
+void http_server_drain(struct http_server *server, bool patient, void (*fn)(void *arg), void *arg);
 unsigned http_server_n_connections(const struct http_server *server);
 unsigned http_server_n_penalised(const struct http_server *server);            /* sources */
 /* Closes at once (RST) every connection for whose tag match() is true: how a revocation reaches live sockets. Returns how many. */

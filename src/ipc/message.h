@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #define MESSAGE_MAX_BYTES (160 * 1024)  /* a packet, header included */
+#define MESSAGE_STOP_PATIENTLY UINT32_MAX       /* as grace_ms of STOP */
 #define MESSAGE_MAX_FDS 20              /* even, so that the control message has room for exactly so many, and one more is seen */
 #define MESSAGE_HEADER_BYTES 16         /* u16 type, u16 version, u32 payload size, u64 id */
 #define MESSAGE_VERSION 1

@@ -36,7 +36,7 @@ static int hear_ready(struct process *process, struct channel_packet *packet)
 {
 	struct message_ready message;
 
-	if (message_ready_decode(&packet->payload, &message) < 0 || process->state == PROCESS_READY)
+	if (message_ready_decode(&packet->payload, &message) < 0 || process->state == PROCESS_READY || process->state == PROCESS_RETIRING)
 		return -SIS_ERR_PROTOCOL;
 	if (process->state == PROCESS_STOPPING)         /* it was told to stop while it started */
 		return 0;

@@ -42,7 +42,7 @@ json_t *penalised_json(const struct master *master)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < MASTER_WORKERS_MAX; i++)
+	for (unsigned i = 0; i < MASTER_PLACES; i++)
 		n += process_is_alive(&master->workers[i]) ? master->workers[i].penalised : 0;
 	return json_integer((json_int_t)n);
 }

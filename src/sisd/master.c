@@ -23,7 +23,7 @@ struct process *master_process(struct master *master, unsigned n)
 {
 	if (n < 2)
 		return n == 0 ? &master->signer : &master->ledger;
-	return n - 2 < MASTER_WORKERS_MAX ? &master->workers[n - 2] : NULL;
+	return n - 2 < MASTER_PLACES ? &master->workers[n - 2] : NULL;
 }
 
 bool master_is_stopping(const struct master *master)
@@ -137,8 +137,8 @@ static void master_started(struct master *master)
 
 static bool workers_all_ready(const struct master *master)
 {
-	for (unsigned i = 0; i < master->n_workers; i++)
-		if (master->workers[i].state != PROCESS_READY)
+	for (unsigned i = 0; i < MASTER_PLACES; i++)
+		if (master->workers[i].wanted && master->workers[i].state != PROCESS_READY)
 			return false;
 	return true;
 }
@@ -155,7 +155,7 @@ void master_role_ready(struct process *process)
 		if (workers_all_ready(master))
 			master_started(master);
 	} else if (master->signer.state == PROCESS_READY && master->ledger.state == PROCESS_READY) {
-		for (unsigned i = 0; i < master->n_workers && master->phase == MASTER_STARTING; i++)
+		for (unsigned i = 0; i < MASTER_PLACES && master->workers[i].wanted && master->phase == MASTER_STARTING; i++)
 			supervise_start(&master->workers[i]);
 	}
 }
@@ -272,6 +272,8 @@ static int master_confine(struct master *master)
 static int master_serve(struct master *master)
 {
 	master->n_workers = master_count_workers(master->conf);
+	for (unsigned i = 0; i < master->n_workers; i++)
+		master->workers[i].wanted = true;
 	supervise_start(&master->signer);
 	if (!master_is_stopping(master))
 		supervise_start(&master->ledger);

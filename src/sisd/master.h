@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #define MASTER_WORKERS_MAX 64           /* of the option workers */
+#define MASTER_PLACES (2 * MASTER_WORKERS_MAX)          /* for those, and for as many that are retiring */
 #define EVENTS_PER_ROUND 100000         /* that a role may log in a round of the watchdog, 10 s: more would fill the disk for a compromised one */
 #define ADDRESS_TEXT 64                 /* "[2001:db8::1]:7443" */
 
@@ -50,12 +51,13 @@ struct listeners {
 	char metrics_address[ADDRESS_TEXT];
 };
 
-enum process_state { PROCESS_ABSENT, PROCESS_STARTING, PROCESS_READY, PROCESS_STOPPING };
+enum process_state { PROCESS_ABSENT, PROCESS_STARTING, PROCESS_READY, PROCESS_RETIRING, PROCESS_STOPPING };      /* retiring: it serves to the end who is there */
 
 struct process {                        /* a role's place; the process in it may change */
 	struct master *master;
 	enum role role;
-	unsigned index;                 /* of a worker */
+	unsigned index;                 /* of a worker's place */
+	bool wanted;                    /* a worker that is replaced when it ends; else the place is empty, or who is there is on its way out */
 	enum process_state state;
 	pid_t pid;                      /* 0: none */
 	int status_fd;                  /* its /proc/PID/status (measure.c); -1: none */
@@ -88,8 +90,8 @@ struct master {
 	int64_t started;
 	enum master_phase phase;
 	bool started_once;
-	struct process signer, ledger, workers[MASTER_WORKERS_MAX];
-	unsigned n_workers;             /* wanted now; a place beyond it is empty or stopping */
+	struct process signer, ledger, workers[MASTER_PLACES];
+	unsigned n_workers;             /* wanted now, in any places */
 	struct loop_source *stop_timer, *watchdog_timer, *notify_timer, *identity_timer;
 	uint64_t watchdog_due_ns, watchdog_interval_us; /* systemd's interval: 0 without one */
 	unsigned watchdog_round_ms;

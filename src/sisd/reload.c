@@ -56,16 +56,31 @@ static void reload_tell_roles(struct master *master)
 			slice_configure(process);
 }
 
+/* In an empty place, so that nobody waits for who retires; with no such place left, one of those is followed up when it has ended. */
+static void worker_add(struct master *master)
+{
+	struct process *place = NULL;
+
+	for (unsigned i = MASTER_PLACES; i-- > 0; )
+		if (!master->workers[i].wanted && (!place || !process_is_alive(&master->workers[i])))
+			place = &master->workers[i];
+	place->wanted = true;
+	if (!process_is_alive(place))
+		supervise_start(place);
+}
+
 static void reload_resize(struct master *master, unsigned n_workers)
 {
-	unsigned before = master->n_workers;
-
-	master->n_workers = n_workers;
-	for (unsigned i = before; i < n_workers; i++)
-		if (!process_is_alive(&master->workers[i]))     /* else it is stopping, and comes back when it has stopped */
-			supervise_start(&master->workers[i]);
-	for (unsigned i = n_workers; i < before; i++)
+	while (master->n_workers < n_workers) {
+		worker_add(master);
+		master->n_workers++;
+	}
+	for (unsigned i = MASTER_PLACES; i-- > 0 && master->n_workers > n_workers; ) {
+		if (!master->workers[i].wanted)
+			continue;
 		supervise_retire(&master->workers[i]);
+		master->n_workers--;
+	}
 }
 
 void reload_configuration(struct master *master)

@@ -18,7 +18,8 @@ static json_t *time_json(int64_t seconds)
 static const char *state_name(const struct process *process)
 {
 	static const char *const names[] = {
-		[PROCESS_ABSENT] = "absent", [PROCESS_STARTING] = "starting", [PROCESS_READY] = "ready", [PROCESS_STOPPING] = "stopping",
+		[PROCESS_ABSENT] = "absent", [PROCESS_STARTING] = "starting", [PROCESS_READY] = "ready", [PROCESS_RETIRING] = "retiring",
+		[PROCESS_STOPPING] = "stopping",
 	};
 
 	return names[process->state];
@@ -55,8 +56,8 @@ static json_t *roles_json(const struct master *master)
 	json_array_append_new(roles, master_json(master));
 	json_array_append_new(roles, process_json(&master->signer));
 	json_array_append_new(roles, process_json(&master->ledger));
-	for (unsigned i = 0; i < MASTER_WORKERS_MAX; i++)
-		if (i < master->n_workers || process_is_alive(&master->workers[i]))
+	for (unsigned i = 0; i < MASTER_PLACES; i++)
+		if (master->workers[i].wanted || process_is_alive(&master->workers[i]))
 			json_array_append_new(roles, process_json(&master->workers[i]));
 	return roles;
 }
@@ -95,7 +96,7 @@ static json_t *sums_json(const struct master *master, json_t *status)
 {
 	int connections = 0, watchers = 0;
 
-	for (unsigned i = 0; i < MASTER_WORKERS_MAX; i++) {
+	for (unsigned i = 0; i < MASTER_PLACES; i++) {
 		if (!process_is_alive(&master->workers[i]))
 			continue;
 		connections += (int)master->workers[i].connections;

@@ -24,7 +24,6 @@
 #define EARLY_DEATHS_MOST 5             /* of one worker, before the daemon was ever ready */
 #define LAST_WORDS_MS 2000              /* between the end of the channel and the end of the process, either way round */
 #define ABORT_TO_KILL_MS 2000
-#define RETIRE_GRACE_MS 10000
 #define WATCHDOG_ROUND_MS 10000         /* or a third of WatchdogSec=, where that is less: who wants to hear early of a dead sisd wants it of a dead role */
 #define WATCHDOG_SILENT_ROUNDS 3        /* as a rule 30 s */
 #define WATCHDOG_DISK_ROUNDS 30         /* as a rule 300 s for who waits for the disk: no signal would reach it anyway */
@@ -115,7 +114,7 @@ static void worker_ended(struct process *worker, bool was_asked)
 
 	slice_tell_worker_gone(worker);
 	process_reset(worker);
-	if (worker->index >= master->n_workers)
+	if (!worker->wanted)
 		return;
 	if (!was_asked && !master->started_once && ++worker->early_deaths >= EARLY_DEATHS_MOST)
 		stop_begin(master, "a worker cannot be started", status);
@@ -126,7 +125,8 @@ static void worker_ended(struct process *worker, bool was_asked)
 static void process_ended(struct process *process)
 {
 	struct master *master = process->master;
-	bool was_asked = process->state == PROCESS_STOPPING;
+	bool was_asked = process->state == PROCESS_STOPPING ||
+		(process->state == PROCESS_RETIRING && WIFEXITED(process->wait_status) && WEXITSTATUS(process->wait_status) == EX_OK);
 	const char *reason, *name = process_name(process);
 	char text[128];
 	int status = exit_status_of(process);
@@ -166,7 +166,7 @@ static void process_timer(void *arg)
 	struct process *process = arg;
 
 	if (process->pid == 0) {
-		if (!master_is_stopping(process->master) && process->index < process->master->n_workers)
+		if (!master_is_stopping(process->master) && (process->role != ROLE_WORKER || process->wanted))
 			supervise_start(process);
 	} else if (process->exited) {
 		channel_free(process->channel);
@@ -206,16 +206,20 @@ void supervise_start(struct process *process)
 		slice_start_worker(process);
 }
 
+/* However long that lasts: an upload may take hours, and is watched like everything else. Who was not ready yet serves nobody. */
 void supervise_retire(struct process *worker)
 {
-	if (worker->pid == 0 || worker->state == PROCESS_STOPPING) {
+	worker->wanted = false;
+	if (worker->pid == 0) {
 		loop_timer_set(worker->timer, -1);
-		return;
+	} else if (worker->state == PROCESS_STARTING) {
+		worker->state = PROCESS_STOPPING;
+		supervise_kill(worker, SIGKILL, "it is not wanted any more");
+	} else if (worker->state == PROCESS_READY) {
+		worker->state = PROCESS_RETIRING;
+		if (worker->channel)
+			CHANNEL_SEND(worker->channel, 0, stop, STOP, &(struct message_stop){ .grace_ms = MESSAGE_STOP_PATIENTLY });
 	}
-	worker->state = PROCESS_STOPPING;
-	if (worker->channel)
-		CHANNEL_SEND(worker->channel, 0, stop, STOP, &(struct message_stop){ .grace_ms = RETIRE_GRACE_MS });
-	loop_timer_set(worker->timer, RETIRE_GRACE_MS + LAST_WORDS_MS);
 }
 
 static void child_signal(int signal_number, void *arg)
@@ -256,6 +260,8 @@ static void watchdog_check_start(struct process *process)
 
 static void watchdog_check(struct process *process, bool forgive)
 {
+	bool serves = process->state == PROCESS_READY || process->state == PROCESS_RETIRING;
+
 	events_sum(process);
 	if (process->pid == 0 || process->exited || process->end_reason)
 		return;
@@ -263,9 +269,9 @@ static void watchdog_check(struct process *process, bool forgive)
 		process->heard = true;
 	if (process->state == PROCESS_STARTING)
 		watchdog_check_start(process);
-	else if (process->state == PROCESS_READY)
+	else if (serves)
 		watchdog_check_silence(process);
-	if (process->state == PROCESS_READY && process->channel)
+	if (serves && process->channel)
 		CHANNEL_SEND(process->channel, 0, ping, PING, &(struct message_ping){ 0 });
 }
 

@@ -106,11 +106,12 @@ static void leave(void *arg)
 
 void worker_leave(struct worker *self, unsigned grace_ms)
 {
+	bool patient = grace_ms == MESSAGE_STOP_PATIENTLY;
 	http_server_stop_listening(self->server);
 	metrics_stop();
-	if (loop_add_timer(self->loop, grace_ms, leave, NULL, NULL) < 0)
+	if (!patient && loop_add_timer(self->loop, grace_ms, leave, NULL, NULL) < 0)
 		exit(EX_OK);
-	http_server_drain(self->server, leave, NULL);
+	http_server_drain(self->server, patient, leave, NULL);
 }
 
 static void on_stop(struct channel_packet *packet)

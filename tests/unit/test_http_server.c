@@ -286,7 +286,7 @@ static void drained(void *arg)
 static void on_term(int signal_number, void *arg)
 {
 	http_server_stop_listening(server);
-	http_server_drain(server, drained, NULL);
+	http_server_drain(server, false, drained, NULL);
 }
 
 static void serve(int listener, struct tls_identity *identity)
