@@ -10,60 +10,60 @@
 #define ARGUMENTS_MANY 10000
 
 static const struct command_option device_option[] = {
-	{ 'd', "device", true, "name of the device that the invite is for" }, { 0 }
+	{ 'd', "device", "NAME", "name of the device that the invite is for" }, { 0 }
 };
 static const struct command_option revoke_options[] = {
-	{ 'd', "device", true, "only this device; the user's others live on" },
-	{ 'r', "reason", true, "why, for the log" },
-	{ 0, "compromised", false, "the key may be in wrong hands: readers will doubt what it signed" }, { 0 }
+	{ 'd', "device", "NAME", "only this device; the user's others live on" },
+	{ 'r', "reason", "WHY", "why, for the log" },
+	{ 0, "compromised", NULL, "the key may be in wrong hands: readers will doubt what it signed" }, { 0 }
 };
 static const struct command_option logs_options[] = {
-	{ 'f', "follow", false, "wait for more" },
-	{ 'u', "user", true, "only what this user did, or what was done to them" },
-	{ 'd', "device", true, "only of devices of this name" }, { 'i', "item", true, "only of this item" },
-	{ 'e', "event", true, "only this event, for example LOGIN_REFUSED: sisd-events(7)" },
-	{ 'S', "since", true, "only from this time on: 90m, \"2 hours ago\", yesterday, \"2026-11-21 11:30\"" },
-	{ 'U', "until", true, "only before this time" },
-	{ 'o', "output", true, "short or json" },
-	{ 0, "unit", true, "from the journal of this systemd unit (sisd.service, sisd@NAME.service)" },
-	{ 0, "audit", false, "from the daemon's audit trail, though there is a journal" }, { 0 }
+	{ 'f', "follow", NULL, "wait for more" },
+	{ 'u', "user", "USER", "only what this user did, or what was done to them" },
+	{ 'd', "device", "NAME", "only of devices of this name" }, { 'i', "item", "ITEM", "only of this item" },
+	{ 'e', "event", "EVENT", "only this event, for example LOGIN_REFUSED: sisd-events(7)" },
+	{ 'S', "since", "TIME", "only from this time on: 90m, \"2 hours ago\", yesterday, \"2026-11-21 11:30\"" },
+	{ 'U', "until", "TIME", "only before this time" },
+	{ 'o', "output", "short|json", "lines to read (short), or JSON" },
+	{ 0, "unit", "UNIT", "from the journal of this systemd unit (sisd.service, sisd@NAME.service)" },
+	{ 0, "audit", NULL, "from the daemon's audit trail, though there is a journal" }, { 0 }
 };
 static const struct command_option check_options[] = {
-	{ 0, "full", false, "read every byte and verify every signature, too" },
-	{ 0, "repair", false, "mend what can be mended without losing anything" },
-	{ 0, "from-backup", true, "look for what is lost in this directory of backups; with --repair: put it back" },
-	{ 0, "remove-lost", false, "with --repair: give up items that are lost, and tell their owners and readers" },
-	{ 0, "offline", false, "with a sisd of its own, when sisd cannot start; saves what can be read of a damaged database" },
-	{ 0, "config", true, "with --offline: the configuration that names the state directory" },
-	{ 0, "backup", true, "look at this snapshot instead, or at the newest in a directory of them" }, { 0 }
+	{ 0, "full", NULL, "read every byte and verify every signature, too" },
+	{ 0, "repair", NULL, "mend what can be mended without losing anything" },
+	{ 0, "from-backup", "DIR", "look for what is lost in this directory of backups; with --repair: put it back" },
+	{ 0, "remove-lost", NULL, "with --repair: give up items that are lost, and tell their owners and readers" },
+	{ 0, "offline", NULL, "with a sisd of its own, when sisd cannot start; saves what can be read of a damaged database" },
+	{ 0, "config", "FILE", "with --offline: the configuration that names the state directory" },
+	{ 0, "backup", "DIR", "look at this snapshot instead, or at the newest in a directory of them" }, { 0 }
 };
 static const struct command_option items_options[] = {
-	{ 'u', "user", true, "only what this user keeps here" },
-	{ 'n', "limit", true, "at most so many (50)" }, { 0 }
+	{ 'u', "user", "USER", "only what this user keeps here" },
+	{ 'n', "limit", "N", "at most so many (50)" }, { 0 }
 };
 static const struct command_option invites_options[] = {
-	{ 0, "revoke", true, "take back all of this user's, or the one of this number" }, { 0 }
+	{ 0, "revoke", "USER|NUMBER", "take back all of this user's, or the one of this number" }, { 0 }
 };
 static const struct command_option certs_options[] = {
-	{ 'e', "ending", true, "only devices whose newest certificate ends within this time (30d), or has ended: they have not renewed" }, { 0 }
+	{ 'e', "ending", "TIME", "only devices that have not renewed: whose newest certificate ends within this time (30d), or has ended" }, { 0 }
 };
 static const struct command_option disconnect_options[] = {
-	{ 'd', "device", true, "only this device" }, { 0 }
+	{ 'd', "device", "NAME", "only this device" }, { 0 }
 };
 
 static const struct command_option audit_options[] = {
-	{ 'H', "head", true, "NUMBER:HASH that was noted before (AUDIT_HEAD in the journal)" }, { 0 }
+	{ 'H', "head", "NUMBER:HASH", "what was noted before (AUDIT_HEAD in the journal)" }, { 0 }
 };
 static const struct command_option backup_options[] = {
-	{ 0, "with-keys", false, "the keys of the certificate authority, too: who reads them can be this server" },
-	{ 0, "keep", true, "afterwards remove old snapshots, but for so many" }, { 0 }
+	{ 0, "with-keys", NULL, "the keys of the certificate authority, too: who reads them can be this server" },
+	{ 0, "keep", "N", "afterwards remove old snapshots, but for so many" }, { 0 }
 };
 static const struct command_option restore_options[] = {
-	{ 0, "state-dir", true, "into this directory, which must be empty" },
-	{ 0, "keys", true, "take the keys from this directory: the keys/ of the old state directory" },
-	{ 0, "ledger-user", true, "whose the store is to be (sis-ledger)" },
-	{ 0, "signer-user", true, "whose the keys are to be (sis-signer)" },
-	{ 0, "group", true, "who may read the store (sis)" }, { 0 }
+	{ 0, "state-dir", "DIR", "into this directory, which must be empty" },
+	{ 0, "keys", "DIR", "take the keys from this directory: the keys/ of the old state directory" },
+	{ 0, "ledger-user", "USER", "whose the store is to be (sis-ledger)" },
+	{ 0, "signer-user", "USER", "whose the keys are to be (sis-signer)" },
+	{ 0, "group", "GROUP", "who may read the store (sis)" }, { 0 }
 };
 
 const struct command sisctl_commands[] = {
@@ -90,28 +90,6 @@ const struct command sisctl_commands[] = {
 	{ "restore", "DIR", "make a store of a snapshot, or of the newest in a directory of them; sisd is not running there", 1, 1, restore_options, command_restore },
 };
 const size_t sisctl_n_commands = ARRAY_SIZE(sisctl_commands);
-
-#define HELP_COLUMN 18
-#define OPTION_COLUMN 14                        /* for a name and its " X" */
-
-void commands_print_help(FILE *file)
-{
-	fputs("sisctl [-s SOCKET] [--json] COMMAND …\n\nAdministration of a running sisd. Commands:\n", file);
-	for (size_t i = 0; i < sisctl_n_commands; i++) {
-		int width = fprintf(file, "  %s %s", sisctl_commands[i].name, sisctl_commands[i].arguments);
-		if (width > HELP_COLUMN)
-			width = fprintf(file, "\n") - 1;
-		fprintf(file, "%*s %s\n", HELP_COLUMN - width, "", sisctl_commands[i].help);
-		for (const struct command_option *o = sisctl_commands[i].options; o != NULL && o->name != NULL; o++)
-			fprintf(file, "      %c%c --%s%-*s %s\n", o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->name,
-			        OPTION_COLUMN - (int)strlen(o->name), o->wants_value ? " X" : "", o->help);
-	}
-	fputs("\n  -s, --socket SOCKET   the control socket (default $SIS_CONTROL, else " SISCTL_DEFAULT_SOCKET ")\n"
-	      "      --instance NAME   the server sisd@NAME.service (/run/sis-NAME/control.sock)\n"
-	      "      --json            JSON on standard output\n"
-	      "  -h, --help            this; `man sisctl` says more\n"
-	      "      --version         the version\n", file);
-}
 
 const struct command *commands_find(const char *name)
 {

@@ -73,7 +73,7 @@ static void offer_common(const char *typed)
 	offer(typed, "", "--socket", "the control socket");
 	offer(typed, "", "--instance", "another server of this host, by its name");
 	offer(typed, "", "--json", "JSON on standard output");
-	offer(typed, "", "--help", "the commands");
+	offer(typed, "", "--help", "the commands, or a command's options");
 }
 
 /* "disable|enable", the first size bytes of it */
@@ -87,20 +87,18 @@ static void offer_alternatives(const char *typed, const char *alternatives, size
 	}
 }
 
-static void complete_value(struct sisctl *sisctl, const char *option, const char *typed)
+static void complete_value(struct sisctl *sisctl, const char *value, const char *typed)
 {
-	static const char *const directories[] = { "state-dir", "keys" };
-	if (strcmp(option, "user") == 0 || strcmp(option, "revoke") == 0)
+	if (strncmp(value, "USER", strlen("USER")) == 0)
 		offer_users(sisctl, typed);
-	else if (strcmp(option, "item") == 0)
+	else if (strcmp(value, "ITEM") == 0)
 		offer_items(sisctl, typed);
-	else if (strcmp(option, "output") == 0)
-		offer_alternatives(typed, "short|json", strlen("short|json"));
-	for (int i = 0; i < EVENT_END && strcmp(option, "event") == 0; i++)
+	else if (strcmp(value, "DIR") == 0 || strcmp(value, "FILE") == 0)
+		puts(":files");
+	else if (value[0] >= 'a' && value[0] <= 'z')
+		offer_alternatives(typed, value, strlen(value));
+	for (int i = 0; i < EVENT_END && strcmp(value, "EVENT") == 0; i++)
 		offer(typed, "", event_name((enum event)i), "");
-	for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
-		if (strcmp(option, directories[i]) == 0)
-			puts(":files");
 }
 
 /* By the words in the command's row: small ones stand for themselves, in the first place or, behind a user, in the second. */
@@ -122,8 +120,8 @@ static void complete_argument(struct sisctl *sisctl, const struct command *comma
 static void complete_command(struct sisctl *sisctl, const struct command *command, const char *previous, const char *typed)
 {
 	const struct command_option *option = option_of(command, previous);
-	if (option != NULL && option->wants_value) {
-		complete_value(sisctl, option->name, typed);
+	if (option != NULL && option->value != NULL) {
+		complete_value(sisctl, option->value, typed);
 	} else if (typed[0] == '-') {
 		for (const struct command_option *o = command->options; o != NULL && o->name != NULL; o++)
 			offer(typed, "--", o->name, o->help);

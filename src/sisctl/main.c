@@ -14,8 +14,17 @@
 
 enum { LONG_JSON = 256, LONG_INSTANCE, LONG_VERSION, LONG_FIRST_OPTION };
 
-/* Options that may stand before and after the command. Returns false for an unknown one; *ret_status >= 0 when all is done. */
-static bool take_common_option(struct sisctl *sisctl, int letter, int *ret_status)
+static int print_help(const struct command *command)
+{
+	if (command != NULL)
+		help_print_command(command);
+	else
+		help_print_all(stdout);
+	return output_finish();
+}
+
+/* Options that may stand before and after the command, which is NULL before. Returns false for an unknown one; *ret_status >= 0 when all is done. */
+static bool take_common_option(struct sisctl *sisctl, const struct command *command, int letter, int *ret_status)
 {
 	switch (letter) {
 	case 's':
@@ -30,8 +39,7 @@ static bool take_common_option(struct sisctl *sisctl, int letter, int *ret_statu
 		sisctl->json = true;
 		return true;
 	case 'h':
-		commands_print_help(stdout);
-		*ret_status = output_finish();
+		*ret_status = print_help(command);
 		return true;
 	case LONG_VERSION:
 		puts(PACKAGE_NAME " " PACKAGE_VERSION);
@@ -56,9 +64,9 @@ static void make_options(const struct command *command, struct option ret_long[N
 	memcpy(ret_long, common_options, sizeof(common_options));
 	letters += sprintf(letters, "s:h");
 	for (const struct command_option *o = command->options; o != NULL && o->name != NULL; o++, n++) {
-		ret_long[N_COMMON + n] = (struct option){ o->name, o->wants_value ? required_argument : no_argument, NULL, LONG_FIRST_OPTION + (int)n };
+		ret_long[N_COMMON + n] = (struct option){ o->name, o->value != NULL ? required_argument : no_argument, NULL, LONG_FIRST_OPTION + (int)n };
 		if (o->letter != 0)
-			letters += sprintf(letters, "%c%s", o->letter, o->wants_value ? ":" : "");
+			letters += sprintf(letters, "%c%s", o->letter, o->value != NULL ? ":" : "");
 	}
 	ret_long[N_COMMON + n] = (struct option){ 0 };
 }
@@ -85,15 +93,30 @@ static int run_command(struct sisctl *sisctl, const struct command *command, int
 		int status = -1, row = option_row(command, letter);
 		if (row >= 0)
 			values[row] = optarg != NULL ? optarg : "";
-		else if (!take_common_option(sisctl, letter, &status))
+		else if (!take_common_option(sisctl, command, letter, &status))
 			return EX_USAGE;        /* getopt has said why */
 		if (status >= 0)
 			return status;
 	}
 	int n_arguments = argc - optind;
 	if (n_arguments < command->min_arguments || n_arguments > command->max_arguments)
-		return output_error(EX_USAGE, "wrong number of arguments; usage: sisctl %s %s (see sisctl --help)", command->name, command->arguments);
+		return output_error(EX_USAGE, "wrong number of arguments; write: sisctl %s%s%s; sisctl %s --help says more", command->name,
+		                    *command->arguments != '\0' ? " " : "", command->arguments, command->name);
 	return command->run(sisctl, argv + optind, values);
+}
+
+/* help [COMMAND]; and --complete-line for the shells. */
+static int run_help(struct sisctl *sisctl, char **words, int n_words)
+{
+	if (n_words > 1 && strcmp(words[0], "--complete-line") == 0) {
+		complete_line(sisctl, sisctl_commands, sisctl_n_commands, words + 1, n_words - 1);
+		varlink_free(sisctl->varlink);
+		return output_finish();
+	}
+	const struct command *command = n_words > 0 ? commands_find(words[0]) : NULL;
+	if (n_words > 0 && command == NULL)
+		return output_error(EX_USAGE, "there is no command %s; sisctl --help shows them", words[0]);
+	return print_help(command);
 }
 
 int main(int argc, char **argv)
@@ -107,20 +130,17 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);               /* a reader that goes away is an error of standard output */
 	for (int letter; (letter = getopt_long(argc, argv, "+s:h", options, NULL)) != -1;) {
 		int status = -1;
-		if (!take_common_option(&sisctl, letter, &status))
+		if (!take_common_option(&sisctl, NULL, letter, &status))
 			return EX_USAGE;
 		if (status >= 0)
 			return status;
 	}
 	if (optind >= argc) {
-		commands_print_help(stderr);
+		help_print_all(stderr);
 		return EX_USAGE;
 	}
-	if (strcmp(argv[optind], "help") == 0 && optind + 2 < argc && strcmp(argv[optind + 1], "--complete-line") == 0) {      /* for the shells */
-		complete_line(&sisctl, sisctl_commands, sisctl_n_commands, argv + optind + 2, argc - optind - 2);
-		varlink_free(sisctl.varlink);
-		return output_finish();
-	}
+	if (strcmp(argv[optind], "help") == 0)
+		return run_help(&sisctl, argv + optind + 1, argc - optind - 1);
 	const struct command *command = commands_find(argv[optind]);
 	if (command == NULL)
 		return output_error(EX_USAGE, "there is no command %s; sisctl --help shows them", argv[optind]);

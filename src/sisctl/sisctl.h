@@ -19,7 +19,8 @@ struct sisctl {
 	struct varlink *varlink;                /* connected by sisctl_call() */
 };
 
-struct command_option { char letter; const char *name; bool wants_value; const char *help; };
+/* value: what the option takes, as the help calls it and completion knows it ("USER", "DIR"); NULL: nothing */
+struct command_option { char letter; const char *name, *value, *help; };
 
 struct command {
 	const char *name, *arguments, *help;
@@ -55,8 +56,11 @@ int command_restore(struct sisctl *sisctl, char **arguments, const char *const *
 /* commands.c */
 extern const struct command sisctl_commands[];
 extern const size_t sisctl_n_commands;
-void commands_print_help(FILE *file);
 const struct command *commands_find(const char *name);          /* NULL: there is none */
+
+/* help.c. All commands; one with its options. Lines of 80 columns. */
+void help_print_all(FILE *file);
+void help_print_command(const struct command *command);
 
 /* instance.c. False: that is no name of an instance. */
 bool sisctl_take_instance(struct sisctl *sisctl, const char *name);

@@ -28,18 +28,10 @@ def text(name):
 
 
 def sisctl_commands():
-    """{"add": {"device", …}, …} as the help has it."""
-    found, current = {}, None
-    for line in run_program([SISCTL, "--help"]).stdout.splitlines():
-        command = re.match(r"  ([a-z]+)[ A-Z]", line)
-        option = re.match(r"      (?:-([A-Za-z])|  ),? ?--([a-z-]+)", line)
-        if command:
-            current = found.setdefault(command.group(1), set())
-        elif option and current is not None:
-            current |= {"--" + option.group(2)} | ({"-" + option.group(1)} if option.group(1) else set())
-        elif not line.strip():
-            current = None
-    return found
+    """{"add": {"--device", "-d"}, …} as the help has it."""
+    names = re.findall(r"^  ([a-z]+)\b", run_program([SISCTL, "--help"]).stdout, re.MULTILINE)
+    return {name: set(re.findall(r"(?<![\w-])(--?[A-Za-z][a-z-]*)", "".join(re.findall(r"^  [- ].{22}", run_program([SISCTL, name, "--help"]).stdout, re.MULTILINE))))
+            for name in names}
 
 
 def sis_commands():

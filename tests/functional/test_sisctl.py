@@ -125,6 +125,20 @@ def usage():
     check_in("0.", run_program([SISCTL, "--version"]).stdout)
 
 
+@test("the help of all commands and of each fits a terminal of 80 columns, and names every option")
+def helps():
+    everything = run_program([SISCTL, "--help"]).stdout
+    names = re.findall(r"^  ([a-z]+)\b", everything, re.MULTILINE)
+    check_equal((len(names), len(set(names))), (21, 21), "commands in\n%s" % everything)
+    for words in [["--help"], ["help"]] + [[name, "--help"] for name in names]:
+        text = run_program([SISCTL] + words).stdout
+        check_equal([line for line in text.splitlines() if len(line) > 79 or line.rstrip() != line], [], "lines of sisctl %s that do not fit" % " ".join(words))
+        check_equal(text, run_program([SISCTL, "help"] + [word for word in words if word in names]).stdout, "the help by both ways")
+    check_in("-e, --event EVENT", run_program([SISCTL, "logs", "--help"]).stdout)
+    check_not_in("--event", everything)
+    check_in("no command nope", run_program([SISCTL, "help", "nope"], status=64).stderr)
+
+
 @test("logs sends times as RFC 3339 and prints one line an entry until the last")
 def logs():
     entries = [{"parameters": {"entry": {"sequence": n, "time": "2026-11-21T11:30:0%dZ" % n, "event": "UPLOADED", "text": "entry %d" % n}},
