@@ -192,8 +192,8 @@ bool crl_is_ready(void)
 }
 
 /* Also when the clock has gone back: the list would be of the future. */
-void crl_tick(void)
+void crl_tick(bool again)
 {
-	if (ledger.has_ca && !crl.running && (crl.problem != 0 || time_now() - crl.stored_at >= CRL_RENEW_S || time_now() < crl.stored_at))
+	if (ledger.has_ca && !crl.running && (crl.problem != 0 ? again : time_now() - crl.stored_at >= CRL_RENEW_S || time_now() < crl.stored_at))
 		crl_publish(NULL, NULL);
 }

@@ -176,7 +176,7 @@ bool crl_is_ready(void);                /* one is stored and current, or nothing
 int  crl_problem(void);                 /* why the newest list could not be made; 0: it was */
 void crl_publish(crl_done_fn *fn, void *arg);                   /* makes and stores a new one; fn (NULL allowed) is told in the end, come what may */
 void crl_handle_signed(const struct message_crl_signed *message);
-void crl_tick(void);
+void crl_tick(bool again);              /* again: also when the last one could not be made */
 
 /* ---- uploads.c: the uploads under way ---- */
 struct upload;

@@ -80,6 +80,8 @@ static void ledger_tick(void *arg)
 	room_tick();
 	expiry_tick();
 	authority_tick();
+	if (!ledger.stopping)
+		crl_tick(n_ticks % TICKS_SLOW == 0);
 	audit_chain_tick();
 	check_tick();
 	control_tick();
@@ -89,7 +91,6 @@ static void ledger_tick(void *arg)
 			people_tick();
 			publish_tick();
 		}
-		crl_tick();
 		(void)malloc_trim(0);
 	}
 	loop_timer_set(*timer, TICK_MS);

@@ -5,6 +5,7 @@
 #include "sis/access.h"
 
 #include "sis/output.h"
+#include "sis/renewal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,7 +97,7 @@ static int access_make(const struct profile *profile, const struct item *item, c
 	strcpy(grant.device, device->name);
 	memcpy(grant.key, device->key, sizeof(grant.key));
 	strcpy(grant.granter, profile->user);
-	memcpy(grant.granter_device, profile->facts.fingerprint, sizeof(grant.granter_device));
+	renewal_fingerprint(profile, grant.granter_device);
 	int r = grant_wrap(&grant, &item->opened.file_key);
 	if (r == 0)
 		r = grant_write(&grant, &profile->key, text, &size);

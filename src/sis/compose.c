@@ -6,6 +6,7 @@
 
 #include "sis/chain.h"
 #include "sis/groups.h"
+#include "sis/renewal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,7 +183,7 @@ static void fill_statement(const struct profile *profile, const struct draft *dr
 	memcpy(statement->item, composed->id, sizeof(statement->item));
 	statement->kind = draft->kind;
 	strcpy(statement->owner, profile->user);
-	memcpy(statement->device, profile->facts.fingerprint, sizeof(statement->device));
+	renewal_fingerprint(profile, statement->device);
 	statement->time = time_now();
 	statement->part[SEAL_OBJECT] = composed->object;
 	memcpy(statement->commitment, composed->keys.commitment, sizeof(statement->commitment));
@@ -202,7 +203,7 @@ static int make_grant(const struct profile *profile, const struct draft *draft, 
 	strcpy(grant.device, device->name);
 	memcpy(grant.key, device->key, sizeof(grant.key));
 	strcpy(grant.granter, profile->user);
-	memcpy(grant.granter_device, profile->facts.fingerprint, sizeof(grant.granter_device));
+	renewal_fingerprint(profile, grant.granter_device);
 	int r = grant_wrap(&grant, &composed->file_key);
 	return r == 0 ? grant_write(&grant, &profile->key, ret_text, ret_size) : r;
 }

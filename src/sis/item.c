@@ -22,14 +22,18 @@
 #define REASON_KEY_COMPROMISE 1         /* RFC 5280 §5.3.1 */
 #define REASON_CA_COMPROMISE 2
 
-/* By an authority that we know: else it has a successor since this connection began. */
-static bool list_is_ours(const struct acceptor *acceptor)
+static int list_error(const struct acceptor *acceptor)
 {
 	static const uint8_t nobody[] = { 1 };
 	int64_t revoked_at;
 	uint8_t reason;
 	return crl_lookup((struct span){ acceptor->crl.data, acceptor->crl.size }, (struct span){ acceptor->profile->ca.data, acceptor->profile->ca.size },
-	                  (struct span){ nobody, sizeof(nobody) }, acceptor->now, &revoked_at, &reason) != -SIS_ERR_UNTRUSTED;
+	                  (struct span){ nobody, sizeof(nobody) }, acceptor->now, &revoked_at, &reason);
+}
+
+bool acceptor_is_outdated(const struct acceptor *acceptor)
+{
+	return list_error(acceptor) == -SIS_ERR_EXPIRED;
 }
 
 int acceptor_open(const struct sis *sis, struct session *session, struct pins *pins, struct acceptor *ret_acceptor, struct why *why)
@@ -40,7 +44,8 @@ int acceptor_open(const struct sis *sis, struct session *session, struct pins *p
 		r = why_set(why, -SIS_ERR_PROTOCOL, "the server gave an empty revocation list; tell the administrator");
 	if (r < 0)
 		return r;
-	if (!list_is_ours(&acceptor)) {
+	/* By an authority that we do not know: ours has a successor since this connection began. */
+	if (list_error(&acceptor) == -SIS_ERR_UNTRUSTED) {
 		r = authorities_fetch(session, why);
 		if (r < 0) {
 			blob_free(&acceptor.crl);

@@ -19,6 +19,8 @@ struct acceptor {                       /* borrowed but for the list */
 };
 /* Fetches the revocation list. */
 int acceptor_open(const struct sis *sis, struct session *session, struct pins *pins, struct acceptor *ret_acceptor, struct why *why);
+/* Its revocation list has come to its end: everything would be refused. */
+bool acceptor_is_outdated(const struct acceptor *acceptor);
 void acceptor_close(struct acceptor *acceptor);
 
 struct item {                           /* wipe with item_wipe */

@@ -141,6 +141,15 @@ bool renewal_find_newer(const struct profile *profile, struct blob *ret_der, str
 	return true;
 }
 
+void renewal_fingerprint(const struct profile *profile, uint8_t ret_fingerprint[FINGERPRINT_BYTES])
+{
+	struct certificate facts = profile->facts;
+	CLEANUP_BLOB struct blob der = { 0 };
+	if (profile->dir_fd >= 0 && renewal_is_due(&facts, time_now()))
+		(void)renewal_find_newer(profile, &der, &facts);
+	memcpy(ret_fingerprint, facts.fingerprint, FINGERPRINT_BYTES);
+}
+
 static bool take_newer(struct profile *profile)
 {
 	struct certificate facts;

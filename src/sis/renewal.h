@@ -20,8 +20,10 @@ bool renewal_is_due(const struct certificate *facts, int64_t now);
 void renewal_allow(const struct sis *sis);
 /* After a session that worked: renews on disk what is due, once in a run and in an hour. Never fails: says what it did on standard error. */
 void renewal_after_session(const struct profile *profile);
-/* For commands that run on for days, from any thread, as often as they like: once an hour it does the same. The profile in memory stays as it is: connections
- * that are made later (session_open) are made with what is on the disk. */
+/* For commands that run on for days, from any thread, as often as they like: once an hour it does the same. The profile in memory stays as it is: what is
+ * asked (session_call) and signed (renewal_fingerprint) later is with what is on the disk. */
 void renewal_tick(const struct profile *profile);
+/* What to sign as: the certificate that is the newest now, though this process began with another one for the same key. */
+void renewal_fingerprint(const struct profile *profile, uint8_t ret_fingerprint[FINGERPRINT_BYTES]);
 /* Is a newer certificate for the same key on the disk? */
 bool renewal_find_newer(const struct profile *profile, struct blob *ret_der, struct certificate *ret_facts);

@@ -24,39 +24,45 @@ struct session {
 	struct secret *ticket;
 	int64_t ticket_age_s;
 	struct blob newer;                      /* a certificate that is newer than the profile's in memory */
-	uint8_t fingerprint[FINGERPRINT_BYTES]; /* of the certificate that it began with */
+	struct certificate facts;               /* of the certificate that it shows */
 	bool worked;                            /* the server has answered */
 	const atomic_bool *cancelled;
 	struct http_reply last;                 /* what was last answered; status 0: nothing */
 };
 
-int session_open(const struct profile *profile, struct session **ret_session)
+/* With the newest certificate: another process, or thread, may have renewed the one that the profile had when it was read. */
+static int session_connect(struct session *session)
 {
-	CLEANUP_SESSION struct session *session = xcalloc(1, sizeof(*session));
-	session->profile = profile;
-	session->cancelled = &sis_cancelled;
-	struct certificate facts = profile->facts;
-	bool is_newer = renewal_is_due(&facts, time_now()) && renewal_find_newer(profile, &session->newer, &facts);
-	memcpy(session->fingerprint, facts.fingerprint, sizeof(session->fingerprint));
-	session->ticket = is_newer ? NULL : profile_load_ticket(profile, &session->ticket_age_s);
+	const struct profile *profile = session->profile;
 	struct http_client_config config = {
 		.host = profile->host, .port = profile->port,
 		.tls = {
 			.ca = { profile->ca.data, profile->ca.size },
 			.server_name = profile->host,
-			.certificate = is_newer ? (struct span){ session->newer.data, session->newer.size }
-			                        : (struct span){ profile->certificate.data, profile->certificate.size },
+			.certificate = session->newer.size > 0 ? (struct span){ session->newer.data, session->newer.size }
+			                                       : (struct span){ profile->certificate.data, profile->certificate.size },
 			.key = &profile->key,
 		},
 		.connect_timeout_ms = CONNECT_TIMEOUT_MS, .stall_timeout_ms = STALL_TIMEOUT_MS,
-		.cancelled = &sis_cancelled,
+		.cancelled = session->cancelled,
 	};
 	if (session->ticket != NULL) {
 		config.tls.resume = (struct span){ secret_peek(session->ticket), secret_size(session->ticket) };
 		/* A ticket is kept only of a connection whose server had been checked. */
 		config.tls.resume_is_checked = session->ticket_age_s >= 0 && session->ticket_age_s < TICKET_REFRESH_S;
 	}
-	int r = http_client_new(&config, &session->client);
+	return http_client_new(&config, &session->client);
+}
+
+int session_open(const struct profile *profile, struct session **ret_session)
+{
+	CLEANUP_SESSION struct session *session = xcalloc(1, sizeof(*session));
+	session->profile = profile;
+	session->cancelled = &sis_cancelled;
+	session->facts = profile->facts;
+	bool is_newer = renewal_is_due(&session->facts, time_now()) && renewal_find_newer(profile, &session->newer, &session->facts);
+	session->ticket = is_newer ? NULL : profile_load_ticket(profile, &session->ticket_age_s);
+	int r = session_connect(session);
 	if (r < 0)
 		return r;
 	*ret_session = session;
@@ -64,11 +70,36 @@ int session_open(const struct profile *profile, struct session **ret_session)
 	return 0;
 }
 
+/* A command may run for longer than its certificate holds: its next call is made with the one that has been renewed since. */
+static void session_renew(struct session *session)
+{
+	CLEANUP_BLOB struct blob newer = { 0 };
+	struct certificate facts;
+	struct http_client *client = session->client;
+	if (!renewal_is_due(&session->facts, time_now()) || !renewal_find_newer(session->profile, &newer, &facts) ||
+	    memcmp(facts.fingerprint, session->facts.fingerprint, FINGERPRINT_BYTES) == 0)
+		return;
+	struct blob before = session->newer;
+	SECRET_HEAP struct secret *ticket = session->ticket;
+	session->newer = newer;
+	session->ticket = NULL;
+	if (session_connect(session) < 0) {
+		session->client = client;
+		session->newer = before;
+		session->ticket = ticket;
+		ticket = NULL;
+		return;
+	}
+	newer = before;
+	session->facts = facts;
+	http_client_free(client);
+}
+
 static void session_save_ticket(struct session *session)
 {
 	struct tls_session *tls = session->client != NULL ? http_client_tls(session->client) : NULL;
 	SECRET_HEAP struct secret *ticket = NULL;
-	if (memcmp(session->fingerprint, session->profile->facts.fingerprint, sizeof(session->fingerprint)) != 0)
+	if (memcmp(session->facts.fingerprint, session->profile->facts.fingerprint, FINGERPRINT_BYTES) != 0)
 		return;
 	if (tls == NULL || (tls_is_resumed(tls) && session->ticket_age_s < TICKET_REFRESH_S))
 		return;
@@ -238,6 +269,7 @@ static int call_once(struct session *session, const struct http_call *call, stru
 		inner.interim_fn = call->interim_fn != NULL ? split_interim : NULL;
 		inner.arg = &split;
 	}
+	session_renew(session);
 	session->last = (struct http_reply){ 0 };
 	int r = http_client_call(session->client, &inner, ret_reply, &body);
 	if (r < 0 && why != NULL && why->text[0] == '\0')

@@ -140,15 +140,16 @@ static void check_anew(struct watch *watch)
 	watch->visit->acceptor = acceptor;
 }
 
-/* Signed by a device that a successor of our authority has certified, since we last looked: then looking again makes it known. */
+/* Since we last looked, the list may have ended (a host slept), or a successor of our authority have certified the device that signed: then looking again helps. */
 static int accept_item(struct watch *watch, const json_t *json, struct item *ret_item, struct why *why)
 {
 	size_t size = watch->visit->profile->ca.size;
 	int r = item_accept(&watch->visit->acceptor, json, NULL, ret_item, why);
-	if (r != -SIS_ERR_UNTRUSTED)
+	bool is_outdated = r == -SIS_ERR_EXPIRED && acceptor_is_outdated(&watch->visit->acceptor);
+	if (r != -SIS_ERR_UNTRUSTED && !is_outdated)
 		return r;
 	check_anew(watch);
-	if (watch->visit->profile->ca.size == size)
+	if (!is_outdated && watch->visit->profile->ca.size == size)
 		return r;
 	why->text[0] = '\0';
 	return item_accept(&watch->visit->acceptor, json, NULL, ret_item, why);

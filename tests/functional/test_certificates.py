@@ -94,4 +94,52 @@ def ending():
         daemon.sisctl("certs", "--ending", "soon", status=64)
 
 
+def certificate_of(client):
+    return read_file(client.certificate_path)
+
+
+@test("chat and watch run on past the renewal and the end of the certificate that they began with, and sign with the new one")
+def long_running():
+    clock = Clock()
+    with clock.daemon(workers=1, certificate_lifetime="30d") as daemon:
+        alice, bob = clock.client(daemon, "alice"), clock.client(daemon, "bob")
+        got = temporary("got")
+        heard = os.path.join(temporary("chat"), "heard")
+        with open(heard, "wb") as file:
+            chats = {c: c.popen("chat", o.user, stdin=subprocess.PIPE, stdout=file if c is bob else subprocess.DEVNULL, stderr=file)
+                     for c, o in ((alice, bob), (bob, alice))}
+        watch = bob.popen("watch", "--get", got, stderr=subprocess.DEVNULL)
+        try:
+            def say(words):
+                chats[alice].stdin.write(words + b"\n")
+                chats[alice].stdin.flush()
+                try:
+                    wait_for(lambda: words in read_file(heard), "bob to hear %r" % words)
+                except Failure as failure:
+                    raise Failure("%s; he heard %r" % (failure, read_file(heard)))
+            say(b"on the first day")
+            before = {c: certificate_of(c) for c in (alice, bob)}
+            lists = daemon.log_text().count("CRL_PUBLISHED")
+            clock.forward(days=21)
+            wait_for(lambda: daemon.log_text().count("CRL_PUBLISHED") > lists, "a new revocation list after so long a sleep")
+            for client in (alice, bob):
+                wait_for(lambda: certificate_of(client) != before[client], "the renewal of %s" % client.user)
+            say(b"after the renewal")
+            lists = daemon.log_text().count("CRL_PUBLISHED")
+            clock.forward(days=12)                          # what both began with has ended
+            wait_for(lambda: daemon.log_text().count("CRL_PUBLISHED") > lists, "a new revocation list")
+            say(b"after the end")
+            carol = clock.client(daemon, "carol")
+            n = len(os.listdir(got))
+            carol.run("upload", "--keep-metadata", "--no-thumbnail", "--to", "bob", write_file(os.path.join(temporary("file"), "late"), "late"))
+            wait_for(lambda: len(os.listdir(got)) > n, "what carol shares with bob")
+            check_not_in(b"does not hold", read_file(heard))
+        finally:
+            watch.send_signal(signal.SIGINT)
+            watch.communicate(timeout=20)
+            for chat in chats.values():
+                chat.stdin.close()
+                chat.wait(20)
+
+
 run()
