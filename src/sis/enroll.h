@@ -3,6 +3,7 @@
  * What enrolling and renewing share. */
 #pragma once
 
+#include "sis/invite.h"
 #include "sis/session.h"
 
 /* Posts a CSR for key to an EST path; checks that what comes back is a certificate by the CA for this key and user. extra: one more
@@ -13,3 +14,6 @@ int enroll_request(struct http_client *client, const char *path, const struct ht
 int enroll_publish_key(struct http_client *client, const struct profile *profile, struct why *why);
 /* A client for the profile; with_certificate: as the device. */
 int enroll_client(const struct profile *profile, const uint8_t ca_fingerprint[FINGERPRINT_BYTES], bool with_certificate, struct http_client **ret_client);
+
+/* enroll_meet.c: the authority is checked before anything secret is sent, by the handshake, and here once more, on what the handshake found. */
+int enroll_meet(struct http_client *client, const struct invite *invite, struct profile *profile, struct why *why);
