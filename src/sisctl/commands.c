@@ -15,7 +15,7 @@ static const struct command_option device_option[] = {
 static const struct command_option revoke_options[] = {
 	{ 'd', "device", "NAME", "only this device; the user's others live on" },
 	{ 'r', "reason", "WHY", "why, for the log" },
-	{ 0, "compromised", NULL, "the key may be in wrong hands: readers will doubt what it signed" }, { 0 }
+	{ 0, "compromised", NULL, "the key may be in wrong hands: readers will refuse what it signed" }, { 0 }
 };
 static const struct command_option logs_options[] = {
 	{ 'f', "follow", NULL, "wait for more" },
