@@ -3,6 +3,7 @@
  * sisctl backup: the ledger gives the database of one moment and the list of its objects, and keeps these until we are done; we copy, as root. What the
  * snapshot before has already is linked. A snapshot gets its name when everything in it is on the disk. */
 #include "sisctl/backup.h"
+#include "sisctl/paths.h"
 
 #include "base/error.h"
 #include "base/util.h"
@@ -174,13 +175,15 @@ static int begin(struct sisctl *sisctl, struct backup *backup)
 	if (r != 0)
 		return r;
 	snprintf(backup->at, sizeof(backup->at), "%s", state_dir);
-	backup->state_fd = open(state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	r = paths_open_state(state_dir, &backup->state_fd);
+	if (r != 0)
+		return r;
 	(void)time_encode(time_now(), now);
 	backup->about = json_pack("{s:i, s:s, s:s, s:O?, s:O?}", "version", 1, "sis", PACKAGE_VERSION, "time", now,
 	                          "sequence", json_object_get(reply.parameters, "sequence"), "users", json_object_get(reply.parameters, "users"));
 	if (backup->about == NULL)
 		abort();
-	return backup->state_fd < 0 ? explain(backup, error_from_errno(errno)) : 0;
+	return 0;
 }
 
 /* The first connection carries the call that holds the objects. A daemon that knows of no backup did not hold them to the end. */

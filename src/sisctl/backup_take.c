@@ -2,6 +2,7 @@
  *
  * sisctl backup: what goes into a snapshot, file by file. What the snapshot before has already is linked. */
 #include "sisctl/backup.h"
+#include "sisctl/paths.h"
 
 #include "base/error.h"
 #include "base/util.h"
@@ -25,17 +26,32 @@ static int add_sum(struct backup *backup, const char *path, const uint8_t digest
 	return sum_write(backup->sums, &sum);
 }
 
-/* from: below the store. The digest is of what was written, read back. */
-static int copy_new(struct backup *backup, const char *from, const char *path, uint8_t ret_digest[DIGEST_BYTES], uint64_t *ret_size)
+/* The digest is of what was written, read back. */
+static int copy_new(struct backup *backup, int from_fd, const char *path, uint8_t ret_digest[DIGEST_BYTES], uint64_t *ret_size)
 {
-	CLEANUP_FD int from_fd = openat(backup->state_fd, from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), fd = -1;
-	snprintf(backup->at, sizeof(backup->at), "%s", from);
-	if (from_fd < 0)
-		return error_from_errno(errno);
-	int r = directories_make(backup->fd, path, 0700);
-	if (r == 0)
-		r = file_copy(from_fd, backup->fd, path, 0600, &fd);
+	CLEANUP_FD int fd = -1;
+	int r = file_copy(from_fd, backup->fd, path, 0600, 0700, &fd);
 	return r < 0 ? r : digest_file(fd, ret_digest, ret_size);
+}
+
+/* from: below the store. */
+static int take_file(struct backup *backup, const char *from, const char *path, uint8_t ret_digest[DIGEST_BYTES])
+{
+	CLEANUP_FD int from_fd = -1;
+	uint64_t size;
+	snprintf(backup->at, sizeof(backup->at), "%s", from);
+	int r = paths_open_file(backup->state_fd, from, &from_fd);
+	if (r == 0)
+		r = copy_new(backup, from_fd, path, ret_digest, &size);
+	return r < 0 ? r : add_sum(backup, path, ret_digest);
+}
+
+static int link_from(const struct backup *backup, const char *path)
+{
+	CLEANUP_FD int parent = -1;
+	const char *name;
+	int r = paths_open_parent(backup->fd, path, 0700, &parent, &name);
+	return r == 0 && linkat(backup->before_fd, path, parent, name, 0) < 0 ? error_from_errno(errno) : r;
 }
 
 /* An object never changes; one of another size or time under the same name is another. The one before is listed with its digest. */
@@ -52,27 +68,45 @@ static bool link_before(struct backup *backup, const char *path, const struct st
 	if (!S_ISREG(before.st_mode) || before.st_size != now->st_size || before.st_mtim.tv_sec != now->st_mtim.tv_sec ||
 	    before.st_mtim.tv_nsec != now->st_mtim.tv_nsec)
 		return false;
-	return directories_make(backup->fd, path, 0700) == 0 && linkat(backup->before_fd, path, backup->fd, path, 0) == 0;
+	return link_from(backup, path) == 0;
 }
 
-static int take_object(struct backup *backup, const char *id, uint64_t size)
+/* Lost before the backup: one loss more is no reason to save nothing. */
+static int open_object(struct backup *backup, const char *path, uint64_t size, int *ret_fd, struct stat *ret_stat)
 {
-	char path[SNAPSHOT_PATH_MAX];
-	uint8_t digest[DIGEST_BYTES];
+	snprintf(backup->at, sizeof(backup->at), "%s", path);
+	int r = paths_open_file(backup->state_fd, path, ret_fd);
+	if (r == 0 && fstat(*ret_fd, ret_stat) < 0)
+		return error_from_errno(errno);
+	return r == 0 && (uint64_t)ret_stat->st_size != size ? -SIS_ERR_MISMATCH : r;
+}
+
+/* text and size: as the ledger says. What is no id must not become a path. */
+static int take_object(struct backup *backup, const char *text, uint64_t size)
+{
+	char path[SNAPSHOT_PATH_MAX], id[ITEM_ID_TEXT + 1];
+	uint8_t digest[DIGEST_BYTES], raw[ITEM_ID_BYTES];
 	struct stat stat;
 	uint64_t copied = size;
+	CLEANUP_FD int fd = -1;
+	int r = item_id_decode(span_from_string(text), raw);
+	if (r < 0)
+		return r;
+	item_id_encode(raw, id);
 	object_path(id, path);
 	backup->n_items++;
-	/* Lost before the backup: one loss more is no reason to save nothing. */
-	if (fstatat(backup->state_fd, path, &stat, AT_SYMLINK_NOFOLLOW) < 0 ? errno == ENOENT : (uint64_t)stat.st_size != size) {
+	r = open_object(backup, path, size, &fd, &stat);
+	if (r == -SIS_ERR_NO_INPUT || r == -SIS_ERR_MISMATCH) {
 		output_error(EX_DATAERR, "item %s: its object is missing in the store, or has not its size: the backup is without it; see sisctl check", id);
 		backup->n_lost++;
 		return 0;
 	}
+	if (r < 0)
+		return r;
 	backup->bytes += size;
 	if (link_before(backup, path, &stat))
 		return sum_write(backup->sums, &backup->before_sum);
-	int r = copy_new(backup, path, path, digest, &copied);
+	r = copy_new(backup, fd, path, digest, &copied);
 	if (r < 0)
 		return r;
 	backup->n_new++;
@@ -84,14 +118,16 @@ static int take_object(struct backup *backup, const char *id, uint64_t size)
 
 static int take_objects(struct backup *backup)
 {
-	int fd = openat(backup->state_fd, "incoming/.backup.list", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	FILE *list = fd < 0 ? NULL : fdopen(fd, "r");
+	int fd = -1, r, n;
 	char id[ITEM_ID_TEXT + 1];
 	uint64_t size;
-	int r = 0, n;
 	snprintf(backup->at, sizeof(backup->at), "incoming/.backup.list");
+	r = paths_open_file(backup->state_fd, backup->at, &fd);
+	if (r < 0)
+		return r;
+	FILE *list = fdopen(fd, "r");
 	if (list == NULL)
-		return error_from_errno(errno);
+		return -SIS_ERR_NO_MEMORY;
 	_Static_assert(ITEM_ID_TEXT == 26, "as in the format");
 	while (r == 0 && (n = fscanf(list, "%26s %" SCNu64 "\n", id, &size)) != EOF)
 		r = n == 2 ? take_object(backup, id, size) : -SIS_ERR_BAD_FORMAT;
@@ -105,14 +141,11 @@ static int take_database(struct backup *backup)
 {
 	char text[2 * DIGEST_BYTES + 1];
 	uint8_t digest[DIGEST_BYTES];
-	uint64_t size;
-	int r = copy_new(backup, "incoming/.backup.db", SNAPSHOT_DATABASE, digest, &size);
+	int r = take_file(backup, "incoming/.backup.db", SNAPSHOT_DATABASE, digest);
 	if (r < 0)
 		return r;
 	hex_encode(digest, DIGEST_BYTES, text);
-	if (json_object_set_new(backup->about, "database", json_string(text)) < 0)
-		return -SIS_ERR_NO_MEMORY;
-	return add_sum(backup, SNAPSHOT_DATABASE, digest);
+	return json_object_set_new(backup->about, "database", json_string(text)) < 0 ? -SIS_ERR_NO_MEMORY : 0;
 }
 
 static int take_keys(struct backup *backup)
@@ -125,13 +158,10 @@ static int take_keys(struct backup *backup)
 	for (struct dirent *entry; r == 0 && (entry = readdir(directory)) != NULL;) {
 		char path[SNAPSHOT_PATH_MAX];
 		uint8_t digest[DIGEST_BYTES];
-		uint64_t size;
 		if (!name_is_valid(span_from_string(entry->d_name)))
 			continue;
 		snprintf(path, sizeof(path), "keys/%.*s", NAME_MAX_TEXT, entry->d_name);
-		r = copy_new(backup, path, path, digest, &size);
-		if (r == 0)
-			r = add_sum(backup, path, digest);
+		r = take_file(backup, path, path, digest);
 	}
 	closedir(directory);
 	return r;

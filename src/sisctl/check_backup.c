@@ -3,6 +3,7 @@
  * sisctl check --from-backup: single objects out of snapshots. A copy is compared with the snapshot's digest, given to who owns the store, and put into
  * incoming/, from where sisd takes it when it is what the signed statement says. Made by root, as backups are. */
 #include "sisctl/check.h"
+#include "sisctl/paths.h"
 #include "sisctl/snapshot.h"
 
 #include "base/error.h"
@@ -75,7 +76,7 @@ static int bring(const struct search *search, int from_fd, const struct lost *lo
 	CLEANUP_FD int fd = -1;
 	staged_name(lost->id, name);
 	(void)unlinkat(search->incoming_fd, name, 0);
-	int r = fstat(search->incoming_fd, &owner) < 0 ? error_from_errno(errno) : file_copy(from_fd, search->incoming_fd, name, 0600, &fd);
+	int r = fstat(search->incoming_fd, &owner) < 0 ? error_from_errno(errno) : file_copy(from_fd, search->incoming_fd, name, 0600, 0, &fd);
 	if (r == 0 && geteuid() == 0 && fchown(fd, owner.st_uid, owner.st_gid) < 0)
 		r = error_from_errno(errno);
 	if (r == 0 && fchmod(fd, 0640) < 0)
@@ -168,8 +169,11 @@ static int open_incoming(const json_t *reply, int *ret_fd)
 	const char *state_dir = json_member_string(reply, "state_dir");
 	if (state_dir == NULL)
 		return output_error(EX_PROTOCOL, "the daemon's answer is not that of a check: are sisd and sisctl of the same version?");
-	CLEANUP_FD int state_fd = open(state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	*ret_fd = state_fd < 0 ? -1 : openat(state_fd, "incoming", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	CLEANUP_FD int state_fd = -1;
+	int r = paths_open_state(state_dir, &state_fd);
+	if (r != 0)
+		return r;
+	*ret_fd = openat(state_fd, "incoming", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	return *ret_fd >= 0 ? 0 : output_error(errno == EACCES ? EX_NOPERM : EX_IOERR, "%s/incoming: %s: what is lost is brought back by root", state_dir, strerror(errno));
 }
 

@@ -4,7 +4,7 @@ sisctl_SOURCES = src/sisctl/main.c src/sisctl/commands.c src/sisctl/help.c src/s
 	src/sisctl/ca.c src/sisctl/clock.c \
 	src/sisctl/add.c src/sisctl/list.c src/sisctl/revoke.c src/sisctl/certs.c src/sisctl/logs.c src/sisctl/logs.h src/sisctl/point.c src/sisctl/journal.c src/sisctl/status.c src/sisctl/check.c src/sisctl/check.h src/sisctl/check_backup.c src/sisctl/check_offline.c src/sisctl/audit.c src/sisctl/complete.c \
 	src/sisctl/top.c src/sisctl/metrics.c src/sisctl/quota.c src/sisctl/items.c src/sisctl/invites.c src/sisctl/user.c \
-	src/sisctl/backup.c src/sisctl/backup.h src/sisctl/backup_take.c src/sisctl/restore.c src/sisctl/restore.h src/sisctl/restore_files.c src/sisctl/check_snapshot.c src/sisctl/snapshot.c src/sisctl/snapshot.h
+	src/sisctl/backup.c src/sisctl/backup.h src/sisctl/backup_take.c src/sisctl/restore.c src/sisctl/restore.h src/sisctl/restore_files.c src/sisctl/check_snapshot.c src/sisctl/snapshot.c src/sisctl/snapshot.h src/sisctl/paths.c src/sisctl/paths.h
 sisctl_LDADD = $(CRYPTO_LIBS) $(BASE_LIBS)
 bashcompletiondir = $(datadir)/bash-completion/completions
 zshcompletiondir = $(datadir)/zsh/site-functions

@@ -3,6 +3,7 @@
  * sisctl restore: the files. Every one is compared with its digest after it was written. A mark tells the ledger, at its first start, that this is an older state
  * (store/backup.c); until everything is there another one keeps it from starting. */
 #include "sisctl/restore.h"
+#include "sisctl/paths.h"
 
 #include "base/error.h"
 #include "base/util.h"
@@ -25,9 +26,14 @@ static int restore_own(int fd, uid_t uid, gid_t gid, mode_t mode)
 
 static int restore_make_directory(struct restore *restore, const char *path, uid_t uid, mode_t mode)
 {
-	if (mkdirat(restore->state_fd, path, 0700) < 0)
+	CLEANUP_FD int parent = -1, fd = -1;
+	const char *name;
+	int r = paths_open_parent(restore->state_fd, path, 0, &parent, &name);
+	if (r < 0)
+		return r;
+	if (mkdirat(parent, name, 0700) < 0)
 		return errno == EEXIST ? 0 : error_from_errno(errno);
-	CLEANUP_FD int fd = openat(restore->state_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? error_from_errno(errno) : restore_own(fd, uid, restore->group, mode);
 }
 
@@ -44,12 +50,12 @@ static int restore_make_prefix(struct restore *restore, const char *path)
 
 static int restore_copy(struct restore *restore, int from_dir_fd, const char *from, const char *path, bool is_key, uint8_t ret_digest[DIGEST_BYTES])
 {
-	CLEANUP_FD int from_fd = openat(from_dir_fd, from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), fd = -1;
+	CLEANUP_FD int from_fd = -1, fd = -1;
 	uint64_t size;
 	snprintf(restore->at, sizeof(restore->at), "%s", path);
-	if (from_fd < 0)
-		return error_from_errno(errno);
-	int r = file_copy(from_fd, restore->state_fd, path, 0600, &fd);
+	int r = paths_open_file(from_dir_fd, from, &from_fd);
+	if (r == 0)
+		r = file_copy(from_fd, restore->state_fd, path, 0600, 0, &fd);
 	if (r == 0)
 		r = is_key ? restore_own(fd, restore->signer, restore->group, 0600) : restore_own(fd, restore->ledger, restore->group, 0640);
 	if (r == 0)

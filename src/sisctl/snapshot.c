@@ -3,6 +3,7 @@
  * Files and names of snapshots. */
 #include "sisctl/snapshot.h"
 #include "sisctl/output.h"
+#include "sisctl/paths.h"
 
 #include "base/error.h"
 #include "base/util.h"
@@ -155,17 +156,6 @@ int sum_write(FILE *sums, const struct sum *sum)
 
 /* ------------------------------------------------ files ------------------------------------------------ */
 
-int directories_make(int dir_fd, const char *path, mode_t mode)
-{
-	char part[SNAPSHOT_PATH_MAX];
-	for (const char *slash = path; (slash = strchr(slash, '/')) != NULL; slash++) {
-		snprintf(part, sizeof(part), "%.*s", (int)(slash - path), path);
-		if (mkdirat(dir_fd, part, mode) < 0 && errno != EEXIST)
-			return error_from_errno(errno);
-	}
-	return 0;
-}
-
 static int file_copy_slowly(int from_fd, int to_fd)
 {
 	CLEANUP_FREE uint8_t *piece = malloc(PIECE_BYTES);
@@ -195,13 +185,18 @@ static int file_copy_bytes(int from_fd, int to_fd)
 	return file_copy_slowly(from_fd, to_fd);
 }
 
-int file_copy(int from_fd, int to_dir_fd, const char *path, mode_t mode, int *ret_fd)
+int file_copy(int from_fd, int to_dir_fd, const char *path, mode_t mode, mode_t make_mode, int *ret_fd)
 {
 	struct stat stat;
-	CLEANUP_FD int fd = openat(to_dir_fd, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+	const char *name;
+	CLEANUP_FD int parent = -1, fd = -1;
+	int r = paths_open_parent(to_dir_fd, path, make_mode, &parent, &name);
+	if (r < 0)
+		return r;
+	fd = openat(parent, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0 || fstat(from_fd, &stat) < 0)
 		return error_from_errno(errno);
-	int r = file_copy_bytes(from_fd, fd);
+	r = file_copy_bytes(from_fd, fd);
 	const struct timespec times[2] = { stat.st_mtim, stat.st_mtim };
 	if (r == 0 && futimens(fd, times) < 0)
 		r = error_from_errno(errno);

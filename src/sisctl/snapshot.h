@@ -41,9 +41,8 @@ int  sum_write(FILE *sums, const struct sum *sum);
 void object_path(const char *id, char ret_path[SNAPSHOT_PATH_MAX]);
 bool object_path_parse(const char *path, uint8_t ret_id[ITEM_ID_BYTES]);
 
-/* Makes every directory that the path lies in. */
-int  directories_make(int dir_fd, const char *path, mode_t mode);
-/* A new file with the same bytes and the time of from_fd: sharing its blocks where the file system can. */
-int  file_copy(int from_fd, int to_dir_fd, const char *path, mode_t mode, int *ret_fd);
+/* A new file with the same bytes and the time of from_fd: sharing its blocks where the file system can. Directories that are missing on the way are made with
+ * make_mode, unless that is 0; no link is followed. */
+int  file_copy(int from_fd, int to_dir_fd, const char *path, mode_t mode, mode_t make_mode, int *ret_fd);
 /* Everything below the directory, and itself. */
 int  directory_remove(int dir_fd, const char *name);
