@@ -92,7 +92,7 @@ def rest_of(connection, limit_s=10):
 
 @test("fewer workers: uploads that are under way outlast every grace, kept connections get one more answer, event streams end in order, and nobody dies", limit_s=90)
 def fewer():
-    with Daemon(workers=4) as daemon:
+    with Daemon(workers=2) as daemon:
         device = SealingDevice(daemon)
         uploads = everywhere(daemon, "connections", lambda: SlowUpload(daemon, device))
         kept = [live_connection(daemon, device) for _ in range(12)]
