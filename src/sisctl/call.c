@@ -7,11 +7,13 @@
 #include "base/util.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #define INTERFACE "io.sis.control."
+#define PATIENCE_MS 3000
 
 /* What the daemon may answer, in words for people. */
 static const struct { const char *error; int exit_status; const char *words; } refusals[] = {
@@ -107,6 +109,9 @@ int sisctl_receive(struct sisctl *sisctl, struct varlink_reply *ret_reply)
 int sisctl_call(struct sisctl *sisctl, const char *method, json_t *parameters, struct varlink_reply *ret_reply)
 {
 	int r = sisctl_send(sisctl, method, parameters, false);
+	/* systemd holds the socket, so one can connect while there is no daemon: then it is waited for, and that is said. */
+	if (r == 0 && !varlink_wait(sisctl->varlink, PATIENCE_MS))
+		fprintf(stderr, "sisctl: no answer yet, waiting for it; if sisd does not run, `systemctl status sisd` says why\n");
 	return r != 0 ? r : sisctl_receive(sisctl, ret_reply);
 }
 

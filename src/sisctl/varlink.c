@@ -7,6 +7,7 @@
 #include "base/util.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -103,6 +104,12 @@ int varlink_send(struct varlink *varlink, const char *method, json_t *parameters
 	if (text == NULL)
 		return -SIS_ERR_NO_MEMORY;
 	return send_all(varlink->fd, text, strlen(text) + 1);           /* the NUL ends the message */
+}
+
+bool varlink_wait(const struct varlink *varlink, int timeout_ms)
+{
+	struct pollfd pollfd = { .fd = varlink->fd, .events = POLLIN };
+	return varlink->size > 0 || poll(&pollfd, 1, timeout_ms) != 0;
 }
 
 static int receive_more(struct varlink *varlink)

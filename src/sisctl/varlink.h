@@ -28,5 +28,7 @@ void varlink_freep(struct varlink **varlink);
 #define CLEANUP_VARLINK __attribute__((cleanup(varlink_freep)))
 /* Borrows parameters. more: every reply up to one without `continues` is wanted. CLOSED, IO, NO_MEMORY. */
 int varlink_send(struct varlink *varlink, const char *method, json_t *parameters, bool more);
+/* Is there something to receive, within so many milliseconds? Also true when only receiving can tell what is wrong. */
+bool varlink_wait(const struct varlink *varlink, int timeout_ms);
 /* CLOSED when the other side has ended, PROTOCOL for anything that is no reply, TOO_LARGE, INTERRUPTED by a signal. */
 int varlink_receive(struct varlink *varlink, struct varlink_reply *ret_reply);

@@ -46,6 +46,22 @@ def add_prints_the_invite():
     check_equal(fake.calls, [{"method": "io.sis.control.AddUser", "parameters": {"user": "alice", "device": "laptop"}}], "call")
 
 
+@test("a socket that systemd holds while no daemon runs is waited for, and that is said")
+def nobody_answers_yet():
+    path = os.path.join(temporary("held"), "control.sock")
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as listener:
+        listener.bind(path)
+        listener.listen()
+        waiting = subprocess.Popen([SISCTL, "-s", path, "list", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        check_in("systemctl status sisd", waiting.stderr.readline())
+        connection, _ = listener.accept()
+        with contextlib.closing(connection):
+            connection.recv(65536)
+            connection.sendall(b'{"parameters":{"users":[]}}\0')
+            check_equal(waiting.communicate(timeout=20 * SLOW), ('{"users":[]}\n', ""), "what it says in the end")
+    check_equal(waiting.returncode, 0, "exit status")
+
+
 @test("--json prints the reply's parameters on one line, before or after the command")
 def json_output():
     for arguments in (["--json", "list"], ["list", "--json"]):
