@@ -158,13 +158,14 @@ static bool is_successor(const struct signer *signer, const struct pki_ca *ca, c
 	return authorities_extend(span_of(&before->root), offered, ARRAY_SIZE(offered), then, &set) == 1;
 }
 
+/* NO_INPUT when there is no whole key in it. */
 static int parse(struct signer *signer, const char *pem, size_t size)
 {
 	struct pki_ca *ca = NULL;
 	CLEANUP_BLOB struct blob cross = { NULL, 0 };
 	const char *key = strstr(pem, "-----BEGIN PRIVATE KEY-----");
-	if (key == NULL)
-		return -SIS_ERR_BAD_FORMAT;
+	if (key == NULL || strstr(key, "-----END PRIVATE KEY-----") == NULL)
+		return -SIS_ERR_NO_INPUT;
 	int r = read_cross(pem, &cross);
 	if (r == 0)
 		r = pki_ca_load((struct span){ (const uint8_t *)key, size - (size_t)(key - pem) }, (struct span){ (const uint8_t *)pem, (size_t)(key - pem) }, &ca);
@@ -190,12 +191,17 @@ static int read_one(struct signer *signer, const char *name)
 	return r;
 }
 
+static bool has_name(const struct signer *signer, const char *name)
+{
+	struct stat st;
+	return fstatat(signer->keys_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
 static bool has_number(const struct signer *signer, unsigned number)
 {
 	char name[NAME_BYTES];
-	struct stat st;
 	file_name(number, name);
-	return fstatat(signer->keys_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+	return has_name(signer, name);
 }
 
 /* 0 when there is none of this number. */
@@ -213,14 +219,27 @@ static int load_number(struct signer *signer, unsigned number, const char **ret_
 	return r < 0 ? r : 1;
 }
 
-/* What was made while the daemon ran. A file that is not whole is of a rollover that a crash cut off before anything was signed. */
+/* What was made while the daemon ran. Without a whole key it is of a rollover that a crash cut off before anything was signed. With one it may have certified
+ * devices, and is never thrown away, whatever else is wrong with it. */
+static int read_next(struct signer *signer, const char **ret_reason)
+{
+	struct stat st;
+	if (fstatat(signer->keys_fd, NEXT_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
+		return -SIS_ERR_NO_INPUT;
+	*ret_reason = "the key of the authority's successor, \"next\" in keys/, can be read by others: mode 0600 is wanted";
+	if (has_name(signer, NEXT_FILE) && !keys_is_private(signer->keys_fd, NEXT_FILE))
+		return -SIS_ERR_CONFIG;
+	*ret_reason = "the file \"next\" in keys/ holds a key that is damaged, cannot be read, or does not succeed the authority: restore keys/ from a backup, or move it "
+		"elsewhere";
+	return read_one(signer, NEXT_FILE);
+}
+
 static int take_next(struct signer *signer, unsigned number, const char **ret_reason)
 {
 	char name[NAME_BYTES];
-	*ret_reason = "the file \"next\" in keys/ holds a key that does not succeed the authority: restore keys/ from a backup, or move it elsewhere";
-	int r = keys_is_private(signer->keys_fd, NEXT_FILE) ? read_one(signer, NEXT_FILE) : -SIS_ERR_BAD_FORMAT;
+	int r = read_next(signer, ret_reason);
 	if (r < 0)
-		return r == -SIS_ERR_UNTRUSTED || r == -SIS_ERR_TOO_MANY ? r : 0;
+		return r == -SIS_ERR_NO_INPUT ? 0 : r;
 	*ret_reason = "the key of the authority's successor, \"next\" in keys/, cannot get its number: is the disk full or read-only?";
 	file_name(number, name);
 	if (renameat2(signer->keys_fd, NEXT_FILE, signer->keys_fd, name, RENAME_NOREPLACE) < 0 || fsync(signer->keys_fd) < 0)

@@ -37,6 +37,13 @@ def cacerts(daemon):
     return pkcs7.load_der_pkcs7_certificates(base64.b64decode(body))
 
 
+def write_into(path, data):
+    """With the owner and mode that it has."""
+    with open(path, "r+b") as file:
+        file.truncate(0)
+        file.write(data)
+
+
 def words_file(words):
     return write_file(os.path.join(temporary("file"), "picture"), words)
 
@@ -205,6 +212,16 @@ def files():
             daemon.stop()
         with open(keys + "/next", "r+b") as file:
             file.write(whole)
+        for damaged, mode, words in ((whole[:90] + b"AAAAAAAA" + whole[98:], 0o600, "is damaged"), (whole, 0o640, "can be read by others")):
+            write_into(keys + "/next", damaged)
+            os.chmod(keys + "/next", mode)
+            daemon.spawn()
+            check_equal(daemon.process.wait(20 * SLOW), os.EX_CONFIG, "exit status")
+            daemon._gone()
+            check_in(words, daemon.log_text())
+            check_equal(read_file(keys + "/next"), damaged, "a key that may have signed")
+        write_into(keys + "/next", whole)
+        os.chmod(keys + "/next", 0o600)
         daemon.start()
         check_equal(generations(daemon), [("in force", second), ("former", first)], "generations with the whole file")
         check_equal(sorted(os.listdir(keys)), ["ca-2.pem", "ca.key", "ca.pem", "next"], "keys/")
