@@ -187,3 +187,31 @@ int authorities_extend(struct span known, const struct span *offered, size_t n_o
 	*ret_set = set;
 	return (int)(n - n_known);
 }
+
+static int64_t last_end(struct span set)
+{
+	struct span der;
+	struct certificate facts;
+	int64_t end = INT64_MIN;
+	while (authorities_next(&set, &der)) {
+		if (certificate_parse(der, &facts) == 0 && facts.not_after > end)
+			end = facts.not_after;
+	}
+	return end;
+}
+
+bool authorities_lead_to(struct span known, const struct span *offered, size_t n_offered, int64_t now, const uint8_t fingerprint[FINGERPRINT_BYTES])
+{
+	CLEANUP_BLOB struct blob set = { NULL, 0 };
+	struct span reached = known;
+	for (unsigned i = 0; i < AUTHORITIES_MAX && !authorities_find(reached, fingerprint, NULL); i++) {
+		struct blob more = { NULL, 0 };
+		int64_t end = last_end(reached);
+		if (authorities_extend(reached, offered, n_offered, end < now ? end : now, &more) < 0)
+			return false;
+		blob_free(&set);
+		set = more;
+		reached = (struct span){ set.data, set.size };
+	}
+	return authorities_find(reached, fingerprint, NULL);
+}

@@ -71,6 +71,9 @@ struct span authorities_newest(struct span set);                                
 /* What is known, and of what was offered those that are vouched for: whose key an authority that is known, and valid at `at`, certifies under the same
  * name, in a certificate that was offered too. Returns how many are new (0: nothing), TOO_LARGE, or what authorities_check says of the known. */
 int authorities_extend(struct span known, const struct span *offered, size_t n_offered, int64_t at, struct blob *ret_set);
+/* Do the known lead to the one with this fingerprint, each step certified by one before it? Here one that has ended counts for the time that it had: only for
+ * who has the fingerprint from elsewhere, since whoever got hold of an old key can sign with it for ever. */
+bool authorities_lead_to(struct span known, const struct span *offered, size_t n_offered, int64_t now, const uint8_t fingerprint[FINGERPRINT_BYTES]);
 
 /* RFC 2986. The worker's parser of strangers' bytes: self-signature checked, key Ed25519 or P-256, subject at most CN and OU.
  * user/device are empty when the subject does not name them. BAD_FORMAT, BAD_SIGNATURE, NOT_ALLOWED (other key kinds). */

@@ -120,19 +120,37 @@ void authorities_adopt(const struct profile *profile, struct span set)
 	pthread_mutex_unlock(&adopting);
 }
 
+struct cacerts { struct blob ders[AUTHORITIES_OFFERED_MAX]; struct span offered[AUTHORITIES_OFFERED_MAX]; size_t n; };
+
+static void cacerts_free(struct cacerts *cacerts)
+{
+	for (size_t i = 0; i < cacerts->n; i++)
+		blob_free(&cacerts->ders[i]);
+}
+#define CLEANUP_CACERTS __attribute__((cleanup(cacerts_free)))
+
+static int cacerts_decode(struct span base64, struct cacerts *cacerts)
+{
+	if (est_decode_certificates(base64, cacerts->ders, AUTHORITIES_OFFERED_MAX, &cacerts->n) < 0)
+		return -SIS_ERR_PROTOCOL;
+	for (size_t i = 0; i < cacerts->n; i++)
+		cacerts->offered[i] = (struct span){ cacerts->ders[i].data, cacerts->ders[i].size };
+	return 0;
+}
+
 int authorities_from_cacerts(struct span known, struct span base64, struct blob *ret_set)
 {
-	struct blob ders[AUTHORITIES_OFFERED_MAX] = { { NULL, 0 } };
-	struct span offered[AUTHORITIES_OFFERED_MAX];
-	size_t n = 0;
-	if (est_decode_certificates(base64, ders, AUTHORITIES_OFFERED_MAX, &n) < 0)
-		return -SIS_ERR_PROTOCOL;
-	for (size_t i = 0; i < n; i++)
-		offered[i] = (struct span){ ders[i].data, ders[i].size };
-	int r = authorities_extend(known, offered, n, time_now(), ret_set);
-	for (size_t i = 0; i < n; i++)
-		blob_free(&ders[i]);
+	CLEANUP_CACERTS struct cacerts cacerts = { .n = 0 };
+	int r = cacerts_decode(base64, &cacerts);
+	if (r == 0)
+		r = authorities_extend(known, cacerts.offered, cacerts.n, time_now(), ret_set);
 	return r < 0 ? r : 0;
+}
+
+bool authorities_cacerts_lead_to(struct span known, struct span base64, const uint8_t fingerprint[FINGERPRINT_BYTES])
+{
+	CLEANUP_CACERTS struct cacerts cacerts = { .n = 0 };
+	return cacerts_decode(base64, &cacerts) == 0 && authorities_lead_to(known, cacerts.offered, cacerts.n, time_now(), fingerprint);
 }
 
 int authorities_fetch(struct session *session, struct why *why)
@@ -147,16 +165,4 @@ int authorities_fetch(struct session *session, struct why *why)
 		return why_set(why, r, "the certificates of the server's authority cannot be read");
 	authorities_adopt(profile, (struct span){ set.data, set.size });
 	return 0;
-}
-
-bool authorities_are_related(struct span set, struct span other)
-{
-	struct span der;
-	uint8_t fingerprint[FINGERPRINT_BYTES];
-	while (authorities_next(&set, &der)) {
-		certificate_fingerprint(der, fingerprint);
-		if (authorities_find(other, fingerprint, NULL))
-			return true;
-	}
-	return false;
 }

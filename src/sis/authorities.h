@@ -13,5 +13,6 @@ void authorities_adopt(const struct profile *profile, struct span set);
 /* Asks the server for what its authorities have signed for each other, and takes what follows from those that are known. */
 int authorities_fetch(struct session *session, struct why *why);
 int authorities_from_cacerts(struct span known, struct span base64, struct blob *ret_set);      /* PROTOCOL */
-bool authorities_are_related(struct span set, struct span other);                               /* they have one in common */
+/* Is the one that an invite names another generation of those that are known, by what they have certified themselves? That it vouches for them says nothing. */
+bool authorities_cacerts_lead_to(struct span known, struct span base64, const uint8_t fingerprint[FINGERPRINT_BYTES]);
 void authorities_tell_with(const struct sis *sis);

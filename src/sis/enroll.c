@@ -117,9 +117,7 @@ static int certify(const struct invite *invite, const char *password, struct pro
 	struct http_client *client = NULL;
 	int r = enroll_client(profile, invite->ca_fingerprint, false, &client);
 	if (r == 0)
-		r = enroll_meet(client, invite, profile, why);
-	if (r == 0 && old != NULL && !authorities_are_related((struct span){ profile->ca.data, profile->ca.size }, (struct span){ old->ca.data, old->ca.size }))
-		r = why_set(why, -SIS_ERR_MISMATCH, "the invite is for another server than these keys; enroll there under another --profile");
+		r = enroll_meet(client, invite, old, profile, why);
 	if (r == 0) {
 		char *authorization = basic_authorization(invite->user, password != NULL ? password : invite->code);
 		const struct http_client_header login = { "Authorization", authorization };

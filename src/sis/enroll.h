@@ -15,5 +15,6 @@ int enroll_publish_key(struct http_client *client, const struct profile *profile
 /* A client for the profile; with_certificate: as the device. */
 int enroll_client(const struct profile *profile, const uint8_t ca_fingerprint[FINGERPRINT_BYTES], bool with_certificate, struct http_client **ret_client);
 
-/* enroll_meet.c: the authority is checked before anything secret is sent, by the handshake, and here once more, on what the handshake found. */
-int enroll_meet(struct http_client *client, const struct invite *invite, struct profile *profile, struct why *why);
+/* enroll_meet.c: the authority is checked before anything secret is sent, by the handshake, and here once more, on what the handshake found. old: whose keys
+ * or past these are, or NULL: MISMATCH when its authorities do not lead to the invite's. */
+int enroll_meet(struct http_client *client, const struct invite *invite, const struct profile *old, struct profile *profile, struct why *why);

@@ -7,8 +7,8 @@
 
 #define CACERTS_MAX_BYTES (256u << 10)
 
-/* Those before it: what they have certified is still to be read. */
-static int meet_generations(struct http_client *client, struct profile *profile, struct why *why)
+/* Those before it: what they have certified is still to be read. And keys that are another authority's go to none but its successors. */
+static int meet_generations(struct http_client *client, const struct invite *invite, const struct profile *old, struct profile *profile, struct why *why)
 {
 	struct http_call call = { .method = "GET", .target = "/.well-known/est/cacerts", .max_collect = CACERTS_MAX_BYTES };
 	struct http_reply reply;
@@ -21,13 +21,15 @@ static int meet_generations(struct http_client *client, struct profile *profile,
 		r = authorities_from_cacerts((struct span){ profile->ca.data, profile->ca.size }, (struct span){ body.data, body.size }, &set);
 	if (r < 0)
 		return why->text[0] != '\0' ? r : why_set(why, r, "the certificates of the server's authority cannot be read; ask the administrator");
+	if (old != NULL && !authorities_cacerts_lead_to((struct span){ old->ca.data, old->ca.size }, (struct span){ body.data, body.size }, invite->ca_fingerprint))
+		return why_set(why, -SIS_ERR_MISMATCH, "the invite is for another server than these keys; enroll there under another --profile");
 	blob_free(&profile->ca);
 	profile->ca = set;
 	set = (struct blob){ 0 };
 	return 0;
 }
 
-int enroll_meet(struct http_client *client, const struct invite *invite, struct profile *profile, struct why *why)
+int enroll_meet(struct http_client *client, const struct invite *invite, const struct profile *old, struct profile *profile, struct why *why)
 {
 	struct http_call call = { .method = "GET", .target = "/healthz", .max_collect = 4096 };
 	struct http_reply reply;
@@ -45,5 +47,5 @@ int enroll_meet(struct http_client *client, const struct invite *invite, struct 
 		return why_set(why, -SIS_ERR_UNTRUSTED, "the server's authority cannot be read; ask the administrator");
 	if (!authorities_find(ca, invite->ca_fingerprint, NULL))
 		return why_set(why, -SIS_ERR_UNTRUSTED, "the server's authority is not the one that the invite names, so the code was not sent");
-	return meet_generations(client, profile, why);
+	return meet_generations(client, invite, old, profile, why);
 }

@@ -12,8 +12,10 @@ import types
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
 import make_photo
-from sis_proxy import HostileServer, Impostor, Told
+from sis_proxy import FalseSuccessor, HostileServer, Impostor, Told
 from sis_testlib import *
+
+from cryptography.hazmat.primitives import hashes
 
 
 class Scene:
@@ -391,6 +393,28 @@ def encryption_key(client):
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
     pem = load_pem_private_key(read_file(os.path.join(client.directory, "encryption.key")), None)
     return x25519.X25519PrivateKey.from_private_bytes(pem.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))
+
+
+@test("an invite of a stranger's server that says to succeed ours gets neither the profile's keys nor its trust, and the invite's code is not sent")
+def false_successor():
+    daemon = shared_daemon()
+    alice = daemon.client(unique("alice"))
+    stranger = FalseSuccessor(daemon)
+
+    def hold(request):
+        if request.path == "/.well-known/est/cacerts":
+            return Told(200, [("Content-Type", "application/pkcs7-mime")], stranger.cacerts())
+        return Told(200, [("Content-Type", "text/plain")], b"ok\n")
+    server = HostileServer(daemon, authority=stranger, hold=hold)
+    known = read_file(alice.directory + "/ca.pem")
+    line = daemon.sisctl("invite", alice.user).stdout.strip()
+    address, secrets = line.split("#")
+    false = "sis://127.0.0.1:%d/%s#%s%s" % (server.port, alice.user, secrets[:-64], stranger.certificate.fingerprint(hashes.SHA256()).hex())
+    check_in("the invite is for another server than these keys", alice.run("enroll", false, status=None).stderr)
+    check_equal(read_file(alice.directory + "/ca.pem"), known, "authorities")
+    check_equal([request.path for request in server.requests], ["/healthz", "/.well-known/est/cacerts"], "requests")
+    alice.run("enroll", line)
+    alice.run("whoami")
 
 
 run()

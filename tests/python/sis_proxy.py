@@ -16,7 +16,7 @@ import threading
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs7
 import sis_item
 from sis_sealing import SealingDevice
 from sis_testlib import make_key, read_file, temporary, write_file
@@ -51,6 +51,29 @@ class Authority:
         names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
         return self._sign([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sisd")], public_key, x509.ExtendedKeyUsageOID.SERVER_AUTH,
                           [x509.SubjectAlternativeName(names)])
+
+
+class FalseSuccessor(Authority):
+    """A stranger's authority under the daemon's authority's name, which vouches for that one; nobody vouches for it."""
+
+    def __init__(self, daemon):
+        self.victim = x509.load_pem_x509_certificate(read_file(os.path.join(daemon.options["state_dir"], "keys", "ca.pem")))
+        self.key = make_key("ed25519")
+        self.certificate = self._certify(self.key.public_key())
+        self.vouches = self._certify(self.victim.public_key())
+
+    def _certify(self, public_key):
+        now = datetime.datetime.utcnow()
+        builder = x509.CertificateBuilder().subject_name(self.victim.subject).issuer_name(self.victim.subject).public_key(public_key)
+        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(max(self.victim.not_valid_before, now - datetime.timedelta(days=1)))
+        builder = builder.not_valid_after(now + datetime.timedelta(days=300)).add_extension(x509.BasicConstraints(True, None), True)
+        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+        builder = builder.add_extension(usage, True).add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), False)
+        return builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), False).sign(self.key, None)
+
+    def cacerts(self):
+        """Body of EST's cacerts (RFC 7030, section 4.1.3)."""
+        return base64.b64encode(pkcs7.serialize_certificates([self.certificate, self.victim, self.vouches], Encoding.DER))
 
 
 class Request:
@@ -95,8 +118,8 @@ class HostileServer:
     """rewrite(request, told) may change told. hold(request) may return a Told: then the daemon never hears of it. on_event(request, event) returns
     the events that the client gets instead of this one, or None to cut the stream here."""
 
-    def __init__(self, daemon, *clients, rewrite=None, hold=None, on_event=None):
-        self.daemon, self.authority = daemon, Authority(daemon)
+    def __init__(self, daemon, *clients, rewrite=None, hold=None, on_event=None, authority=None):
+        self.daemon, self.authority = daemon, authority or Authority(daemon)
         self.rewrite, self.hold, self.on_event = rewrite, hold, on_event
         self.requests, self.clients = [], {}
         key = make_key()

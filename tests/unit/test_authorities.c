@@ -151,6 +151,29 @@ static void test_who_has_ended_vouches_for_nobody(void **state)
 	expect(&roots[1], OFFER(&down[0], &roots[0]), time_now() + 101 * DAY_S, 1);
 }
 
+static bool lead(const struct blob *known, const struct blob *const *offered, size_t n, int64_t now, const struct blob *to)
+{
+	struct span spans[64];
+	uint8_t fingerprint[FINGERPRINT_BYTES];
+	for (size_t i = 0; i < n; i++)
+		spans[i] = span_of(offered[i]);
+	certificate_fingerprint(span_of(to), fingerprint);
+	return authorities_lead_to(span_of(known), spans, n, now, fingerprint);
+}
+
+static void test_one_that_has_ended_leads_on_but_nobody_leads_back_to_himself(void **state)
+{
+	int64_t now = time_now(), later = now + 350 * DAY_S;            /* the first three have ended */
+	assert_true(lead(&roots[0], NULL, 0, now, &roots[0]));
+	assert_true(lead(&roots[0], OFFER(&roots[1], &up[0]), now, &roots[1]));
+	assert_true(lead(&roots[1], OFFER(&roots[0], &down[0]), now, &roots[0]));
+	assert_true(lead(&roots[0], OFFER(&roots[1], &up[0], &roots[2], &up[1], &roots[3], &up[2]), later, &roots[3]));
+	assert_false(lead(&roots[0], OFFER(&roots[1], &up[0], &roots[3], &up[2]), later, &roots[3]));
+	/* Whoever wants to be taken for a successor can sign for whom he says to succeed. */
+	assert_false(lead(&roots[0], OFFER(&roots[0], &roots[1], &down[0]), now, &roots[1]));
+	assert_false(lead(&roots[0], OFFER(&roots[0], &roots[1], &down[0]), later, &roots[1]));
+}
+
 static void test_no_more_than_a_set_holds(void **state)
 {
 	struct pki_ca *cas[AUTHORITIES_MAX + 3] = { NULL };
@@ -238,6 +261,7 @@ int main(void)
 		cmocka_unit_test(test_a_stranger_vouches_for_nobody),
 		cmocka_unit_test(test_a_device_vouches_for_nobody),
 		cmocka_unit_test(test_who_has_ended_vouches_for_nobody),
+		cmocka_unit_test(test_one_that_has_ended_leads_on_but_nobody_leads_back_to_himself),
 		cmocka_unit_test(test_no_more_than_a_set_holds),
 		cmocka_unit_test(test_certificates_and_lists_of_each_generation),
 		cmocka_unit_test(test_either_side_of_2050),
