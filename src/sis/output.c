@@ -118,6 +118,7 @@ const char *output_style(int fd, enum output_style style)
 	return wants_colour(fd) ? begin[style] : "";
 }
 
+__attribute__((format(printf, 3, 0)))
 static void print_harmless(char *ret_text, size_t capacity, const char *format, va_list args)
 {
 	char text[640];
