@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The manual: a page for everything that is installed, and on the task pages nothing that is not there. tests/system/test_pages.py types their commands."""
+"""The manual: a page for everything that is installed, and on the task pages nothing that is not there. tests/system/test_pages*.py type their commands."""
 
 import os
 import shlex
