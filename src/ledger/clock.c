@@ -118,7 +118,9 @@ void clock_end(void)
 
 static void clock_look_again(int64_t since_start, int64_t jump_s)
 {
-	if (jump_s < (state.while_running ? JUMP_S : AWAY_S))
+	if (jump_s < -BACK_S)
+		state.doubtful_since = 0;       /* from ahead to behind: what follows is a jump back like any other */
+	else if (jump_s < (state.while_running ? JUMP_S : AWAY_S))
 		clock_trust(since_start, "it is what it was before");
 	else if (since_start - state.doubtful_since >= DAY_S)
 		clock_trust(since_start, "it has stood so for a day");

@@ -124,9 +124,13 @@ class Machine:
         return None
 
     def power_off(self, limit_s=60):
-        """An orderly stop, as an administrator's; its files stay until end()."""
+        """An orderly stop, as an administrator's; its files stay until end(), and boot() starts it again. No command may still run in it: systemd waits for what
+        it did not start itself."""
         self.run("systemctl poweroff", status=None)
         self.process.wait(limit_s * SLOW)
+        Daemon.running.remove(self)
+        remove_control_group(self.group)
+        self.process = None
 
     # -- commands
 
