@@ -16,7 +16,7 @@ static void print_verdict(const json_t *verdict, const json_t *problems, uint64_
 		output_text(stdout, json_is_string(problem) ? json_string_value(problem) : "a problem without words");
 		putchar('\n');
 	}
-	printf("%" PRIu64 " lines verified: %zu problems\nhead ", lines, json_array_size(problems));
+	printf("%" PRIu64 " lines verified: %zu problem%s\nhead ", lines, json_array_size(problems), json_array_size(problems) == 1 ? "" : "s");
 	output_text(stdout, head != NULL ? head : "-");
 	if (anchor != NULL && strncmp(anchor, "0:", 2) != 0) {
 		fputs("\nolder lines were removed (audit_lifetime); anchor ", stdout);
@@ -25,10 +25,19 @@ static void print_verdict(const json_t *verdict, const json_t *problems, uint64_
 	putchar('\n');
 }
 
+/* NUMBER:HASH, the hash as 64 hexadecimal digits. */
+static bool is_head(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+	return digits > 0 && digits < 20 && text[digits] == ':' && strspn(text + digits + 1, "0123456789abcdef") == 64 && text[digits + 65] == '\0';
+}
+
 int command_audit(struct sisctl *sisctl, char **arguments, const char *const *values)
 {
 	if (strcmp(arguments[0], "verify") != 0)
 		return output_error(EX_USAGE, "there is no command audit %s; there is `sisctl audit verify`", arguments[0]);
+	if (values[0] != NULL && !is_head(values[0]))
+		return output_error(EX_USAGE, "--head %s is no head of an audit trail: write NUMBER:HASH, as `sisctl audit verify` and AUDIT_HEAD in the log have it", values[0]);
 	CLEANUP_REPLY struct varlink_reply reply = { 0 };
 	int r = sisctl_call(sisctl, "AuditVerify", parameters_new("head", values[0], NULL), &reply);
 	if (r != 0)

@@ -208,7 +208,7 @@ static int tell(struct sisctl *sisctl, const struct backup *backup)
 		output_json(json);
 	} else {
 		output_text(stdout, backup->directory);
-		printf("/%s: %" PRIu64 " items, %s; new: %" PRIu64 ", %s\n", backup->name, backup->n_items - backup->n_lost, size, backup->n_new, new_size);
+		printf("/%s: %" PRIu64 " item%s, %s; new: %" PRIu64 ", %s\n", backup->name, backup->n_items - backup->n_lost, backup->n_items - backup->n_lost == 1 ? "" : "s", size, backup->n_new, new_size);
 		if (backup->n_removed > 0)
 			printf("%" PRIu64 " old snapshots removed\n", backup->n_removed);
 		fputs(backup->with_keys ? "It holds the KEY OF THE CERTIFICATE AUTHORITY: whoever reads it can be this server, and can make a device of any user. Keep it locked up.\n"

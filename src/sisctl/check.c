@@ -87,7 +87,7 @@ static void print_for_people(const struct check_order *order, const json_t *repl
 	if (more > 0)
 		printf("%" PRIu64 " more problems are not listed: mend these, then check again\n", more);
 	size_format(bytes, size, sizeof(size));
-	printf("%" PRIu64 " items, %s checked: %" PRIu64 " problems", items, size, n + more);
+	printf("%" PRIu64 " item%s, %s checked: %" PRIu64 " problem%s", items, items == 1 ? "" : "s", size, n + more, n + more == 1 ? "" : "s");
 	printf(n_mended > 0 ? ", %" PRIu64 " mended\n" : "\n", n_mended);
 }
 

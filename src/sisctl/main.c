@@ -86,7 +86,9 @@ static int run_command(struct sisctl *sisctl, const struct command *command, int
 	struct option long_options[N_COMMON + COMMAND_OPTIONS_MAX + 1];
 	char short_options[3 * COMMAND_OPTIONS_MAX + 8];
 	const char *values[COMMAND_OPTIONS_MAX] = { NULL };
+	CLEANUP_FREE char *name = xasprintf("sisctl %s", command->name);        /* for getopt's sentences */
 	make_options(command, long_options, short_options);
+	argv[0] = name;
 
 	optind = 0;                             /* glibc: start over, on another vector */
 	for (int letter; (letter = getopt_long(argc, argv, short_options, long_options, NULL)) != -1;) {

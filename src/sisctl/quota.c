@@ -18,19 +18,17 @@ static const char *limit_words(uint64_t bytes, char *buffer, size_t capacity)
 	return buffer;
 }
 
-static void print_quota(const json_t *row)
+static const struct column columns[] = {
+	{ "USER", "user", CELL_TEXT }, { "USED", "used", CELL_SIZE }, { "IN UPLOADS", "reserved", CELL_SIZE }, { "QUOTA", "words", CELL_TEXT },
+};
+
+static void add_words(json_t *row)
 {
-	uint64_t used = 0, reserved = 0, quota = 0;
-	char words[3][32];
-	(void)json_member_u64(row, "used", &used);
-	(void)json_member_u64(row, "reserved", &reserved);
+	uint64_t quota = 0;
+	char size[32];
 	(void)json_member_u64(row, "quota", &quota);
-	size_format(used, words[0], sizeof(words[0]));
-	size_format(reserved, words[1], sizeof(words[1]));
-	const char *user = json_member_string(row, "user");
-	output_text(stdout, user != NULL ? user : "?");
-	printf("\t%s used\t%s in uploads\tof %s%s\n", words[0], words[1], limit_words(quota, words[2], sizeof(words[2])),
-	       json_member_bool(row, "own", true) ? "" : " (default)");
+	CLEANUP_FREE char *words = xasprintf("%s%s", limit_words(quota, size, sizeof(size)), json_member_bool(row, "own", true) ? "" : " (default)");
+	(void)json_object_set_new(row, "words", json_string(words));
 }
 
 static int show(struct sisctl *sisctl, const char *user)
@@ -48,9 +46,10 @@ static int show(struct sisctl *sisctl, const char *user)
 	(void)json_member_u64(reply.parameters, "default", &fallback);
 	printf("default: %s\n", limit_words(fallback, words, sizeof(words)));
 	size_t index;
-	const json_t *row;
-	json_array_foreach(json_object_get(reply.parameters, "quotas"), index, row)
-		print_quota(row);
+	json_t *row, *quotas = json_object_get(reply.parameters, "quotas");
+	json_array_foreach(quotas, index, row)
+		add_words(row);
+	output_table(quotas, columns, ARRAY_SIZE(columns), "There are no users yet. Add one with: sisctl add NAME");
 	return output_finish();
 }
 

@@ -67,7 +67,7 @@ static void print_counts(const char *name, json_t *counts)
 /* "3d 4h", "25s": the two largest units. */
 static void print_distance(int64_t seconds, char *ret_text, size_t capacity)
 {
-	static const struct { int64_t seconds; char letter; } units[] = { { 86400, 'd' }, { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
+	static const struct { int64_t seconds; char letter; } units[] = { { 365 * 86400, 'y' }, { 86400, 'd' }, { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
 	size_t i = 0;
 	while (i + 1 < ARRAY_SIZE(units) && seconds < units[i].seconds)
 		i++;

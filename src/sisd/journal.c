@@ -34,6 +34,14 @@ void complain(const char *format, ...)
 		fprintf(stderr, "sisd: %s\n", held_complaint);
 }
 
+/* Without a name before it: FILE:LINE first, for editors. */
+void complain_as_is(const char *text)
+{
+	snprintf(held_complaint, sizeof held_complaint, "%s", text);
+	if (!hold_complaints)
+		fprintf(stderr, "%s\n", text);
+}
+
 void complain_hold(bool hold)
 {
 	hold_complaints = hold;

@@ -64,7 +64,7 @@ int load_or_tell(const struct master_options *options, struct conf **ret_conf)
 	int status = master_load_conf(options, ret_conf, &problems);
 
 	if (status != 0)
-		fprintf(stderr, "%s\n", problems ? problems : "sisd.conf cannot be read");
+		complain_as_is(problems ? problems : "sisd.conf cannot be read");
 	return status;
 }
 
@@ -128,7 +128,7 @@ static void master_started(struct master *master)
 	MASTER_LOG(master, STARTED, .detail = addresses);
 	if (!master->users.separate)
 		MASTER_LOG(master, SANDBOX_WEAK, .role = "master", .detail = "not started as root, so all roles share one user id");
-	notify_ready(master);
+	notify_ready(master, "");
 	if (master->options.ready_file && ready_file_write(master) < 0)
 		stop_begin(master, "the ready file cannot be written", EX_CANTCREAT);
 	if (master->reload_wanted)
@@ -317,7 +317,9 @@ int master_run(const struct master_options *options)
 		status = master_open_loop(master);
 	if (status == 0)
 		status = master_confine(master);
-	if (status == 0)
+	if (status != 0 && *complain_held() != '\0')
+		notify_failed(complain_held());
+	else if (status == 0)
 		status = master_serve(master);
 	if (status == EX_OK)
 		backoff_forget();

@@ -107,6 +107,7 @@ struct master {
 
 /* One sentence on standard error, for what ends the start. Held, it is only kept, for the log: a reload must not end anything. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void complain_as_is(const char *text);
 void complain_hold(bool hold);
 const char *complain_held(void);
 
@@ -186,7 +187,8 @@ void measure_add(json_t *row, const struct measure *measure);
 /* reload.c, notify.c, status.c, journal.c */
 void reload_configuration(struct master *master);
 void notify_begin(struct master *master);
-void notify_ready(struct master *master);
+void notify_ready(struct master *master, const char *trouble);  /* trouble: more words for its status */
+void notify_failed(const char *why);
 void notify_reloading(void);
 void notify_stopping(void);
 void notify_extend_start(uint64_t microseconds);

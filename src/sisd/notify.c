@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,7 +21,7 @@ static void tell(const char *format, ...)
 {
 	const char *name = getenv("NOTIFY_SOCKET");
 	CLEANUP_FD int fd = -1;
-	char text[512];
+	char text[2048];
 	va_list arguments;
 	int size;
 
@@ -50,12 +51,18 @@ void notify_begin(struct master *master)
 		watchdog_ping(master);
 }
 
-void notify_ready(struct master *master)
+void notify_ready(struct master *master, const char *trouble)
 {
 	const struct listeners *listeners = &master->listeners;
 
-	tell("READY=1\nSTATUS=Serving on %s%s with %u workers\nMAINPID=%d", listeners->n ? listeners->address[0] : "no address",
-	     listeners->n > 1 ? " and more" : "", master->n_workers, (int)getpid());
+	tell("READY=1\nSTATUS=Serving on %s%s with %u worker%s%s\nMAINPID=%d", listeners->n ? listeners->address[0] : "no address",
+	     listeners->n > 1 ? " and more" : "", master->n_workers, master->n_workers == 1 ? "" : "s", trouble, (int)getpid());
+}
+
+/* systemctl status shows a failed start without what it wrote on standard error, but with this. */
+void notify_failed(const char *why)
+{
+	tell("STATUS=Cannot start: %.*s", (int)strcspn(why, "\n"), why);
 }
 
 void notify_reloading(void)
@@ -75,7 +82,8 @@ void notify_stopping(void)
 /* The time that systemd allows for a start begins after the wait. */
 void notify_delayed(unsigned n_starts, unsigned seconds)
 {
-	tell("EXTEND_TIMEOUT_USEC=%llu\nSTATUS=The last %u starts failed, the next try is in %u second%s: \"systemctl restart\" does not wait",
+	tell("EXTEND_TIMEOUT_USEC=%llu\nSTATUS=The last %u starts failed, the next try is in %u second%s: \"journalctl -u\" says why, "
+	           "\"systemctl restart\" does not wait",
 	           (seconds + START_TIME_S) * 1000000ULL, n_starts, seconds, seconds == 1 ? "" : "s");
 }
 

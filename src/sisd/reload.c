@@ -98,6 +98,8 @@ void reload_configuration(struct master *master)
 		reload_tell_roles(master);
 		reload_resize(master, master_count_workers(conf));
 		MASTER_LOG(master, RELOADED, .detail = NULL);
+		notify_ready(master, "");
+	} else {
+		notify_ready(master, "; the last reload failed, the log says why");
 	}
-	notify_ready(master);
 }

@@ -140,7 +140,7 @@ static void complain_locked(int fd, const char *path)
 	ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
 
 	pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
-	complain("%s: is in use by another sisd%s%s: stop that one, or choose another state_dir", path, *pid ? ", process " : "", pid);
+	complain("%s is in use by another sisd%s%s: stop that one, or choose another state_dir", path, *pid ? ", process " : "", pid);
 }
 
 static int state_lock(int dir_fd, const char *path, int *ret_fd)

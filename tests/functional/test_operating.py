@@ -48,8 +48,8 @@ def quota():
         check_equal(create_upload(daemon, device, 8 << 20).status, 201, "upload without a limit")
         check_equal(ctl(daemon, "quota", "quinn", "default")["quotas"][0], {"user": "quinn", "used": 0, "reserved": (1 << 20) + (1 << 20) + 1 + (8 << 20),
                                                                            "quota": 3 << 20, "own": False}, "default again")
-        check_in("quinn", daemon.sisctl("quota").stdout)
-        check_in("(default)", daemon.sisctl("quota").stdout)
+        check_equal([line.split()[0] for line in daemon.sisctl("quota").stdout.splitlines()], ["default:", "USER", "quinn"], "the table")
+        check_in("3.0 MiB (default)", daemon.sisctl("quota").stdout)
         for wrong in ("0", "lots", "-1", ""):
             daemon.sisctl("quota", "--", "quinn", wrong, status=64)
         daemon.sisctl("quota", "nobody", "1M", status=67)

@@ -41,10 +41,27 @@ def notifications():
         daemon.process.send_signal(signal.SIGHUP)
         check_in("MONOTONIC_USEC=", notify.hear(r"^RELOADING=1$"))
         notify.hear(r"^READY=1$")
+        notify.heard.clear()
+        wrong = read_file(daemon.config)
+        write_file(daemon.config, wrong + b"nonsense = 1;\n")
+        daemon.process.send_signal(signal.SIGHUP)
+        notify.hear(r"^STATUS=Serving on .* with 1 worker; the last reload failed, the log says why$")
+        write_file(daemon.config, wrong)
+        daemon.process.send_signal(signal.SIGHUP)
+        notify.hear(r"^STATUS=Serving on .* with 1 worker$")
         daemon.process.send_signal(signal.SIGTERM)
         notify.hear(r"^STOPPING=1$")
         check_equal(daemon.process.wait(20 * SLOW), 0, "exit status")
         daemon._gone()
+
+
+@test("a start that fails says why in its status, which systemctl shows")
+def failed_start():
+    notify = NotifySocket()
+    path = write_file(os.path.join(temporary("wrong"), "sisd.conf"), b"workers = 300;\n")
+    done = run_program([SISD, "-c", path], status=78, env=program_environment(NOTIFY_SOCKET=notify.path))
+    check_equal(done.stderr, path + ":1: workers is out of range: it must be from 0 to 64\n", "standard error")
+    check_in("STATUS=Cannot start: " + path + ":1: workers is out of range", notify.hear("^STATUS=Cannot start"))
 
 
 @test("nothing is told as ready before it serves")

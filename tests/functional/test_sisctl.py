@@ -137,6 +137,9 @@ def usage():
     for arguments in ([], ["nonsense"], ["add"], ["add", "a", "b"], ["list", "--nonsense"], ["logs", "--since", "tomorrow"], ["--nonsense"]):
         done = run_program([SISCTL, "-s", "/nonexistent"] + arguments, status=64)
         check(done.stderr and not done.stdout, "output of %r" % arguments)
+    for head in "1", "1:ab", ":" + 64 * "0", "1:" + 65 * "0", "x:" + 64 * "0":
+        check_in("NUMBER:HASH", run_program([SISCTL, "-s", "/nonexistent", "audit", "verify", "--head", head], status=64).stderr)
+    check_in("sisctl list: unrecognized option", run_program([SISCTL, "list", "--nonsense"], status=64).stderr)
     check_in("COMMAND", run_program([SISCTL, "--help"]).stdout)
     check_in("0.", run_program([SISCTL, "--version"]).stdout)
 
@@ -177,7 +180,7 @@ def check_command():
     check_equal(done.stdout.splitlines()[:4], ["one", "  with --repair: do this", "two", "  do this"], "problems")
     check_in("5 items", done.stdout)
     done = FakeDaemon({"parameters": {"problems": [problem(mended=True)], **whole}}).sisctl("check", "--repair", status=1)
-    check_in("1 problems, 1 mended", done.stdout)
+    check_in("1 problem, 1 mended", done.stdout)
     done = FakeDaemon({"parameters": {"problems": [problem(error="no space")], **whole}}).sisctl("check", "--repair", status=65)
     check_in("not mended: no space", done.stdout)
     done = FakeDaemon({"parameters": {"problems": [problem(mended=True)], "more": 3, **whole}}).sisctl("check", "--repair", status=65)
