@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * sisctl metrics: the daemon's figures as Prometheus reads them: the very text that its listener serves. */
+ * sisctl metrics: the daemon's figures as Prometheus reads them, as its listener serves them; what would move a cursor becomes "?". */
 #include "sisctl/sisctl.h"
 
 #include "base/error.h"
+#include "base/util.h"
 
+#include <string.h>
 #include <sysexits.h>
 
 static int print_as_json(struct sisctl *sisctl)
@@ -20,6 +22,16 @@ static int print_as_json(struct sisctl *sisctl)
 	return output_finish();
 }
 
+static void print_text(const char *text)
+{
+	for (size_t size; *text != '\0'; text += size + (text[size] == '\n')) {
+		size = strcspn(text, "\n");
+		CLEANUP_FREE char *line = xasprintf("%.*s", (int)size, text);
+		output_text(stdout, line);
+		putchar('\n');
+	}
+}
+
 int command_metrics(struct sisctl *sisctl, char **arguments, const char *const *values)
 {
 	CLEANUP_REPLY struct varlink_reply reply = { 0 };
@@ -31,6 +43,6 @@ int command_metrics(struct sisctl *sisctl, char **arguments, const char *const *
 	const char *text = json_member_string(reply.parameters, "text");
 	if (text == NULL)
 		return output_error(EX_PROTOCOL, "what answers on the control socket told no metrics");
-	fputs(text, stdout);
+	print_text(text);
 	return output_finish();
 }

@@ -37,7 +37,9 @@ void output_text(FILE *file, const char *text)
 
 void output_json(const json_t *json)
 {
-	CLEANUP_FREE char *text = json_print(json);
+	CLEANUP_FREE char *raw = json_print(json);
+	/* JSON leaves C1 controls and changes of direction as they are, and the reader may be root's terminal. */
+	CLEANUP_FREE char *text = raw != NULL ? text_escape_json(raw) : NULL;
 	if (text == NULL)
 		abort();
 	puts(text);

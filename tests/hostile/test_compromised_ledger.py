@@ -82,6 +82,17 @@ def links_and_pipes():
     check_equal([name for name in files_below(directory) if "objects" in name], [], "objects")
 
 
+@test("what it says moves no cursor and turns no writing around: neither in tables nor in JSON")
+def words():
+    name = "alice\x1b[2J\u009b2J\u202egnp"
+    ledger = FalseLedger({"text": name + "\n", "users": [{"user": name, "state": name, "created": "2026-11-21T00:00:00Z", "devices": 1, "items": 1, "bytes": 1, "invites": 0}]})
+    for words in (("metrics",), ("list",), ("--json", "list")):
+        told = run_program([os.path.join(BUILD, "sisctl"), "-s", ledger.path, *words]).stdout
+        check_in("alice", told)
+        check_equal([c for c in told if ord(c) < 32 and c != "\n" or 127 <= ord(c) < 160 or c == "\u202e"], [], "characters of %r" % told)
+    check_equal(json.loads(told)["users"][0]["user"], name, "the JSON says the same")
+
+
 @test("a state directory that others can write to is not taken for one")
 def foreign_state():
     state, directory = make_state("", mode=0o777), temporary("backups")
