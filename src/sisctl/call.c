@@ -61,6 +61,8 @@ static int explain_failed(const json_t *parameters)
 	for (int i = 1; name != NULL && i < SIS_ERR_END; i++)
 		if (strcmp(error_name(i), name) == 0)
 			error = i;
+	if (error == SIS_ERR_NO_SPACE)
+		return output_error(error_exit_status(error), "the disk of the daemon's state directory is full: make room there, or remove items (`sisctl items`, `sisctl rm`)");
 	return output_error(error_exit_status(error), "%s", detail != NULL && *detail != '\0' ? detail : error_text(error));
 }
 

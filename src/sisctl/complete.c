@@ -104,13 +104,13 @@ static void complete_value(struct sisctl *sisctl, const char *value, const char 
 /* By the words in the command's row: small ones stand for themselves, in the first place or, behind a user, in the second. */
 static void complete_argument(struct sisctl *sisctl, const struct command *command, bool is_first, const char *typed)
 {
-	const char *arguments = command->arguments, *second = strstr(arguments, "|default|");
+	const char *arguments = command->arguments, *words = arguments + (arguments[0] == '['), *second = strstr(arguments, "|default|");
 	if (strcmp(arguments, "ITEM...") == 0)
 		offer_items(sisctl, typed);
 	else if (strcmp(arguments, "DIR") == 0)
 		puts(":files");
-	else if (is_first && arguments[0] >= 'a' && arguments[0] <= 'z')
-		offer_alternatives(typed, arguments, strcspn(arguments, " "));
+	else if (is_first && words[0] >= 'a' && words[0] <= 'z')
+		offer_alternatives(typed, words, strcspn(words, " ]"));
 	else if (!is_first && second != NULL)
 		offer_alternatives(typed, second + 1, strcspn(second, "]") - 1);
 	else if (strstr(arguments, "USER") != NULL)

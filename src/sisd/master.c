@@ -317,10 +317,10 @@ int master_run(const struct master_options *options)
 		status = master_open_loop(master);
 	if (status == 0)
 		status = master_confine(master);
-	if (status != 0 && *complain_held() != '\0')
-		notify_failed(complain_held());
-	else if (status == 0)
+	if (status == 0)
 		status = master_serve(master);
+	if (status != 0 && !master->started_once)
+		notify_failed(*complain_held() != '\0' ? complain_held() : "the log says why");
 	if (status == EX_OK)
 		backoff_forget();
 	log_set_sink(NULL, NULL);

@@ -130,6 +130,7 @@ def check_shell(shell):
     check_equal(ask(*ctl, "rev"), ["revoke"], "commands of sisctl")
     check_equal(ask("sisctl", "--inst"), ["--instance"], "options before sisctl's command")
     check_equal(ask(*ctl, "revoke", "bo"), ["bob"], "users of sisctl")
+    check_equal(ask(*ctl, "ca", ""), ["rollover"], "words of sisctl")
     check_equal(ask(*ctl, "revoke", "bob", "--comp"), ["--compromised"], "options of sisctl")
 
 

@@ -62,6 +62,12 @@ def failed_start():
     done = run_program([SISD, "-c", path], status=78, env=program_environment(NOTIFY_SOCKET=notify.path))
     check_equal(done.stderr, path + ":1: workers is out of range: it must be from 0 to 64\n", "standard error")
     check_in("STATUS=Cannot start: " + path + ":1: workers is out of range", notify.hear("^STATUS=Cannot start"))
+    with Daemon(workers=1) as daemon:
+        daemon.stop()
+    write_file(os.path.join(daemon.state_dir, "db/sis.db"), b"garbage" * 1000)
+    notify.heard.clear()
+    run_program([SISD, "-c", daemon.config, "-L", BUILD], status=65, env=program_environment(NOTIFY_SOCKET=notify.path))
+    check_in("STATUS=Cannot start: the log says why", notify.hear("^STATUS=Cannot start"))
 
 
 @test("nothing is told as ready before it serves")

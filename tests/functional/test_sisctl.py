@@ -74,7 +74,7 @@ def harmless_output():
     nasty = "al\x1b]0;owned\x07ice\u202egpj\n\x9b31m"
     users = {"parameters": {"users": [{"user": nasty, "state": "live", "devices": 1, "items": 2, "bytes": 3, "invites": 0, "created": nasty}]}}
     entry = {"parameters": {"entry": {"sequence": 1, "time": "2026-11-21T11:30:00Z", "text": nasty}}}
-    error = {"error": "io.sis.control.Failed", "parameters": {"error": "NO_SPACE", "detail": nasty}}
+    error = {"error": "io.sis.control.Failed", "parameters": {"error": "IO", "detail": nasty}}
     for arguments, answer, status in ((["list"], users, 0), (["logs"], entry, 0), (["check"], error, 74),
                                       (["list"], {"error": nasty}, 69), (["add", "x"], {"parameters": {"invite": nasty}}, 0)):
         done = FakeDaemon(answer).sisctl(*arguments, status=status)
@@ -91,7 +91,7 @@ def refusals():
         check_in(word, done.stderr, name)
         check_equal((done.stdout, done.stderr.count("\n")), ("", 1), "output for %s" % name)
     done = FakeDaemon({"error": "io.sis.control.Failed", "parameters": {"error": "NO_SPACE", "detail": ""}}).sisctl("check", status=74)
-    check_in("no space left", done.stderr)
+    check_in("make room there", done.stderr)
 
 
 @test("answers that are no Varlink are refused in words")
