@@ -15,10 +15,12 @@
 
 enum { OPTION_FOLLOW, OPTION_USER, OPTION_DEVICE, OPTION_ITEM, OPTION_EVENT, OPTION_SINCE, OPTION_UNTIL, OPTION_OUTPUT, OPTION_UNIT, OPTION_AUDIT };
 
+static uint64_t n_printed;
 
 void logs_print_entry(const json_t *entry, bool json)
 {
 	char time[64], text[2048];
+	n_printed++;
 	if (json) {
 		output_json(entry);
 		return;
@@ -127,5 +129,9 @@ int command_logs(struct sisctl *sisctl, char **arguments, const char *const *val
 		r = take_event(values[OPTION_EVENT], event, &filter.event);
 	if (r == EX_OK)
 		r = check_filter(&filter, values);
-	return r != EX_OK ? r : print_from(sisctl, &filter, values[OPTION_UNIT] != NULL, values[OPTION_AUDIT] != NULL);
+	if (r == EX_OK)
+		r = print_from(sisctl, &filter, values[OPTION_UNIT] != NULL, values[OPTION_AUDIT] != NULL);
+	if (r == EX_OK && n_printed == 0 && !sisctl->json && !filter.follow)
+		fputs("There are no such entries.\n", stderr);
+	return r;
 }

@@ -166,6 +166,8 @@ def logs():
     done = fake.sisctl("logs", "--user", "alice", "--since", "2026-11-21")
     check_equal(done.stdout, "".join("2026-11-21T11:30:0%dZ entry %d\n" % (n, n) for n in (1, 2, 3)), "output")
     check_equal(fake.calls, [{"method": "io.sis.control.Logs", "more": True, "parameters": {"user": "alice", "since": "2026-11-21T00:00:00Z"}}], "call")
+    done = FakeDaemon({"parameters": {}}).sisctl("logs", "--user", "nobody")
+    check_equal((done.stdout, done.stderr), ("", "There are no such entries.\n"), "where there are none")
     fake = FakeDaemon(entries[2])
     fake.sisctl("logs", "-f", "-S", "2h")
     check(fake.calls[0]["parameters"]["follow"] is True and fake.calls[0]["parameters"]["since"].endswith("Z"), "call: %r" % fake.calls)
