@@ -75,14 +75,18 @@ int authorities_write(int dir_fd, struct span set)
 
 /* ------------------------------------------------ learning ------------------------------------------------ */
 
-static void tell(struct span der)
+/* Each is told, whatever it says of its age: the key of one that is known may be in other hands. */
+static void tell(struct span der, bool is_newest)
 {
 	struct certificate facts;
 	char fingerprint[2 * FINGERPRINT_BYTES + 1];
 	if (teller == NULL || teller->quiet || certificate_parse(der, &facts) < 0)
 		return;
 	hex_encode(facts.fingerprint, FINGERPRINT_BYTES, fingerprint);
-	output_warning(teller, "the server's authority has a successor, certified by the one before and taken into this profile: %s", fingerprint);
+	if (is_newest)
+		output_warning(teller, "the server's authority has a successor, certified by the one before and taken into this profile: %s", fingerprint);
+	else
+		output_warning(teller, "the server's authority has another generation, certified by one that is known and taken into this profile: %s", fingerprint);
 }
 
 static bool is_known(const struct profile *profile, struct span der)
@@ -110,8 +114,7 @@ void authorities_adopt(const struct profile *profile, struct span set)
 		if (is_known(profile, der) || profile->ca.size + der.size > profile->ca_capacity)
 			continue;
 		append(profile, der);
-		if (der.data == newest.data)
-			tell(der);
+		tell(der, der.data == newest.data);
 		changed = true;
 	}
 	/* What cannot be written is learned again next time. */

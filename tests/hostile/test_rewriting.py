@@ -12,7 +12,7 @@ import types
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
 import make_photo
-from sis_proxy import FalseSuccessor, HostileServer, Impostor, Told
+from sis_proxy import FalseSuccessor, HiddenSuccessor, HostileServer, Impostor, Told
 from sis_testlib import *
 
 from cryptography.hazmat.primitives import hashes
@@ -415,6 +415,18 @@ def false_successor():
     check_equal([request.path for request in server.requests], ["/healthz", "/.well-known/est/cacerts"], "requests")
     alice.run("enroll", line)
     alice.run("whoami")
+
+
+@test("an authority that the one in force has certified is never taken without a word, however old it says to be")
+def hidden_successor():
+    daemon = shared_daemon()
+    alice, authority = daemon.client(unique("alice")), HiddenSuccessor(daemon)
+    server = HostileServer(daemon, alice, authority=authority)
+    fingerprint = authority.certificate.fingerprint(hashes.SHA256()).hex()
+    check_in(fingerprint, alice.run("list").stderr)
+    check_not_in(fingerprint, alice.run("list").stderr, "it is told once")
+    server.release(alice)
+    alice.run("list")
 
 
 run()

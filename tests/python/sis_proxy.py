@@ -26,6 +26,7 @@ HOP = ("connection", "transfer-encoding", "content-length", "keep-alive")
 
 class Authority:
     """The daemon's own CA key, as whoever has taken the whole server has it."""
+    chain = ()                                      # certificates that lead to it
 
     def __init__(self, daemon):
         keys = os.path.join(daemon.options["state_dir"], "keys")
@@ -53,27 +54,46 @@ class Authority:
                           [x509.SubjectAlternativeName(names)])
 
 
+def certify_authority(name, public_key, issuer_key, not_before, issuer=None):
+    """A CA certificate under this name, which is the issuer's as well (RFC 4210, section 4.4). issuer: its certificate, where sisd has made that."""
+    issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+    if issuer:
+        issuer_id = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(public_key).serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(not_before).not_valid_after(datetime.datetime.utcnow() + datetime.timedelta(days=300))
+    builder = builder.add_extension(x509.BasicConstraints(True, None), True)
+    builder = builder.add_extension(x509.KeyUsage(False, False, False, False, False, True, True, False, False), True)
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), False)
+    return builder.add_extension(issuer_id, False).sign(issuer_key, None)
+
+
 class FalseSuccessor(Authority):
     """A stranger's authority under the daemon's authority's name, which vouches for that one; nobody vouches for it."""
 
     def __init__(self, daemon):
         self.victim = x509.load_pem_x509_certificate(read_file(os.path.join(daemon.options["state_dir"], "keys", "ca.pem")))
         self.key = make_key("ed25519")
-        self.certificate = self._certify(self.key.public_key())
-        self.vouches = self._certify(self.victim.public_key())
-
-    def _certify(self, public_key):
-        now = datetime.datetime.utcnow()
-        builder = x509.CertificateBuilder().subject_name(self.victim.subject).issuer_name(self.victim.subject).public_key(public_key)
-        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(max(self.victim.not_valid_before, now - datetime.timedelta(days=1)))
-        builder = builder.not_valid_after(now + datetime.timedelta(days=300)).add_extension(x509.BasicConstraints(True, None), True)
-        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-        builder = builder.add_extension(usage, True).add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), False)
-        return builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), False).sign(self.key, None)
+        self.certificate, self.vouches = (certify_authority(self.victim.subject, key.public_key(), self.key, self.victim.not_valid_before)
+                                          for key in (self.key, self.victim))
 
     def cacerts(self):
         """Body of EST's cacerts (RFC 7030, section 4.1.3)."""
         return base64.b64encode(pkcs7.serialize_certificates([self.certificate, self.victim, self.vouches], Encoding.DER))
+
+
+class HiddenSuccessor(Authority):
+    """Of somebody who has the authority's key: an authority that says to be older than it, and is certified by it."""
+
+    def __init__(self, daemon):
+        super().__init__(daemon)
+        name, key = self.certificate.subject, make_key("ed25519")
+        not_before = self.certificate.not_valid_before - datetime.timedelta(days=10)
+        self.chain = [certify_authority(name, key.public_key(), self.key, not_before, self.certificate)]
+        self.certificate, self.key = certify_authority(name, key.public_key(), key, not_before), key
+
+    def _sign(self, names, public_key, usage, more=()):
+        # Of several authorities of one name, verifiers choose by this.
+        return super()._sign(names, public_key, usage, [*more, x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())])
 
 
 class Request:
@@ -125,7 +145,7 @@ class HostileServer:
         key = make_key()
         certificate = self.authority.mint_server(key.public_key())
         path = write_file(os.path.join(temporary("hostile"), "server.pem"), key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) +
-                          certificate.public_bytes(Encoding.PEM) + self.authority.certificate.public_bytes(Encoding.PEM))
+                          b"".join(one.public_bytes(Encoding.PEM) for one in [certificate, self.authority.certificate, *self.authority.chain]))
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(path)
         self.context.load_verify_locations(daemon.ca())
