@@ -139,7 +139,7 @@ int main(int argc, char **argv)
 	}
 	if (optind >= argc) {
 		help_print_all(stderr);
-		return EX_USAGE;
+		return output_error(EX_USAGE, "the command is missing: see above");
 	}
 	if (strcmp(argv[optind], "help") == 0)
 		return run_help(&sisctl, argv + optind + 1, argc - optind - 1);

@@ -78,11 +78,14 @@ static double rate(const json_t *status, const json_t *before, const char *name,
 
 static void put_figures(struct screen *screen, const json_t *status, const json_t *before, double seconds)
 {
-	static const char *const members[] = { "users", "items", "connections", "watchers", "uploads_in_flight", "commits_in_flight" };
+	static const struct { const char *name, *words; } members[] = {
+		{ "users", "users" }, { "items", "items" }, { "connections", "connections" }, { "watchers", "watchers" },
+		{ "uploads_in_flight", "uploads in flight" }, { "commits_in_flight", "commits in flight" },
+	};
 	put_size(screen, status, "store", "bytes");
 	put_size(screen, status, "disk free", "disk_free_bytes");
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
-		put_figure(screen, members[i], "%.0f", member(status, members[i]));
+		put_figure(screen, members[i].words, "%.0f", member(status, members[i].name));
 	put_figure(screen, "changes/s", "%.1f", rate(status, before, "changes", seconds));
 	put_figure(screen, "commits/s", "%.1f", rate(status, before, "batches", seconds));
 	put_figure(screen, "changes per commit", "%.1f, most %.0f", ratio(member(status, "changes"), member(status, "batches")), member(status, "largest_batch"));

@@ -137,6 +137,7 @@ def usage():
     for arguments in ([], ["nonsense"], ["add"], ["add", "a", "b"], ["list", "--nonsense"], ["logs", "--since", "tomorrow"], ["--nonsense"]):
         done = run_program([SISCTL, "-s", "/nonexistent"] + arguments, status=64)
         check(done.stderr and not done.stdout, "output of %r" % arguments)
+    check_in("sisctl: the command is missing", run_program([SISCTL, "-s", "list"], status=64).stderr.splitlines()[-1])
     for head in "1", "1:ab", ":" + 64 * "0", "1:" + 65 * "0", "x:" + 64 * "0":
         check_in("NUMBER:HASH", run_program([SISCTL, "-s", "/nonexistent", "audit", "verify", "--head", head], status=64).stderr)
     check_in("sisctl list: unrecognized option", run_program([SISCTL, "list", "--nonsense"], status=64).stderr)
