@@ -158,7 +158,7 @@ def diagnostics():
     for name in (page for page in pages() if page.endswith(".7")):
         for line in re.findall(r"^\.It Qq (.*)$", text(name), re.MULTILINE):
             line = sis_pages.plain(line)
-            pieces = re.split(r"\.\.\.|/\S+|\d+|\b[A-Z]{5,}\b|\byesterday\b|\"|\b(?:server_names?|tls_key|tls_certificate)\b|: ", line)
+            pieces = re.split(r"\.\.\.|/\S+|\d+|\b[A-Z]{5,}\b|\b(?:yesterday|tomorrow)\b|\"|\b(?:server_names?|tls_key|tls_certificate)\b|: ", line)
             longest = max((piece.strip(" .,;()") for piece in pieces), key=len)
             if longest not in sources and not line.startswith(FOREIGN):
                 wrong.append("%s: nobody says %r" % (name, longest))
