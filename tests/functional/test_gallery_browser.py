@@ -48,6 +48,11 @@ def focused(browser):
     return browser.run("return document.activeElement.closest('li')?.dataset.id")
 
 
+def viewer_closes(browser):
+    """The browser tells the page of a closing a moment after it has closed: then it is empty."""
+    browser.wait("return !document.getElementById('viewer').open && !document.getElementById('viewer').firstChild", "the viewer to close")
+
+
 @test("the grid shows every item by day, with decrypted thumbnails; the link's token is gone from the address")
 def grid():
     browser = world()["browser"]
@@ -71,7 +76,7 @@ def hostile_words():
     check_equal(browser.run("return [window.broken ?? 0, document.querySelectorAll('script').length, document.querySelectorAll('#viewer img').length]"),
                 [0, 1, 1], "what the words have made")
     browser.keys("Escape")
-    browser.wait("return !document.getElementById('viewer').open", "the viewer to close")
+    viewer_closes(browser)
 
 
 @test("by keyboard alone: walk the grid, open, next, first, last, close, and the focus is where one was")
@@ -108,6 +113,7 @@ def signer():
     for part in (bob.user, "device test", "You have not compared keys", "Picture 1", "64 × 48"):
         check_in(part, words, "what stands beside it")
     browser.keys("Escape")
+    viewer_closes(browser)
 
 
 @test("names and roles for who cannot see it: every control and picture has one; the dialogs are named")
@@ -124,6 +130,7 @@ def accessible():
     check_equal(browser.run("return [...document.images].filter((one) => !one.alt).length"), 0, "pictures without words")
     check_equal((browser.role("#viewer"), browser.label("#viewer"), browser.role(".tools")), ("dialog", "Picture", "toolbar"), "the viewer")
     browser.keys("Escape")
+    viewer_closes(browser)
 
 
 CONTRAST = """
@@ -163,7 +170,7 @@ def looks():
                 check_equal(browser.run(CONTRAST), [], "words that are hard to read, %s, %s, %d" % (place, scheme, width))
                 shot("%s-%s-%d" % (place, scheme, width))
             browser.keys("Escape")
-            browser.wait("return !document.getElementById('viewer').open", "the viewer to close")
+            viewer_closes(browser)
     check_equal(len(grounds), 2, "grounds")
     browser.size(1200, 800)
     browser.scheme("light")
@@ -180,6 +187,7 @@ def swipe():
             stand.dispatchEvent(new PointerEvent(kind, {bubbles: true, pointerType: 'touch', clientX: x, clientY: 300}));""")
     browser.wait("return document.querySelector('.place').textContent !== %s" % json.dumps(before), "the next picture")
     browser.keys("Escape")
+    viewer_closes(browser)
 
 
 @test("files that are chosen are shared with words and people, with progress, and stand in the grid at once")
@@ -224,7 +232,7 @@ def sharing():
     browser.wait("return document.getElementById('toast').textContent.startsWith('Taken back from %s.')" % dave.user, "the word that it was taken back")
     check_equal(len(dave.items()), 0, "dave's items")
     browser.keys("Escape", "Escape")
-    browser.wait("return !document.querySelector('dialog[open]')", "all to close")
+    browser.wait("return !document.querySelector('dialog[open]') && !document.getElementById('viewer').firstChild", "all to close")
 
 
 @test("a download is the very file; deleting asks first")
@@ -244,6 +252,7 @@ def download_and_delete():
     browser.click("#sheet button.danger")
     browser.wait("return document.querySelectorAll('.tile').length === %d" % (count - 1), "the tile to go")
     browser.keys("Escape")
+    viewer_closes(browser)
 
 
 @test("the filters show one sender's, or one conversation's")

@@ -169,7 +169,10 @@ function goTo(at) {
 		show(all[at].item);
 }
 
+/* The browser tells of it a moment after it has closed: what was opened meanwhile stays. */
 dialog.addEventListener("close", () => {
+	if (dialog.open)
+		return;
 	const id = current;
 	current = null;
 	turn++;
