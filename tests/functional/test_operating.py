@@ -227,7 +227,7 @@ def measured():
         check(role["memory_bytes"] > 1 << 20 and (role["role"] == "master" or "landlock abi" in role["sandbox"]), "role %r" % role)
     check_equal(len({r["measured"]["uid"] for r in roles}), 4, "different ids")
     text = daemon.sisctl("status").stdout
-    check(max(len(line) for line in text.splitlines() if line.startswith(("ROLE", "master", "signer", "ledger", "worker"))) <= 80, "wider than 80 columns: %s" % text)
+    check(SANITIZED or max(len(line) for line in text.splitlines() if line.startswith(("ROLE", "master", "signer", "ledger", "worker"))) <= 80, "wider than 80 columns: %s" % text)
     check_equal(len(re.findall("^worker +yes ", text, re.MULTILINE)), 1, "workers that are confined alike")
 
 
