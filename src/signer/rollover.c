@@ -33,7 +33,7 @@ static const char *refusal(const struct signer *signer, int64_t now)
 	if (now < last->not_before)
 		return "the authority in force begins in the future, so the clock is not to be trusted";
 	if (now - last->not_before < DAY_S)
-		return "the authority in force is younger than a day";
+		return "the authority in force is younger than a day: try again tomorrow";
 	if (last->not_after <= now)
 		return "the authority in force has ended, so nobody believes what it signs: see \"a new authority\" in sisctl(8)";
 	if (count_living(signer, now) >= GENERATIONS_LIVING_MAX)

@@ -20,7 +20,7 @@ static const struct { const char *error; int exit_status; const char *words; } r
 	{ "io.sis.control.NotAllowed", EX_NOPERM, "only root and the group in control_group of sisd.conf (sis-admin) may do this" },
 	{ "io.sis.control.NoSuchUser", EX_NOUSER, "there is no such user; `sisctl list` shows who there is" },
 	{ "io.sis.control.NoSuchDevice", EX_NOUSER, "that user has no such device; `sisctl certs USER` shows which there are" },
-	{ "io.sis.control.UserExists", EX_CANTCREAT, "the name is taken (names of revoked users stay theirs); `sisctl invite USER` invites one more device" },
+	{ "io.sis.control.UserExists", EX_CANTCREAT, "the name is taken: a live user gets one more device with `sisctl invite USER`, and a revoked one's name is given to nobody again" },
 	{ "io.sis.control.BadName", EX_DATAERR, "that is not a valid name: 1 to 32 of a-z 0-9 . _ -, starting with a letter or digit" },
 	{ "org.varlink.service.MethodNotFound", EX_UNAVAILABLE, "the daemon does not know this command: are sisd and sisctl of the same version?" },
 	{ "org.varlink.service.InvalidParameter", EX_USAGE, "the daemon does not take these arguments" },

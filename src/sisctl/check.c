@@ -48,7 +48,7 @@ static void print_mend(const json_t *problem, bool repair)
 	const char *error = json_member_string(problem, "error");
 	bool mendable = json_member_bool(problem, "mendable", false);
 	if (json_member_bool(problem, "mended", false)) {
-		puts("  mended");
+		puts(json_member_bool(problem, "given_up", false) ? "  given up: it is removed, and its owner and readers are told that it is lost" : "  mended");
 		return;
 	}
 	if (error != NULL && *error != '\0')

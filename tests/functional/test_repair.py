@@ -209,7 +209,7 @@ def remove_lost():
         check_in("--repair", daemon.sisctl("check", "--remove-lost", status=64).stderr)
         watching = bob.popen("--json", "watch", "--since", "all")
         gone = check_store(daemon, "--repair", "--remove-lost", status=1)
-        check_equal([(p["item"], p["mended"]) for p in gone["problems"]], [(item, True)], "what is given up")
+        check_equal([(p["item"], p["mended"], p["given_up"]) for p in gone["problems"]], [(item, True, True)], "what is given up")
         told = {}
         for line in watching.stdout:
             told = json.loads(line)

@@ -430,7 +430,7 @@ static void test_no_successor_on_the_first_day(void **state)
 	assert_int_equal(channel_call(daemon_.ledger, MESSAGE_ROLL_OVER, &builder, MESSAGE_ROLLED_OVER, TIMEOUT_MS, &packet), 0);
 	assert_int_equal(message_rolled_over_decode(&packet.payload, &reply), 0);
 	assert_int_equal(reply.status, SIS_ERR_NOT_ALLOWED);
-	assert_true(span_equals(reply.detail, "the authority in force is younger than a day"));
+	assert_true(span_equals(reply.detail, "the authority in force is younger than a day: try again tomorrow"));
 }
 
 static void test_crl(void **state)
