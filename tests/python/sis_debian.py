@@ -24,7 +24,6 @@ import time
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CACHE = os.path.abspath(os.environ.get("SIS_SYSTEM_CACHE") or "/var/cache/sis-tests")
-MIRROR = "http://deb.debian.org/debian"         # where the host's own list of sources names none
 BARE_PACKAGES = ["systemd", "systemd-sysv", "dbus", "ca-certificates"]
 TOOLS = ["curl", "openssl", "procps"]
 PROGRAMS = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "nsenter": "util-linux", "dpkg-buildpackage": "dpkg-dev", "dh": "debhelper",
@@ -213,11 +212,11 @@ def codename():
 
 
 def sources():
-    """Lines for the root's sources.list: the host's own for its release, the mirror of the release itself first."""
-    done = run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Identifier: Packages"], may_fail=True)
-    wanted = [line.split() for line in done.stdout.splitlines() if re.fullmatch(r"https?://\S+/debian(-security)?/? %s\S* main" % codename(), line)]
+    """Lines for the root's sources.list: what the host has from Debian for its release, the release itself first."""
+    done = run(["apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI) $(RELEASE) $(COMPONENT)", "Identifier: Packages"], may_fail=True)
+    wanted = [line.split()[1:] for line in done.stdout.splitlines() if re.fullmatch(r"Debian https?://\S+ %s(-updates|-security)? main" % codename(), line)]
     if not any(release == codename() for _, release, _ in wanted):
-        wanted.append([MIRROR, codename(), "main"])
+        raise Cannot("apt's list of sources here names no Debian archive of %s" % codename())
     return ["deb %s %s %s" % tuple(words) for words in sorted(wanted, key=lambda words: words[1])]
 
 
