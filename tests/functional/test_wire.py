@@ -3,6 +3,7 @@
 """The wire: every request of ARCHITECTURE's table from curl and from plain HTTP, resumable uploads, ranges, problem documents."""
 
 import os
+import sqlite3
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
@@ -197,8 +198,13 @@ def resume_over_restart():
         bundle = device.seal(make_bytes(300000))
         first = daemon.request("POST", "/v1/items", who=device, body=bundle[:123456],
                                headers={"Content-Type": "application/vnd.sis.item", "Upload-Complete": "?0", **DRAFT})
+        # That an upload was begun is written with the next batch, and not waited for: in a crash before that it starts anew.
+        with contextlib.closing(sqlite3.connect("file:%s/db/sis.db?mode=ro" % daemon.state_dir, uri=True)) as database:
+            wait_for(lambda: database.execute("SELECT count(*) FROM uploads").fetchone() == (1,), "the upload to be noted")
         daemon.restart(hard=True)
-        at = int(daemon.request("HEAD", first.headers["Location"], who=device, headers=DRAFT).headers["Upload-Offset"])
+        head = daemon.request("HEAD", first.headers["Location"], who=device, headers=DRAFT)
+        check_equal((first.status, head.status), (201, 204), "statuses before and after")
+        at = int(head.headers["Upload-Offset"])
         check(at <= 123456, "offset %d" % at)
         done = daemon.request("PATCH", first.headers["Location"], who=device, body=bundle[at:], headers={
             "Content-Type": "application/partial-upload", "Upload-Offset": str(at), "Upload-Complete": "?1", **DRAFT})

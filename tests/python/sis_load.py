@@ -215,10 +215,12 @@ def people():
 
 
 def roles(machine):
-    """{"master": [pid], "worker": [pid, pid], …}, in the machine's counting."""
+    """{"master": [pid], "worker": [pid, pid], …}, in the machine's counting; a role that is just being started is not there."""
     reply, found = json.loads(machine.sisctl("--json", "status").stdout), {}
     for role in reply.get("status", reply)["roles"]:
-        found.setdefault(role["role"].split()[0], []).append(role["pid"])
+        # 0 is nobody yet; and to kill(1) it is whoever asks.
+        if role["pid"] > 0:
+            found.setdefault(role["role"].split()[0], []).append(role["pid"])
     return found
 
 
