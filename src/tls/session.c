@@ -124,6 +124,7 @@ int session_failed(struct tls_session *session, int gnutls_code)
 	case GNUTLS_E_PULL_ERROR:
 	case GNUTLS_E_SESSION_EOF:
 	case GNUTLS_E_INVALID_SESSION:          /* read or write after such an end */
+		session->words = "the connection was cut off";
 		return -SIS_ERR_CLOSED;
 	case GNUTLS_E_MEMORY_ERROR:
 		return -SIS_ERR_NO_MEMORY;
