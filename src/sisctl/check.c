@@ -93,7 +93,8 @@ static void print_for_people(const struct check_order *order, const json_t *repl
 
 /* ------------------------------------------------ asking ------------------------------------------------ */
 
-void check_show_progress(const json_t *reply)
+/* How far it is, on a terminal; NULL: it has ended. */
+static void show_progress(const json_t *reply)
 {
 	static bool shown;
 	uint64_t items = 0, all = 0, bytes = 0;
@@ -113,6 +114,20 @@ void check_show_progress(const json_t *reply)
 	shown = true;
 }
 
+int check_receive(struct sisctl *sisctl, json_t **ret_reply)
+{
+	int r = 0;
+	for (bool more = true; more && r == 0;) {
+		CLEANUP_REPLY struct varlink_reply reply = { 0 };
+		r = sisctl_receive(sisctl, &reply);
+		show_progress(r == 0 && reply.continues ? reply.parameters : NULL);
+		more = reply.continues;
+		if (r == 0 && !more)
+			*ret_reply = json_incref(reply.parameters);
+	}
+	return r;
+}
+
 static int ask_online(struct sisctl *sisctl, const struct check_order *order, bool repair, json_t **ret_reply)
 {
 	json_t *parameters = json_object();
@@ -121,15 +136,7 @@ static int ask_online(struct sisctl *sisctl, const struct check_order *order, bo
 	    (repair && order->remove_lost && json_object_set_new(parameters, "remove_lost", json_true()) < 0))
 		abort();
 	int r = sisctl_send(sisctl, "Check", parameters, true);
-	for (bool more = r == 0; more && r == 0;) {
-		CLEANUP_REPLY struct varlink_reply reply = { 0 };
-		r = sisctl_receive(sisctl, &reply);
-		check_show_progress(r == 0 && reply.continues ? reply.parameters : NULL);
-		more = reply.continues;
-		if (r == 0 && !more)
-			*ret_reply = json_incref(reply.parameters);
-	}
-	return r;
+	return r == 0 ? check_receive(sisctl, ret_reply) : r;
 }
 
 static int ask(struct sisctl *sisctl, const struct check_order *order, bool repair, json_t **ret_reply)

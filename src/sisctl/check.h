@@ -7,9 +7,8 @@
 
 struct check_order { bool full, repair, remove_lost, offline; const char *backup, *conf; };
 
-/* How far it is, on a terminal; NULL: it has ended. */
-void check_show_progress(const json_t *reply);
-
+/* What was asked for: shows how far it is, and returns the last reply, owned by the caller; 0 or an exit status. */
+int  check_receive(struct sisctl *sisctl, json_t **ret_reply);
 /* check_offline.c: a sisd of our own looks; 0 or an exit status after having said why. */
 int  check_offline(const struct check_order *order, bool repair, json_t **ret_reply);
 

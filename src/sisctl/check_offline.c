@@ -51,20 +51,6 @@ static int start(const char *directory, const struct check_order *order, bool re
 	return error == 0 ? 0 : output_error(EX_UNAVAILABLE, "%s cannot be run: %s", program, strerror(error));
 }
 
-static int receive(struct sisctl *sisctl, json_t **ret_reply)
-{
-	int r = 0;
-	for (bool more = true; more && r == 0;) {
-		CLEANUP_REPLY struct varlink_reply reply = { 0 };
-		r = sisctl_receive(sisctl, &reply);
-		check_show_progress(r == 0 && reply.continues ? reply.parameters : NULL);
-		more = reply.continues;
-		if (r == 0 && !more)
-			*ret_reply = json_incref(reply.parameters);
-	}
-	return r;
-}
-
 /* Nothing at all came: sisd has said on standard error why, and its status is ours. */
 static bool has_answer(int fd)
 {
@@ -91,7 +77,7 @@ int check_offline(const struct check_order *order, bool repair, json_t **ret_rep
 	bool answered = has_answer(fds[0]);
 	sisctl.varlink = varlink_from_fd(fds[0]);
 	if (answered)
-		r = receive(&sisctl, ret_reply);
+		r = check_receive(&sisctl, ret_reply);
 	varlink_free(sisctl.varlink);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
