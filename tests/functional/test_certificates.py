@@ -106,7 +106,8 @@ def long_running():
         got = temporary("got")
         heard = os.path.join(temporary("chat"), "heard")
         with open(heard, "wb") as file:
-            chats = {c: c.popen("chat", o.user, stdin=subprocess.PIPE, stdout=file if c is bob else subprocess.DEVNULL, stderr=file)
+            # With a history, so that nobody has to be there before the other speaks.
+            chats = {c: c.popen("chat", "--history", "5", o.user, stdin=subprocess.PIPE, stdout=file if c is bob else subprocess.DEVNULL, stderr=file)
                      for c, o in ((alice, bob), (bob, alice))}
         watch = bob.popen("watch", "--get", got, stderr=subprocess.DEVNULL)
         try:
