@@ -275,3 +275,11 @@ char *xasprintf(const char *format, ...)
 		abort();
 	return text;
 }
+
+char *program_directory(void)
+{
+	char self[4096];
+	ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	const char *slash = size > 0 ? memrchr(self, '/', (size_t)size) : NULL;
+	return slash != NULL ? xasprintf("%.*s", (int)(slash - self), self) : NULL;
+}

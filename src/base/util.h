@@ -38,4 +38,6 @@ int64_t time_now(void);                                 /* seconds since the epo
 
 char *xstrdup(const char *text);                        /* abort on no memory: for start-up code and tools only */
 void *xcalloc(size_t n, size_t size);
+/* The directory that the running program lies in, to be freed; NULL where it cannot be told. */
+char *program_directory(void);
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));

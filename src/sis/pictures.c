@@ -42,11 +42,9 @@ int pictures_start(const struct sis *sis, struct pictures **ret_pictures)
 
 char *program_path(const char *name)
 {
-	char self[4096];
-	ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash = size > 0 ? memrchr(self, '/', (size_t)size) : NULL;
-	if (slash != NULL) {
-		char *path = xasprintf("%.*s/%s", (int)(slash - self), self, name);
+	CLEANUP_FREE char *directory = program_directory();
+	if (directory != NULL) {
+		char *path = xasprintf("%s/%s", directory, name);
 		if (access(path, X_OK) == 0)
 			return path;
 		free(path);

@@ -22,10 +22,8 @@ extern char **environ;
 /* The sisd beside us, and the roles beside it when it was not installed. */
 static char *own_directory(void)
 {
-	char self[4096];
-	ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash = size > 0 ? memrchr(self, '/', (size_t)size) : NULL;
-	return slash != NULL ? xasprintf("%.*s", (int)(slash - self), self) : xstrdup("/usr/sbin");
+	char *directory = program_directory();
+	return directory != NULL ? directory : xstrdup("/usr/sbin");
 }
 
 static int start(const char *directory, const struct check_order *order, bool repair, int out_fd, pid_t *ret_pid)
