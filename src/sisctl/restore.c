@@ -50,10 +50,10 @@ static int restore_open_state(struct restore *restore)
 
 static int restore_find_user(const char *name, uid_t *ret_uid)
 {
-	char *end;
-	unsigned long number = strtoul(name, &end, 10);
-	const struct passwd *entry = *end == '\0' && *name != '\0' ? NULL : getpwnam(name);
-	if (*end != '\0' && entry == NULL)
+	uint64_t number = 0;
+	bool is_number = span_to_u64(span_from_string(name), UINT32_MAX - 1, &number);
+	const struct passwd *entry = is_number ? NULL : getpwnam(name);
+	if (!is_number && entry == NULL)
 		return output_error(EX_NOUSER, "there is no user %s: make the users with systemd-sysusers, or name others (--ledger-user, --signer-user, --group)", name);
 	*ret_uid = entry != NULL ? entry->pw_uid : (uid_t)number;
 	return 0;
@@ -61,10 +61,10 @@ static int restore_find_user(const char *name, uid_t *ret_uid)
 
 static int restore_find_group(const char *name, gid_t *ret_gid)
 {
-	char *end;
-	unsigned long number = strtoul(name, &end, 10);
-	const struct group *entry = *end == '\0' && *name != '\0' ? NULL : getgrnam(name);
-	if (*end != '\0' && entry == NULL)
+	uint64_t number = 0;
+	bool is_number = span_to_u64(span_from_string(name), UINT32_MAX - 1, &number);
+	const struct group *entry = is_number ? NULL : getgrnam(name);
+	if (!is_number && entry == NULL)
 		return output_error(EX_NOUSER, "there is no group %s: make it with systemd-sysusers, or name another (--group)", name);
 	*ret_gid = entry != NULL ? entry->gr_gid : (gid_t)number;
 	return 0;
