@@ -12,8 +12,8 @@ struct scene {
 	int64_t now;
 };
 
-/* alice's item, for herself and bob, with these ends (0: never); bob may share when told. */
-static struct scene scene_make(struct fixture *fixture, int64_t alice_expires, int64_t bob_expires, bool bob_may_share)
+/* alice's item, for herself and bob, which ends for them so many seconds after the scene's now (0: never); bob may share when told. */
+static struct scene scene_make(struct fixture *fixture, int64_t alice_s, int64_t bob_s, bool bob_may_share)
 {
 	struct scene scene = { .fixture = fixture, .alice = fixture_add(fixture, "alice"), .bob = fixture_add(fixture, "bob"),
 	                       .carol = fixture_add(fixture, "carol"), .now = time_now() };
@@ -21,8 +21,8 @@ static struct scene scene_make(struct fixture *fixture, int64_t alice_expires, i
 	char who[STORE_WHO_TEXT];
 	scene.sample = fixture_make_sample(fixture, &scene.alice, "bob");
 	struct store_new_grant grants[] = {
-		{ "alice", "laptop", span_from_string("x\ngranter alice\n"), alice_expires, false },
-		{ "bob", "laptop", span_from_string("y\ngranter alice\n"), bob_expires, bob_may_share },
+		{ "alice", "laptop", span_from_string("x\ngranter alice\n"), alice_s == 0 ? 0 : scene.now + alice_s, false },
+		{ "bob", "laptop", span_from_string("y\ngranter alice\n"), bob_s == 0 ? 0 : scene.now + bob_s, bob_may_share },
 	};
 	scene.sample->item.grant = grants;
 	scene.sample->item.n_grants = 2;
@@ -194,7 +194,7 @@ static void who_was_revoked_meanwhile_shares_nothing(void **state)
 
 static void the_item_ends_with_the_last_of_its_grants(void **state)
 {
-	struct scene scene = scene_make(*state, time_now() + 100, time_now() + 200, false);
+	struct scene scene = scene_make(*state, 100, 200, false);
 	assert_int_equal(scene_next(&scene), scene.now + 100);
 	OK(scene_put(&scene, &scene.alice, "carol", scene.now + 50, false).error);
 	assert_int_equal(scene_next(&scene), scene.now + 50);
@@ -229,7 +229,7 @@ static struct ended scene_expire(const struct scene *scene, int64_t now, unsigne
 
 static void access_ends_then_the_item(void **state)
 {
-	struct scene scene = scene_make(*state, time_now() + 200, time_now() + 100, false);
+	struct scene scene = scene_make(*state, 200, 100, false);
 	struct store_told told = { 0 };
 	struct ended ended = scene_expire(&scene, scene.now + 99, 10, &told);
 	assert_int_equal(ended.n_items + ended.n_accesses + told.n, 0);
@@ -276,7 +276,7 @@ static void much_ends_in_small_steps(void **state)
 
 static void what_has_ended_is_not_seen_before_it_is_removed(void **state)
 {
-	struct scene scene = scene_make(*state, 0, time_now() - 1, false);
+	struct scene scene = scene_make(*state, 0, -1, false);
 	assert_int_equal(scene_sees(&scene, &scene.bob), 0);
 	assert_int_equal(scene_sees(&scene, &scene.alice), 1);
 	scene_check_grant(&scene, &scene.bob, "");
