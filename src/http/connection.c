@@ -161,10 +161,10 @@ static void leave_ready_list(struct http_connection *connection)
 
 static void close_socket(struct http_connection *connection)
 {
-	/* A revoked peer gets nothing more, not even what the kernel still holds for it. */
-	struct linger now = { .l_onoff = 1, .l_linger = 0 };
-	if (connection->must_reset)
-		setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	/* A revoked peer gets nothing more, not even what the kernel still holds for it. Everybody else gets that, whatever another worker that was taken over
+	 * has told the listening socket, from which a connection has the option. */
+	struct linger linger = { .l_onoff = connection->must_reset, .l_linger = 0 };
+	setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
 	connection->fd = fd_close(connection->fd);
 }
 

@@ -71,11 +71,11 @@ static void drop_queue(struct channel *channel)
 	channel->queued_fds = 0;
 }
 
-/* Breaking from within a send would pull the ground from under whoever sends: we end the connection and let the loop report it. */
+/* Breaking from within a send would pull the ground from under whoever sends: the loop does it, as soon as it is back. */
 static int doom(struct channel *channel, int error, const char *reason)
 {
 	channel->doom = reason;
-	(void)shutdown(channel->fd, SHUT_RDWR);
+	loop_timer_set(channel->doom_timer, 0);
 	return error;
 }
 
@@ -165,7 +165,8 @@ static void shut(struct channel *channel)
 {
 	channel->dead = true;
 	loop_remove(channel->source);
-	channel->source = NULL;
+	loop_remove(channel->doom_timer);
+	channel->source = channel->doom_timer = NULL;
 	channel->fd = fd_close(channel->fd);
 	drop_queue(channel);
 }
@@ -216,6 +217,14 @@ static void read_packets(struct channel *channel)
 	}
 }
 
+static void on_doom(void *arg)
+{
+	struct channel *channel = arg;
+	enter_callback(channel);
+	channel_break_with(channel, -SIS_ERR_BUSY, channel->doom);
+	leave_callback(channel);
+}
+
 static void on_io(uint32_t epoll_events, void *arg)
 {
 	struct channel *channel = arg;
@@ -243,8 +252,11 @@ int channel_new(struct loop *loop, int fd, enum role self, enum role peer, chann
 	if (error == 0 && loop == NULL && (channel->own_buffer = malloc(MESSAGE_MAX_BYTES)) == NULL)
 		error = -SIS_ERR_NO_MEMORY;
 	if (error == 0 && loop != NULL)
+		error = loop_add_timer(loop, -1, on_doom, channel, &channel->doom_timer);
+	if (error == 0 && loop != NULL)
 		error = loop_add_io(loop, fd, EPOLLIN, on_io, channel, &channel->source);
 	if (error != 0) {
+		loop_remove(channel->doom_timer);
 		free(channel->own_buffer);
 		free(channel);
 		return error;

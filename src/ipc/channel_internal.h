@@ -17,7 +17,7 @@ struct outgoing {                       /* a packet that waits for the peer to r
 
 struct channel {
 	struct loop *loop;
-	struct loop_source *source;
+	struct loop_source *source, *doom_timer;
 	channel_packet_fn *on_packet;
 	channel_broken_fn *on_broken;
 	void *arg;

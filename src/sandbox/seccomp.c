@@ -7,11 +7,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 struct call { int number; const char *roles; };
@@ -32,6 +35,19 @@ static const struct call deadly[] = {
 #undef KILL
 };
 
+/* What is done to a descriptor reaches everybody who has it: the listening sockets are those of all workers, and systemd's besides, so they outlive every
+ * restart. Whoever could end one (shutdown), filter or bind it (setsockopt), or make it block (F_SETFL) would take the service from everybody, for good; one
+ * that was ended can be connected to anywhere (MSG_FASTOPEN asks neither connect(2) nor Landlock), and F_SETOWN with F_SETSIG is a kill(2). */
+static const struct { int command; const char *roles; } fcntl_commands[] = {
+	{ F_GETFD, "SLWP" }, { F_SETFD, "SLWP" }, { F_GETFL, "SLWP" }, { F_DUPFD_CLOEXEC, "SLWP" },
+	{ F_GETLK, "LW" }, { F_SETLK, "LW" },           /* SQLite */
+	{ F_SETLEASE, "L" }, { F_ADD_SEALS, "L" },
+};
+
+static const struct { int level, name; const char *roles; } socket_options[] = {
+	{ SOL_SOCKET, SO_LINGER, "W" }, { IPPROTO_TCP, TCP_NODELAY, "W" },
+};
+
 struct filter {
 	scmp_filter_ctx context;
 	enum role role;
@@ -46,11 +62,16 @@ static void add(struct filter *filter, uint32_t action, int call, unsigned n_arg
 		filter->error = result;
 }
 
+static bool is_for(const char *roles, const struct filter *filter)
+{
+	return strchr(roles, role_letter(filter->role)) != NULL;
+}
+
 static void add_table(struct filter *filter, uint32_t action, const struct call *calls, size_t n_calls)
 {
 	for (size_t i = 0; i < n_calls; i++) {
 		/* On the common architectures a call that does not exist has a negative number. */
-		if (calls[i].number < 0 || strchr(calls[i].roles, role_letter(filter->role)) == NULL)
+		if (calls[i].number < 0 || !is_for(calls[i].roles, filter))
 			continue;
 		add(filter, action, calls[i].number, 0, NULL);
 		filter->n_calls += action == SCMP_ACT_ALLOW || filter->role == ROLE_MASTER;
@@ -72,11 +93,39 @@ static void allow_common_with_conditions(struct filter *filter)
 	allow_when(filter, SCMP_SYS(mprotect), WHEN(SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)));
 	/* abort() */
 	allow_when(filter, SCMP_SYS(tgkill), WHEN(SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())));
-	/* Over connected sockets only, so nobody can be written to by address. */
-	allow_when(filter, SCMP_SYS(sendto), WHEN(SCMP_A4(SCMP_CMP_EQ, 0)));
 	/* getrlimit() but not setrlimit() */
 	allow_when(filter, SCMP_SYS(prlimit64), WHEN(SCMP_A2(SCMP_CMP_EQ, 0)));
 	allow_when(filter, SCMP_SYS(prctl), WHEN(SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)));
+}
+
+static void allow_descriptors(struct filter *filter)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(fcntl_commands); i++) {
+		if (!is_for(fcntl_commands[i].roles, filter))
+			continue;
+		allow_when(filter, SCMP_SYS(fcntl), WHEN(SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntl_commands[i].command)));
+		allow_when(filter, SCMP_SYS(fcntl64), WHEN(SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntl_commands[i].command)));
+	}
+	/* To make it non-blocking, and nothing else. */
+	const scmp_datum_t changes = O_NONBLOCK | O_ASYNC | O_APPEND | O_DIRECT;
+	allow_when(filter, SCMP_SYS(fcntl), WHEN(SCMP_A1(SCMP_CMP_EQ, F_SETFL), SCMP_A2(SCMP_CMP_MASKED_EQ, changes, O_NONBLOCK)));
+	allow_when(filter, SCMP_SYS(fcntl64), WHEN(SCMP_A1(SCMP_CMP_EQ, F_SETFL), SCMP_A2(SCMP_CMP_MASKED_EQ, changes, O_NONBLOCK)));
+}
+
+static void allow_sockets(struct filter *filter)
+{
+	const scmp_datum_t other_flags = UINT32_MAX & ~(scmp_datum_t)(MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE);
+	/* Over connected sockets only, so nobody can be written to by address. */
+	allow_when(filter, SCMP_SYS(sendto), WHEN(SCMP_A3(SCMP_CMP_MASKED_EQ, other_flags, 0), SCMP_A4(SCMP_CMP_EQ, 0)));
+	if (filter->role == ROLE_PICTURE)
+		return;
+	allow_when(filter, SCMP_SYS(sendmsg), WHEN(SCMP_A2(SCMP_CMP_MASKED_EQ, other_flags, 0)));
+	if (filter->role == ROLE_WORKER)        /* a listening socket does not mind this one */
+		allow_when(filter, SCMP_SYS(shutdown), WHEN(SCMP_A1(SCMP_CMP_EQ, SHUT_WR)));
+	for (size_t i = 0; i < ARRAY_SIZE(socket_options); i++)
+		if (is_for(socket_options[i].roles, filter))
+			allow_when(filter, SCMP_SYS(setsockopt), WHEN(SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)socket_options[i].level),
+			                                              SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)socket_options[i].name)));
 }
 
 /* glibc tries clone3 first, whose flags cannot be seen, and takes clone when that does not exist. */
@@ -122,6 +171,8 @@ static void add_rules(struct filter *filter, const struct sandbox_profile *profi
 		return;
 	add_table(filter, SCMP_ACT_ALLOW, allowed, ARRAY_SIZE(allowed));
 	allow_common_with_conditions(filter);
+	allow_descriptors(filter);
+	allow_sockets(filter);
 	allow_threads(filter);
 	allow_opening(filter, profile);
 }

@@ -24,6 +24,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <linux/bpf.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
@@ -50,7 +51,7 @@
 static char known_text[KNOWN_MAX];              /* hostile.txt, NUL instead of each end of line */
 static size_t known_size;
 static char *state_dir;
-static int log_fd = -1, signer_fd = -1, ledger_fd = -1;
+static int log_fd = -1, signer_fd = -1, ledger_fd = -1, listener_fd = -1;
 static unsigned worker_index;
 static struct channel *signer, *ledger;
 static struct role_setup setup;
@@ -248,6 +249,31 @@ static bool bind_port(void)
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	CLEANUP_FD int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	return refused(fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0, fd < 0 ? "socket" : "bind");
+}
+
+/* The listening socket is everybody's: each of these would stop the service for as long as systemd keeps the socket, or, the last one, open a connection to
+ * anywhere without connect(2). */
+static bool end_listener(void) { return refused(shutdown(listener_fd, SHUT_RDWR) < 0, "shutdown"); }
+static bool make_listener_block(void) { return refused(fcntl(listener_fd, F_SETFL, O_RDWR) < 0, "F_SETFL"); }
+
+static bool filter_listener(void)
+{
+	struct sock_filter nobody = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog program = { 1, &nobody };
+	return refused(setsockopt(listener_fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0, "SO_ATTACH_FILTER");
+}
+
+static bool call_out(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(known("port"))), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct iovec part = { &address, 1 };
+	struct msghdr message = { .msg_name = &address, .msg_namelen = sizeof(address), .msg_iov = &part, .msg_iovlen = 1 };
+	return refused(sendmsg(listener_fd, &message, MSG_FASTOPEN | MSG_NOSIGNAL) < 0 && errno == EPERM, "sendmsg with MSG_FASTOPEN");
+}
+
+static bool signal_by_descriptor(void)
+{
+	return refused(fcntl(listener_fd, F_SETOWN, (int)known_pid("signer")) < 0 && fcntl(listener_fd, F_SETSIG, SIGKILL) < 0, "F_SETOWN and F_SETSIG");
 }
 
 /* ------------------------------------------------ the signer ------------------------------------------------ */
@@ -618,6 +644,7 @@ static const struct attempt { const char *name; bool (*fn)(void); bool ends; } a
 	ATTEMPT(truncate_object), ATTEMPT(chmod_object), ATTEMPT(delete_database), ATTEMPT(rename_object), ATTEMPT(link_object),
 	ATTEMPT(write_through_descriptor), ATTEMPT(kill_signer), ATTEMPT(kill_ledger), ATTEMPT(open_pidfd), ATTEMPT(become_root), ATTEMPT(set_limits),
 	ATTEMPT(be_dumpable), ATTEMPT(open_signer_memory), ATTEMPT(map_code), ATTEMPT(connect_network), ATTEMPT(connect_control), ATTEMPT(bind_port),
+	ATTEMPT(end_listener), ATTEMPT(make_listener_block), ATTEMPT(filter_listener), ATTEMPT(call_out), ATTEMPT(signal_by_descriptor),
 	ATTEMPT(sign_words), ATTEMPT(sign_client_handshake), ATTEMPT(sign_after_handshake), ATTEMPT(sign_digest), ATTEMPT(resume_upload),
 	ATTEMPT(commit_upload), ATTEMPT(commit_and_keep_writing), ATTEMPT(cancel_upload), ATTEMPT(smuggle_metadata), ATTEMPT(delete_item), ATTEMPT(share_with_forged_grant),
 	ATTEMPT(share_by_wrong_granter), ATTEMPT(share_with_grant_of_other_item), ATTEMPT(share_with_grant_of_past), ATTEMPT(share_with_anothers_grant),
@@ -669,13 +696,14 @@ static void on_start(struct channel_packet *packet)
 	struct message_start_worker message;
 	char words[256];
 	bool weak;
-	if (message_start_worker_decode(&packet->payload, &message) != 0 || packet->n_fds < 2)
+	if (message_start_worker_decode(&packet->payload, &message) != 0 || packet->n_fds < 3)
 		_exit(1);
 	worker_index = message.index;
 	state_dir = xcalloc(1, message.state_dir.size + 1);
 	memcpy(state_dir, message.state_dir.data, message.state_dir.size);
 	ledger_fd = fcntl(packet->fds[0], F_DUPFD_CLOEXEC, 10);
 	signer_fd = fcntl(packet->fds[1], F_DUPFD_CLOEXEC, 10);
+	listener_fd = fcntl(packet->fds[2], F_DUPFD_CLOEXEC, 10);
 	if (confine_worker(state_dir, (uid_t)message.uid, (gid_t)message.gid, words, sizeof(words), &weak) < 0 ||
 	    channel_new(NULL, fd_take(&packet->fds[0]), ROLE_WORKER, ROLE_LEDGER, ignore_news, NULL, NULL, &ledger) < 0 ||
 	    channel_new(NULL, fd_take(&packet->fds[1]), ROLE_WORKER, ROLE_SIGNER, take_news, NULL, NULL, &signer) < 0)

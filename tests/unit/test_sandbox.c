@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -28,7 +30,9 @@
 #include <cmocka.h>
 
 static char inside[] = "/tmp/sis-sandbox-in-XXXXXX", outside[] = "/tmp/sis-sandbox-out-XXXXXX";
-static int has_landlock, inherited_socket = -1;
+static int has_landlock, inherited_socket = -1, listener = -1, connected = -1;
+
+static char address_of_nothing[1];
 
 enum { DONE = 0, REFUSED = 10, OTHER_ERROR = 11, NOT_ENTERED = 12 };
 
@@ -96,6 +100,35 @@ static int bind_inherited(void)
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	return verdict(bind(inherited_socket, (struct sockaddr *)&address, sizeof(address)));
 }
+
+/* What all workers and systemd have in common: whoever spoils it spoils it for all of them. */
+static int end_listener(void) { return verdict(shutdown(listener, SHUT_RDWR)); }
+static int end_listener_reading(void) { return verdict(shutdown(listener, SHUT_RD)); }
+static int make_listener_block(void) { return verdict(fcntl(listener, F_SETFL, fcntl(listener, F_GETFL) & ~O_NONBLOCK)); }
+static int filter_listener(void)
+{
+	struct sock_filter refuse = BPF_STMT(BPF_RET | BPF_K, 0);
+	return verdict(setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &(struct sock_fprog){ 1, &refuse }, sizeof(struct sock_fprog)));
+}
+static int bind_listener_to_device(void) { return verdict(setsockopt(listener, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3)); }
+/* A listener that was ended is a socket that may be connected, and this connects without connect(2), past Landlock, from the network it came from. */
+static int call_out(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct msghdr message = { .msg_name = &address, .msg_namelen = sizeof(address), .msg_iov = &(struct iovec){ address_of_nothing, 1 }, .msg_iovlen = 1 };
+	return verdict(sendmsg(inherited_socket, &message, MSG_FASTOPEN | MSG_NOSIGNAL));
+}
+/* The right to signal somebody by way of a descriptor: another worker, whose user id is ours. */
+static int own_for_parent(void) { return verdict(fcntl(listener, F_SETOWN, getppid())); }
+static int signal_by_descriptor(void) { return verdict(fcntl(listener, F_SETSIG, SIGKILL)); }
+static int make_asynchronous(void) { return verdict(fcntl(listener, F_SETFL, O_NONBLOCK | O_ASYNC)); }
+static int use_connection(void)
+{
+	if (setsockopt(connected, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int)) < 0 || fcntl(connected, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+		return verdict(-1);
+	struct msghdr message = { .msg_iov = &(struct iovec){ address_of_nothing, 1 }, .msg_iovlen = 1 };
+	return verdict(sendmsg(connected, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 ? shutdown(connected, SHUT_WR) : -1);
+}
 static int kill_parent(void) { return verdict(kill(getppid(), 0)); }
 static int map_code(void) { return verdict(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0); }
 static int raise_limit(void) { return verdict(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 10, 10 })); }
@@ -161,6 +194,16 @@ static const struct attempt {
 	{ "unix socket", make_unix_socket, 0, 0 },
 	{ "connect an inherited socket", connect_inherited, 0, 0 },
 	{ "bind an inherited socket", bind_inherited, 0, 0 },
+	{ "end a listener", end_listener, 0, 0 },
+	{ "end a listener's reading", end_listener_reading, 0, 0 },
+	{ "make a listener block", make_listener_block, 0, 0 },
+	{ "filter a listener", filter_listener, 0, 0 },
+	{ "bind a listener to a device", bind_listener_to_device, 0, 0 },
+	{ "connect by sending", call_out, 0, 0 },
+	{ "be another's owner of signals", own_for_parent, 0, 0 },
+	{ "choose a descriptor's signal", signal_by_descriptor, 0, 0 },
+	{ "have a descriptor signal", make_asynchronous, 0, 0 },
+	{ "use a connection", use_connection, ROLE_WORKER, 0 },
 	{ "signal the parent", kill_parent, 0, 0 },
 	{ "executable memory", map_code, 0, 0 },
 	{ "set a limit", raise_limit, 0, 0 },
@@ -275,6 +318,18 @@ static void a_wrong_identity_is_an_error(void **state)
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == DONE);
 }
 
+static void make_connection(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	connected = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
+	assert_int_equal(listen(listener, 4), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+	assert_int_equal(connect(connected, (struct sockaddr *)&address, size), 0);
+}
+
 static int set_up(void **state)
 {
 	assert_non_null(mkdtemp(inside));
@@ -283,6 +338,7 @@ static int set_up(void **state)
 	assert_int_equal(file_write_atomic(AT_FDCWD, path_in(outside, "file"), "x", 1, 0600), 0);
 	has_landlock = syscall(SYS_landlock_create_ruleset, NULL, 0, 1) > 0;
 	inherited_socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	make_connection();
 	return 0;
 }
 
@@ -295,6 +351,8 @@ static int tear_down(void **state)
 	}
 	rmdir(inside);
 	rmdir(outside);
+	fd_close(listener);
+	fd_close(connected);
 	return fd_close(inherited_socket) + 1;
 }
 
