@@ -21,11 +21,18 @@ static const struct column limit_columns[] = { { "LIMIT", "limit", CELL_TEXT }, 
 
 /* ------------------------------------------------ members ------------------------------------------------ */
 
+/* Names of members are the daemon's words, too. */
+static void print_name(const char *name)
+{
+	output_text(stdout, name);
+	putchar(':');
+}
+
 static void print_list(const char *name, const json_t *list)
 {
 	size_t index;
 	const json_t *value;
-	printf("%s:", name);
+	print_name(name);
 	json_array_foreach(list, index, value)
 		if (json_is_string(value)) {
 			putchar(' ');
@@ -52,7 +59,7 @@ static void print_counts(const char *name, json_t *counts)
 	json_t *count;
 	if (json_object_get(counts, "counts") != NULL)
 		return;
-	printf("%s:", strcmp(name, "events") == 0 ? "warnings" : name);
+	print_name(strcmp(name, "events") == 0 ? "warnings" : name);
 	json_object_foreach(counts, what, count) {
 		if (!is_worth_telling(name, what, count))
 			continue;
@@ -86,7 +93,8 @@ static bool print_moment(const char *name, const json_t *value)
 		return false;
 	int64_t away = seconds - time_now();
 	print_distance(away < 0 ? -away : away, distance, sizeof(distance));
-	printf("%s: %s (%s%s%s)\n", name, text, away >= 0 ? "in " : "", distance, away >= 0 ? "" : " ago");
+	print_name(name);
+	printf(" %s (%s%s%s)\n", text, away >= 0 ? "in " : "", distance, away >= 0 ? "" : " ago");
 	return true;
 }
 
@@ -98,7 +106,8 @@ static void print_scalar(const json_t *status, const char *name, const json_t *v
 	if (print_moment(name, value))
 		return;
 	output_cell(status, &(struct column){ NULL, name, is_size ? CELL_SIZE : CELL_TEXT }, cell, sizeof(cell));
-	printf("%s: %s\n", name, cell);
+	print_name(name);
+	printf(" %s\n", cell);
 }
 
 /* Whatever the daemon tells besides the roles: a newer daemon may tell more. */

@@ -16,9 +16,9 @@ ITEM = "a" * 26
 class FalseLedger:
     """Answers every call with the same parameters, for as long as the test runs."""
 
-    def __init__(self, parameters):
+    def __init__(self, parameters, error=None):
         self.path = os.path.join(temporary("false"), "control.sock")
-        self.answer = json.dumps({"parameters": parameters}).encode() + b"\0"
+        self.answer = json.dumps({"parameters": parameters, **({"error": error} if error else {})}).encode() + b"\0"
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.bind(self.path)
         self.socket.listen(8)
@@ -91,6 +91,29 @@ def words():
         check_in("alice", told)
         check_equal([c for c in told if ord(c) < 32 and c != "\n" or 127 <= ord(c) < 160 or c == "\u202e"], [], "characters of %r" % told)
     check_equal(json.loads(told)["users"][0]["user"], name, "the JSON says the same")
+
+
+@test("and none of its words does so in any command: names of members, sentences, errors, the trail, the invite line")
+def every_command():
+    evil = "x\x1b[2J\x9b2J\u202ey\r\n\x07"
+    row = {name: evil for name in ("user", "device", "item", "state", "created", "received", "kind", "fingerprint", "serial", "not_before", "not_after", "time",
+                                   "event", "role", "peer", "text", "sentence", "mend", "error", "sandbox", "limit", "last_upload", "expires", "head", "since")}
+    row.update(readers=[evil], id=1, mendable=True, bytes=1, used=1, quota=1, own=True)
+    ledger = FalseLedger({"invite": evil, "user": evil, "users": [row], "certificates": [row], "authorities": [row], "quotas": [row], "items": [row], "invites": [row],
+                          "problems": [row, evil], "entry": row, "head": evil, "anchor": evil, "fingerprint": evil, "text": evil, "lines": 1, "devices": 1,
+                          "connections": 1, "state_dir": evil,
+                          "status": {evil: evil, evil + "1": [evil], evil + "2": {evil: 1}, evil + "3": "2026-11-21T00:00:00Z", evil + "bytes": 5,
+                                     "roles": [row], "limits": [row], "events": {evil: 1}, "version": evil}})
+    refusing = FalseLedger({}, evil)
+    failing = FalseLedger({"error": evil, "detail": evil}, "io.sis.control.Failed")
+    commands = (("status",), ("list",), ("certs",), ("items",), ("invites",), ("quota",), ("ca",), ("ca", "rollover"), ("check",), ("audit", "verify"), ("metrics",),
+                ("logs", "--audit"), ("add", "bob"), ("invite", "bob"), ("revoke", "bob"), ("rm", ITEM), ("clock", "accept"), ("user", "disable", "bob"),
+                ("invites", "revoke", "bob"), ("backup", temporary("backups")), ("help", "--complete-line", "revoke", ""))
+    for place in (ledger, refusing, failing):
+        for words in commands + tuple(("--json",) + words for words in commands):
+            done = run_program([os.path.join(BUILD, "sisctl"), "-s", place.path, *words], status=None, limit_s=20)
+            for told in (done.stdout, done.stderr):
+                check_equal([c for c in told if ord(c) < 32 and c not in "\n\t" or 127 <= ord(c) < 160 or c == "\u202e"], [], "characters of %r: %r" % (words, told))
 
 
 @test("a state directory that others can write to is not taken for one")
