@@ -78,6 +78,9 @@ bool transact_is_short_of_room(uint64_t *ret_free_bytes);       /* the disk is n
 /* ---- room.c ---- */
 void room_tick(void);
 
+/* ---- holder.c ---- */
+void holder_tick(void);
+
 /* ---- peers.c: the workers ---- */
 struct request { uint64_t peer, id; };                          /* whom to answer, if he still lives; peer 0: nobody */
 void peers_add(uint32_t worker, int fd);

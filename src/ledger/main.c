@@ -78,6 +78,7 @@ static void ledger_tick(void *arg)
 	clock_tick();
 	uploads_tick();
 	room_tick();
+	holder_tick();
 	expiry_tick();
 	authority_tick();
 	if (!ledger.stopping)

@@ -119,6 +119,20 @@ static int hear_role_status(struct process *process, struct channel_packet *pack
 	return 0;
 }
 
+/* The ledger's word ends a worker, which is replaced, and nobody else: no more than the ledger can do to it anyway. */
+static int hear_lock_held(struct process *ledger, struct channel_packet *packet)
+{
+	struct message_lock_held message;
+	struct process *process;
+
+	if (message_lock_held_decode(&packet->payload, &message) < 0)
+		return -SIS_ERR_PROTOCOL;
+	MASTER_FOR_EACH(ledger->master, process)
+		if (process->role == ROLE_WORKER && process->pid > 0 && process->pid == message.pid)
+			supervise_kill(process, SIGKILL, "it kept the database locked, which no worker has a use for");
+	return 0;
+}
+
 static hear_fn *const handlers[MESSAGE_END] = {
 	[MESSAGE_READY] = hear_ready,
 	[MESSAGE_LOG] = hear_log,
@@ -126,6 +140,7 @@ static hear_fn *const handlers[MESSAGE_END] = {
 	[MESSAGE_FIGURES] = hear_figures,
 	[MESSAGE_PONG] = hear_pong,
 	[MESSAGE_ROLE_STATUS] = hear_role_status,
+	[MESSAGE_LOCK_HELD] = hear_lock_held,
 };
 
 void hear_packet(struct channel *channel, struct channel_packet *packet, void *arg)

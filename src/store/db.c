@@ -14,8 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Readers meet the writer only at the turn of the WAL, for microseconds. */
+/* Readers meet the writer only at the turn of the WAL, for microseconds. The writer meets nobody, but for who means ill, and waits until he is ended (holder.c). */
 #define BUSY_TIMEOUT_MS 2000
+#define BUSY_TIMEOUT_WRITER_MS 10000
 
 int db_error(sqlite3 *db)
 {
@@ -60,7 +61,7 @@ static int db_connect(struct store_reader *reader, const char *state_dir, bool w
 	flags |= writable ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
 	if (sqlite3_open_v2(uri, &reader->db, flags, NULL) != SQLITE_OK)
 		return reader->db != NULL ? db_error(reader->db) : -SIS_ERR_NO_MEMORY;
-	sqlite3_busy_timeout(reader->db, BUSY_TIMEOUT_MS);
+	sqlite3_busy_timeout(reader->db, writable ? BUSY_TIMEOUT_WRITER_MS : BUSY_TIMEOUT_MS);
 	/* A stranger who could alter the file must not gain more than its rows: no code in the schema. */
 	sqlite3_db_config(reader->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(reader->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);

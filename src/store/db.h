@@ -24,6 +24,7 @@ struct store_writer {
 	struct store_reader reader;             /* first: whatever reads takes a reader */
 	int incoming_fd, lost_fd;               /* state_dir/incoming, state_dir/lost (-1: there is none) */
 	int db_fd, wal_fd;                      /* reserve.c; -1: nothing can be kept */
+	int shm_fd;                             /* holder.c; -1: nobody can be found */
 	atomic_uint n_making;                   /* threads that make a directory under objects/ and have not flushed it yet */
 };
 

@@ -110,7 +110,7 @@ int store_writer_open(const char *state_dir, struct store_writer **ret_writer, c
 	struct store_writer *writer = calloc(1, sizeof(*writer));
 	if (writer == NULL)
 		return -SIS_ERR_NO_MEMORY;
-	writer->incoming_fd = writer->lost_fd = writer->db_fd = writer->wal_fd = -1;
+	writer->incoming_fd = writer->lost_fd = writer->db_fd = writer->wal_fd = writer->shm_fd = -1;
 	int r = writer_check_present(state_dir, ret_why, capacity);
 	if (r == 0)
 		r = db_open(&writer->reader, state_dir, true);
@@ -124,6 +124,8 @@ int store_writer_open(const char *state_dir, struct store_writer **ret_writer, c
 		CLEANUP_FD int objects_fd = state_fd < 0 ? -1 : openat(state_fd, "objects", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (writer->incoming_fd < 0 || objects_fd < 0 || fsync(objects_fd) < 0)
 			r = error_from_errno(errno);
+		if (r == 0)
+			store_holder_begin(writer, state_fd);
 	}
 	if (r < 0) {
 		writer_explain(state_dir, r, ret_why, capacity);
@@ -143,6 +145,7 @@ void store_writer_close(struct store_writer *writer)
 	fd_close(writer->incoming_fd);
 	fd_close(writer->lost_fd);
 	store_reserve_end(writer);
+	store_holder_end(writer);
 	free(writer);
 }
 

@@ -8,6 +8,8 @@
 #include "base/cursor.h"
 #include "store/store.h"
 
+#include <sys/types.h>
+
 struct store_writer;
 
 /* Creates the database when there is none, brings an older one up to date. ret_why gets a sentence on failure (NULL allowed): a newer database
@@ -21,6 +23,11 @@ void store_reserve_begin(struct store_writer *writer, const char *state_dir);
 void store_reserve_end(struct store_writer *writer);    /* after the connection is closed */
 /* Before a transaction. true: there is little room, nothing may be added. was_short: what it said last. */
 bool store_reserve_look(struct store_writer *writer, bool was_short, uint64_t *ret_free_bytes);
+
+/* ---- holder.c: who else has the locks that only a writer has a use for ---- */
+void store_holder_begin(struct store_writer *writer, int state_fd);
+void store_holder_end(struct store_writer *writer);     /* after the connection is closed */
+pid_t store_find_holder(const struct store_writer *writer);     /* 0: nobody */
 
 int store_begin(struct store_writer *writer);
 int store_commit(struct store_writer *writer);          /* durable on return; on failure everything since store_begin is undone */

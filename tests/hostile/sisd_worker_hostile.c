@@ -5,6 +5,7 @@
  * "sisd-worker-real":
  *
  *   hostile.txt      (made by the test) what the intruder knows: "name value" lines. Without this file the real worker is executed instead.
+ *                    With "hold 1" it only takes locks of the database, and goes on living.
  *   hostile.log      (made by the test) one line before and one after each attempt: "begin NAME", "refused NAME: why" or "ALLOWED NAME: what"
  *
  * An attempt without a second line was the process's end. The one that takes its place goes on with the next; the workers share the attempts. */
@@ -668,8 +669,20 @@ static void try(const struct attempt *attempt)
 		_exit(0);
 }
 
+/* SQLite's locks of the writer, byte 120 and on of the WAL's index, which everybody may have shared who may read it. */
+static void hold_database(void)
+{
+	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 120, .l_len = 3 };
+	int fd = open(path_of("db/%s", "sis.db-shm"), O_RDONLY | O_CLOEXEC);
+	say("holding %d: %s\n", (int)getpid(), fd >= 0 && fcntl(fd, F_SETLK, &lock) == 0 ? "locked" : strerror(errno));
+}
+
 static void attack(void *arg)
 {
+	if (*known("hold") != '\0') {
+		hold_database();
+		return;
+	}
 	unsigned n_workers = (unsigned)atoi(known("workers"));
 	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++)
 		if (i % (n_workers > 0 ? n_workers : 1) == worker_index % (n_workers > 0 ? n_workers : 1))

@@ -24,15 +24,21 @@ DEADLY = {"ptrace_signer", "seize_master", "read_signer_memory", "run_shell", "f
           "log_an_enrollment", "stop_the_daemon"}
 
 
+def hostile_programs():
+    """A directory of roles, in which the worker is the real one as long as nobody writes hostile.txt."""
+    programs = temporary("libexec")
+    for role in ("signer", "ledger"):
+        shutil.copy(os.path.join(BUILD, "sisd-" + role), programs)
+    shutil.copy(os.path.join(BUILD, "sisd-worker"), os.path.join(programs, "sisd-worker-real"))
+    shutil.copy(os.path.join(BUILD, "tests/hostile/sisd-worker-hostile"), os.path.join(programs, "sisd-worker"))
+    return programs
+
+
 class Scene:
     """The daemon, what there is to go for, and the log of the attempts."""
 
     def __init__(self):
-        self.programs = temporary("libexec")
-        for role in ("signer", "ledger"):
-            shutil.copy(os.path.join(BUILD, "sisd-" + role), self.programs)
-        shutil.copy(os.path.join(BUILD, "sisd-worker"), os.path.join(self.programs, "sisd-worker-real"))
-        shutil.copy(os.path.join(BUILD, "tests/hostile/sisd-worker-hostile"), os.path.join(self.programs, "sisd-worker"))
+        self.programs = hostile_programs()
         self.daemon = Daemon(workers=WORKERS, arguments=["-L", self.programs])
         self.alice, self.mallory = self.daemon.client("alice"), self.daemon.client("mallory")
         self.item = self.alice.upload(write_file(os.path.join(temporary("files"), "picture.jpg"), os.urandom(200000)))
@@ -172,6 +178,25 @@ def served_again():
                                 {"Content-Type": "application/partial-upload", "Upload-Offset": str(size), "Upload-Complete": "?1"})
     check_equal(reply.status, 201, "status of completing what was refused while it could be altered (%r)" % reply.body)
     here.daemon.sisctl("check")
+
+
+@test("who keeps the database locked, which every reader can, is ended: even revoking would wait for him for ever")
+def holds_database():
+    programs = hostile_programs()
+    with Daemon(workers=1, arguments=["-L", programs]) as daemon:
+        alice = daemon.client("alice")
+        before = daemon.log_size()
+        log = write_file(os.path.join(programs, "hostile.log"), "")
+        knowledge = write_file(os.path.join(programs, "hostile.txt"), "hold 1\n")
+        os.kill(daemon.roles()["worker"][0], signal.SIGKILL)
+        wait_for(lambda: b"holding" in read_file(log), "a worker that holds the database")
+        os.unlink(knowledge)
+        check_in("locked", read_file(log).decode())
+        holder = re.search("holding ([0-9]+)", read_file(log).decode()).group(1)
+        daemon.sisctl("revoke", "alice")
+        daemon.wait_log("STORE_FAILED .*process %s keeps the database locked" % holder, before)
+        daemon.wait_log("ROLE_DIED worker .process %s. died: it kept the database locked" % holder, before)
+        wait_for(lambda: daemon.request("GET", "/v1/items", alice).status == 403, "a real worker that refuses who was revoked", 30)
 
 
 run()
