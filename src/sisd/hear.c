@@ -92,10 +92,10 @@ static int hear_figures(struct process *process, struct channel_packet *packet)
 	process->master->server_not_after = message.server_not_after;
 	struct cursor cursor = cursor_from(message.refusals.data, message.refusals.size);
 	for (unsigned i = 0; i < SIS_ERR_END; i++)
-		process->master->refusals[i] += cursor_get_u64(&cursor);
+		status_count(&process->master->refusals[i], cursor_get_u64(&cursor));
 	cursor = cursor_from(message.limits.data, message.limits.size);
 	for (unsigned i = 0; i < LIMIT_END; i++)
-		process->master->limits[i] += cursor_get_u64(&cursor);
+		status_count(&process->master->limits[i], cursor_get_u64(&cursor));
 	return 0;
 }
 

@@ -173,7 +173,7 @@ void journal_log(struct master *master, enum role sender, const struct log_args 
 
 	master->n_events[args->event]++;
 	if (args->event == EVENT_LIMIT_HIT && args->count > 0)
-		master->n_left_out += (uint64_t)args->count;
+		status_count(&master->n_left_out, (uint64_t)args->count);
 	event_format(args, text, sizeof text);
 	if (event_priority(args->event) <= level_of(master)) {
 		if (journal_write(sender, args, text))

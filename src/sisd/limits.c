@@ -40,11 +40,11 @@ static uint64_t limit_value(const struct conf *conf, enum limit limit)
 /* Sources, in all workers: who is penalised by two of them counts twice. */
 json_t *penalised_json(const struct master *master)
 {
-	unsigned n = 0;
+	json_int_t n = 0;
 
 	for (unsigned i = 0; i < MASTER_PLACES; i++)
 		n += process_is_alive(&master->workers[i]) ? master->workers[i].penalised : 0;
-	return json_integer((json_int_t)n);
+	return json_integer(n);
 }
 
 /* [{"limit":"max_connections","value":16384,"refused":0}…]; the ledger adds what it counts. */

@@ -184,6 +184,9 @@ bool measure_waits_for_disk(int status_fd);
 bool measure_process(int status_fd, const struct process *process, struct measure *ret_measure);
 void measure_add(json_t *row, const struct measure *measure);
 
+/* status.c: adds what a role says, which may be anything, and stops at what a number in JSON can hold. */
+void status_count(uint64_t *sum, uint64_t more);
+
 /* reload.c, notify.c, status.c, journal.c */
 void reload_configuration(struct master *master);
 void notify_begin(struct master *master);

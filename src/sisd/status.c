@@ -8,6 +8,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#define COUNT_MOST (UINT64_C(1) << 53)
+
+void status_count(uint64_t *sum, uint64_t more)
+{
+	*sum = more < COUNT_MOST - *sum ? *sum + more : COUNT_MOST;
+}
+
 static json_t *time_json(int64_t seconds)
 {
 	char text[TIME_TEXT + 1];
@@ -27,9 +34,9 @@ static const char *state_name(const struct process *process)
 
 static json_t *process_json(const struct process *process)
 {
-	json_t *row = json_pack("{s:s, s:i, s:s, s:o, s:i, s:s, s:i, s:i}", "role", process_name(process), "pid", (int)process->pid,
+	json_t *row = json_pack("{s:s, s:i, s:s, s:o, s:i, s:s, s:I, s:I}", "role", process_name(process), "pid", (int)process->pid,
 	                        "state", state_name(process), "since", time_json(process->since), "restarts", (int)process->restarts,
-	                        "sandbox", process->sandbox, "connections", (int)process->connections, "watchers", (int)process->watchers);
+	                        "sandbox", process->sandbox, "connections", (json_int_t)process->connections, "watchers", (json_int_t)process->watchers);
 	struct measure measure;
 
 	if (row != NULL && measure_process(process->status_fd, process, &measure))
@@ -94,13 +101,13 @@ static json_t *events_json(const struct master *master)
 
 static json_t *sums_json(const struct master *master, json_t *status)
 {
-	int connections = 0, watchers = 0;
+	json_int_t connections = 0, watchers = 0;
 
 	for (unsigned i = 0; i < MASTER_PLACES; i++) {
 		if (!process_is_alive(&master->workers[i]))
 			continue;
-		connections += (int)master->workers[i].connections;
-		watchers += (int)master->workers[i].watchers;
+		connections += master->workers[i].connections;
+		watchers += master->workers[i].watchers;
 	}
 	json_object_set_new(status, "connections", json_integer(connections));
 	json_object_set_new(status, "watchers", json_integer(watchers));

@@ -5,11 +5,12 @@
  * "sisd-worker-real":
  *
  *   hostile.txt      (made by the test) what the intruder knows: "name value" lines. Without this file the real worker is executed instead.
- *                    With "hold 1" it only takes locks of the database, and goes on living.
+ *                    With "hold 1" it only takes locks of the database, with "lie 1" it only says what it counts, and goes on living.
  *   hostile.log      (made by the test) one line before and one after each attempt: "begin NAME", "refused NAME: why" or "ALLOWED NAME: what"
  *
  * An attempt without a second line was the process's end. The one that takes its place goes on with the next; the workers share the attempts. */
 #include "base/error.h"
+#include "base/limit.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/util.h"
@@ -677,8 +678,26 @@ static void hold_database(void)
 	say("holding %d: %s\n", (int)getpid(), fd >= 0 && fcntl(fd, F_SETLK, &lock) == 0 ? "locked" : strerror(errno));
 }
 
+/* What only a worker counts, it can say as it likes; it must not be more than the sums can hold, or less than nothing. */
+static void lie(void)
+{
+	uint8_t most[8 * (SIS_ERR_END + LIMIT_END)];
+	memset(most, 0xff, sizeof(most));
+	for (int i = 0; i < 3; i++) {
+		(void)CHANNEL_SEND(setup.master, 0, serving, SERVING, &(struct message_serving){ .connections = UINT32_MAX });
+		(void)CHANNEL_SEND(setup.master, 0, figures, FIGURES, &(struct message_figures){ .watchers = UINT32_MAX, .penalised = UINT32_MAX,
+			.refusals = { most, 8 * SIS_ERR_END }, .limits = { most, 8 * LIMIT_END }, .server_not_after = INT64_MIN });
+		log_event(&LOG(LIMIT_HIT, .peer = "?", .reason = "?", .count = INT64_MAX));
+	}
+	say("lied %u\n", worker_index);
+}
+
 static void attack(void *arg)
 {
+	if (*known("lie") != '\0') {
+		lie();
+		return;
+	}
 	if (*known("hold") != '\0') {
 		hold_database();
 		return;

@@ -180,6 +180,29 @@ def served_again():
     here.daemon.sisctl("check")
 
 
+@test("what it says it counts ends at the largest number, is never less than nothing, and takes no other role with it")
+def lies():
+    programs = hostile_programs()
+    with Daemon(workers=2, arguments=["-L", programs]) as daemon:
+        alice = daemon.client("alice")
+        roles = daemon.roles()
+        log = write_file(os.path.join(programs, "hostile.log"), "")
+        knowledge = write_file(os.path.join(programs, "hostile.txt"), "lie 1\n")
+        for pid in roles["worker"]:
+            os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: read_file(log).count(b"lied") == 2, "two workers that lie")
+        status = wait_for(lambda: (lambda told: told if told["events_left_out"] == 1 << 53 else None)(daemon.status()), "all of it to be counted")
+        check_equal((status["connections"], status["watchers"], status["penalised"]), (2 * 0xffffffff,) * 3, "sums over two workers")
+        check_equal(set(status["refusals"].values()) | {row["refused"] for row in status["limits"]}, {1 << 53}, "counts")
+        check_equal([row["connections"] for row in status["roles"] if row["role"] == "worker"], [0xffffffff] * 2, "connections of each")
+        daemon.sisctl("metrics")
+        os.unlink(knowledge)
+        for pid in daemon.roles()["worker"]:
+            os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: daemon.request("GET", "/v1/items", alice).status == 200, "real workers", 30)
+        check_equal([daemon.roles()[role] for role in ("signer", "ledger")], [roles[role] for role in ("signer", "ledger")], "the other roles")
+
+
 @test("who keeps the database locked, which every reader can, is ended: even revoking would wait for him for ever")
 def holds_database():
     programs = hostile_programs()
