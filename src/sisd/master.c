@@ -215,7 +215,7 @@ static void master_places(struct master *master)
 
 	MASTER_FOR_EACH(master, process) {
 		process->master = master;
-		process->status_fd = -1;
+		process->status_fd = process->said_fd = -1;
 		process->role = ROLE_WORKER;
 		process->index = process->role == ROLE_WORKER && process >= master->workers ? index++ : 0;
 	}

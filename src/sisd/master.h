@@ -20,6 +20,7 @@
 #define MASTER_WORKERS_MAX 64           /* of the option workers */
 #define MASTER_PLACES (2 * MASTER_WORKERS_MAX)          /* for those, and for as many that are retiring */
 #define EVENTS_PER_ROUND 100000         /* that a role may log in a round of the watchdog, 10 s: more would fill the disk for a compromised one */
+#define SAID_MAX 768                     /* of a line that a role writes to standard error */
 #define ADDRESS_TEXT 64                 /* "[2001:db8::1]:7443" */
 
 struct master_options {                 /* the command line */
@@ -74,6 +75,10 @@ struct process {                        /* a role's place; the process in it may
 	unsigned silent_rounds;
 	unsigned n_events;              /* logged in this round */
 	char sandbox[256], route[128], peer[128];
+	int said_fd;                    /* where it writes to standard error; -1: nobody is there */
+	struct loop_source *said_source;
+	char said[SAID_MAX];            /* of a line that has not ended */
+	size_t said_size;
 	uint32_t connections, watchers, penalised;
 };
 
@@ -147,6 +152,11 @@ int spawn_check_programs(const char *libexec_dir);
 /* external.c. Both -1 when tls_certificate is not given; returns a sysexits status. Elsewhere: they are credentials, which only the service has. */
 int external_tls_open(const struct conf *conf, int ret_fds[2]);
 bool external_tls_is_elsewhere(const struct conf *conf);
+
+/* said.c: what a role writes to standard error becomes lines of the log. ret_fds: ours, and what becomes the role's. begin takes fd. */
+int said_open(int ret_fds[2]);
+int said_begin(struct process *process, int fd);
+void said_end(struct process *process);
 
 /* slices.c */
 void slice_start_signer_and_ledger(struct master *master);

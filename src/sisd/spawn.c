@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Fork and execute: a role starts from a fresh image, with its channel as descriptor 3, standard error for a sanitizer's or libc's last words,
- * and nothing else of the master's. */
+ * Fork and execute: a role starts from a fresh image, with its channel as descriptor 3, a pipe to us as standard error for libc's last words (said.c), and
+ * nothing of the master's. */
 #include "sisd/master.h"
 #include "base/error.h"
 #include "base/util.h"
@@ -71,7 +71,7 @@ static void offer_to_oom_killer(void)
 
 /* In the child. The terminal's Ctrl-C is for the master alone, which stops the roles in order: hence the session of its own. */
 __attribute__((noreturn))
-static void child_execute(enum role role, const char *path, int channel_fd, char *environment[])
+static void child_execute(enum role role, const char *path, int channel_fd, int said_fd, char *environment[])
 {
 	char *argv[] = { xstrdup(role_program(role)), NULL };
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -87,6 +87,10 @@ static void child_execute(enum role role, const char *path, int channel_fd, char
 		_exit(EX_OSERR);
 	if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 || dup2(null_fd, STDOUT_FILENO) < 0)
 		_exit(EX_OSERR);
+#ifndef SIS_SANITIZERS          /* whose reports are long, and looked for as they are */
+	if (dup2(said_fd, STDERR_FILENO) < 0)
+		_exit(EX_OSERR);
+#endif
 	if (close_range(ROLE_MASTER_FD + 1, ~0U, 0) < 0)
 		_exit(EX_OSERR);
 	execve(path, argv, environment);
@@ -120,7 +124,7 @@ int spawn_role(struct process *process)
 {
 	CLEANUP_FREE char *path = xasprintf("%s/%s", process->master->options.libexec_dir, role_program(process->role));
 	char *environment[ENVIRONMENT_MAX];
-	CLEANUP_FD int ours = -1, theirs = -1;
+	CLEANUP_FD int ours = -1, theirs = -1, said = -1, says = -1;
 	int fds[2], r;
 	pid_t pid;
 
@@ -129,16 +133,24 @@ int spawn_role(struct process *process)
 		return r;
 	ours = fds[0];
 	theirs = fds[1];
+	r = said_open(fds);
+	if (r < 0)
+		return r;
+	said = fds[0];
+	says = fds[1];
 	environment_fill(environment);
 	pid = fork();
 	if (pid == 0)
-		child_execute(process->role, path, theirs, environment);
+		child_execute(process->role, path, theirs, says, environment);
 	environment_free(environment);
 	if (pid < 0)
 		return error_from_errno(errno);
 	process->pid = pid;
 	theirs = fd_close(theirs);              /* so that a child that ends before its word is not waited for */
 	process->status_fd = measure_take(ours);
+	r = said_begin(process, fd_take(&said));
+	if (r < 0)
+		return r;
 	r = channel_new(process->master->loop, ours, ROLE_MASTER, process->role, hear_packet, hear_broken, process, &process->channel);
 	if (r == 0)
 		fd_take(&ours);

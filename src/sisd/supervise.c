@@ -132,6 +132,7 @@ static void process_ended(struct process *process)
 	int status = exit_status_of(process);
 
 	loop_timer_set(process->timer, -1);
+	said_end(process);
 	reason = end_describe(process, text, sizeof text);
 	if (!was_asked)
 		MASTER_LOG(master, ROLE_DIED, .role = name, .pid = process->pid, .reason = reason,

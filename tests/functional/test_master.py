@@ -74,7 +74,7 @@ def start():
         check_in("localhost:%d" % daemon.port, daemon.heard("ledger")[1][2], "public address")
 
 
-@test("a role starts with descriptor 3, /dev/null, standard error, and nothing of the caller's environment")
+@test("a role starts with descriptor 3, /dev/null, a pipe as standard error, and nothing of the caller's environment")
 def clean_role():
     with Played({"worker": ["write-report"]}, workers=1, environment={"SECRET": "hunter2"}) as daemon:
         environment, descriptors = eval(read_file(os.path.join(daemon.libexec, "worker.report")))
@@ -82,6 +82,22 @@ def clean_role():
                     "environment")
         check_equal(descriptors["0"], "/dev/null", "standard input")
         check_equal({fd for fd in descriptors if descriptors[fd].startswith("socket:")}, {"3"}, "sockets")
+        check(SANITIZED or (descriptors["2"].startswith("pipe:") and descriptors["2"] != os.readlink("/proc/%d/fd/2" % daemon.pid)), "standard error: %r" % descriptors)
+
+
+@test("what a role writes to standard error is a line of the log in its own name, harmless and bounded")
+def mutter():
+    if SANITIZED:
+        return
+    with Played({"worker": ["mutter", "die 3"]}, workers=1) as daemon:
+        worker = daemon.started("worker")[0]
+        daemon.wait_log("ROLE_DIED worker .process %d. died: it ended by itself with status 3" % worker)
+        lines = [line for line in daemon.log_text().splitlines() if "process %d" % worker in line]
+        check_equal([re.sub("(long)+.*", "long", line.split(": ", 1)[1].split(" SIS_")[0]) for line in lines if " err ROLE_SAID worker" in line],
+                    ["<0>2026-11-21T00:00:00Z notice REVOKED alice?[2J", "long", "and no end"], "what it said")
+        check(max(len(line) for line in lines) < 2000, "a line has its bounds")
+        check_in("ROLE_DIED", lines[-1], "its last words come before its end")
+        check_not_in("\x1b", daemon.log_text(), "the log")
 
 
 @test("the roles' descriptors, the state directory's owners and modes are those of the table", root=True)

@@ -7,6 +7,7 @@ into a directory for sisd -L; the words in the file ROLE.behaviour there say wha
     serving         says what it serves, before READY
     forbidden       says a message that a role may not say
     garbage         says bytes that are no message
+    mutter          writes to standard error what is not for a terminal, in lines and without an end
     die STATUS      ends with this status after READY
     die-early       ends with status 78 before READY
     never-ready     does not say READY
@@ -93,6 +94,8 @@ def act(behaviour):
             say("PING")
         elif words[0] == "garbage":
             master.send(b"garbage")
+        elif words[0] == "mutter":
+            os.write(2, b"<0>2026-11-21T00:00:00Z notice REVOKED alice\x1b[2J\n\n" + 5000 * b"long" + b"\nand no end")
         elif words[0] == "die":
             os._exit(int(words[1]))
         elif words[0] == "deaf":
