@@ -86,10 +86,10 @@ struct request { uint64_t peer, id; };                          /* whom to answe
 void peers_add(uint32_t worker, int fd);
 struct channel *peers_find(uint64_t peer);                      /* NULL when it is gone */
 uint32_t peers_worker(uint64_t peer);                           /* its number, for the log */
-unsigned peers_count(void);
 void peers_broadcast_published(uint64_t sequence, struct span users);
-/* Sends REVOKE to every worker and returns how many there are; revoke_answered(id, ...) hears of each. */
-unsigned peers_broadcast_revoke(uint64_t id, int64_t user_id, int64_t device_id);
+/* Sends REVOKE to every worker; revoke_answered(id, ...) hears of each. */
+void peers_broadcast_revoke(uint64_t id, int64_t user_id, int64_t device_id);
+bool peers_owe_revoke(uint64_t id);                              /* somebody has not answered that one */
 void peers_answer_done(struct request request, int error, const char *detail);
 
 /* ---- publish.c: telling the workers who has something new; loop thread, after the commit ---- */
@@ -258,7 +258,7 @@ struct revoke_order {
 	bool compromised, is_afterwards;        /* the latter: was revoked before, and is now known to have been compromised */
 	/* its own */
 	int64_t user_id, device_id, now;
-	unsigned n_devices, n_waited, n_connections;
+	unsigned n_devices, n_connections;
 	struct device_news news;
 	uint64_t id;
 	uint64_t started_ns;

@@ -15,6 +15,7 @@ struct peer {
 	uint64_t serial;                        /* never used twice, unlike a worker's number */
 	uint32_t worker;
 	struct channel *channel;
+	uint64_t revoke_sent, revoke_answered;  /* the last REVOKE that it was sent, and that it has answered: they only grow */
 	struct peer *next;
 };
 
@@ -30,10 +31,7 @@ typedef void peer_handler_fn(struct request request, struct cursor *payload);
 		if (message_##name##_decode(payload, &message) == 0) \
 			on_message(request, &message); \
 	}
-static void peers_revoke_done(struct request request, const struct message_revoke_done *message)
-{
-	revoke_answered(request.id, message->n_closed);
-}
+static void peers_revoke_done(struct request request, const struct message_revoke_done *message);
 HANDLER(handle_enroll, enroll, enroll_handle_enroll)
 HANDLER(handle_renew, renew, enroll_handle_renew)
 HANDLER(handle_publish_key, publish_key, devices_handle_publish_key)
@@ -136,14 +134,6 @@ uint32_t peers_worker(uint64_t serial)
 	return peer != NULL ? peer->worker : 0;
 }
 
-unsigned peers_count(void)
-{
-	unsigned n = 0;
-	for (struct peer *peer = peers; peer != NULL; peer = peer->next)
-		n++;
-	return n;
-}
-
 /* A send may find a peer broken and drop it: the next one is looked up before. */
 #define PEERS_EACH(peer) for (struct peer *peer = peers, *next_ = NULL; peer != NULL && ((next_ = peer->next), true); peer = next_)
 
@@ -153,13 +143,30 @@ void peers_broadcast_published(uint64_t sequence, struct span users)
 		(void)CHANNEL_SEND(peer->channel, 0, published, PUBLISHED, &(struct message_published){ .sequence = sequence, .users = users });
 }
 
-unsigned peers_broadcast_revoke(uint64_t id, int64_t user_id, int64_t device_id)
+void peers_broadcast_revoke(uint64_t id, int64_t user_id, int64_t device_id)
 {
 	struct message_revoke message = { .user_id = (uint64_t)user_id, .device_id = (uint64_t)device_id };
-	unsigned n = 0;
 	PEERS_EACH(peer)
-		n += CHANNEL_SEND(peer->channel, id, revoke, REVOKE, &message) == 0;
-	return n;
+		if (CHANNEL_SEND(peer->channel, id, revoke, REVOKE, &message) == 0)
+			peer->revoke_sent = id;
+}
+
+/* Once, and for itself: a worker that was taken over must not have the administrator told that others have closed what they have not. */
+static void peers_revoke_done(struct request request, const struct message_revoke_done *message)
+{
+	struct peer *peer = peers_get(request.peer);
+	if (peer == NULL || request.id <= peer->revoke_answered || request.id > peer->revoke_sent)
+		return;
+	peer->revoke_answered = request.id;
+	revoke_answered(request.id, message->n_closed);
+}
+
+bool peers_owe_revoke(uint64_t id)
+{
+	for (const struct peer *peer = peers; peer != NULL; peer = peer->next)
+		if (peer->revoke_sent >= id && peer->revoke_answered < id)
+			return true;
+	return false;
 }
 
 void peers_answer_done(struct request request, int error, const char *detail)

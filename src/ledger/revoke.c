@@ -117,7 +117,7 @@ static void revoke_end(struct revoke_order *order, int error)
 
 static void revoke_check_end(struct revoke_order *order)
 {
-	if (order->n_waited == 0 && order->crl_done)
+	if (order->crl_done && !peers_owe_revoke(order->id))
 		revoke_end(order, 0);
 }
 
@@ -143,7 +143,7 @@ static void revoke_crl_done(void *arg)
 static void revoke_timed_out(void *arg)
 {
 	struct revoke_order *order = arg;
-	if (order->n_waited > 0)
+	if (peers_owe_revoke(order->id))
 		log_event(&LOG(DIAGNOSTIC, .detail = "a worker did not say in time that it closed the connections of who was revoked"));
 	revoke_end(order, 0);
 }
@@ -161,7 +161,7 @@ static void revoke_done(struct completion *completion)
 	order->next = orders;
 	orders = order;
 	(void)loop_add_timer(ledger.role.loop, REVOKE_WAIT_MS, revoke_timed_out, order, &order->timer);
-	order->n_waited = peers_broadcast_revoke(order->id, order->user_id, order->device_id);
+	peers_broadcast_revoke(order->id, order->user_id, order->device_id);
 	if (order->what != REVOKE_FOR_GOOD) {
 		order->crl_done = true;
 		revoke_check_end(order);
@@ -184,20 +184,17 @@ void revoke_start(struct revoke_order *order)
 void revoke_answered(uint64_t id, unsigned n_closed)
 {
 	struct revoke_order *order = revoke_lookup(id);
-	if (order == NULL || order->n_waited == 0)
+	if (order == NULL)
 		return;
-	order->n_waited--;
 	order->n_connections += n_closed;
 	revoke_check_end(order);
 }
 
-/* A worker that is gone has no connections. It may have answered before: then somebody else's answer is not waited for, no more. */
+/* A worker that is gone has no connections. */
 void revoke_peer_gone(void)
 {
 	for (struct revoke_order *order = orders, *next; order != NULL; order = next) {
 		next = order->next;
-		if (order->n_waited > peers_count())
-			order->n_waited = peers_count();
 		revoke_check_end(order);
 	}
 }

@@ -5,7 +5,8 @@
  * "sisd-worker-real":
  *
  *   hostile.txt      (made by the test) what the intruder knows: "name value" lines. Without this file the real worker is executed instead.
- *                    With "hold 1" it only takes locks of the database, with "lie 1" it only says what it counts, and goes on living.
+ *                    With "hold 1" it only takes locks of the database, with "lie 1" it only says what it counts, and goes on living;
+ *                    with "answer 1" it only answers REVOKE.
  *   hostile.log      (made by the test) one line before and one after each attempt: "begin NAME", "refused NAME: why" or "ALLOWED NAME: what"
  *
  * An attempt without a second line was the process's end. The one that takes its place goes on with the next; the workers share the attempts. */
@@ -692,8 +693,24 @@ static void lie(void)
 	say("lied %u\n", worker_index);
 }
 
+/* As if there were nobody else who has to close connections: each REVOKE is answered for all. */
+static void answer_for_others(void)
+{
+	struct channel_packet packet;
+	say("answering %u\n", worker_index);
+	while (channel_receive(ledger, 10 * ANSWER_MS, &packet) == 0) {
+		for (int i = 0; i < 8 && packet.type == MESSAGE_REVOKE; i++)
+			(void)CHANNEL_SEND(ledger, packet.id, revoke_done, REVOKE_DONE, &(struct message_revoke_done){ .n_closed = 0 });
+		channel_packet_close_fds(&packet);
+	}
+}
+
 static void attack(void *arg)
 {
+	if (*known("answer") != '\0') {
+		answer_for_others();
+		return;
+	}
 	if (*known("lie") != '\0') {
 		lie();
 		return;

@@ -203,6 +203,28 @@ def lies():
         check_equal([daemon.roles()[role] for role in ("signer", "ledger")], [roles[role] for role in ("signer", "ledger")], "the other roles")
 
 
+@test("it answers a revocation for itself alone: whoever else still has connections is waited for")
+def answers_for_others():
+    programs = hostile_programs()
+    with Daemon(workers=2, log_level="debug", arguments=["-L", programs]) as daemon:
+        daemon.client("alice")
+        hostile, honest = daemon.roles()["worker"]
+        log = write_file(os.path.join(programs, "hostile.log"), "")
+        knowledge = write_file(os.path.join(programs, "hostile.txt"), "answer 1\n")
+        os.kill(hostile, signal.SIGKILL)
+        wait_for(lambda: b"answering" in read_file(log), "a worker that answers for others")
+        os.unlink(knowledge)
+        since = daemon.log_size()
+        os.kill(honest, signal.SIGSTOP)
+        try:
+            daemon.sisctl("revoke", "alice")
+        finally:
+            os.kill(honest, signal.SIGCONT)
+        daemon.wait_log("a worker did not say in time that it closed the connections", since)
+        for pid in set(daemon.roles()["worker"]) - {honest}:
+            os.kill(pid, signal.SIGKILL)
+
+
 @test("who keeps the database locked, which every reader can, is ended: even revoking would wait for him for ever")
 def holds_database():
     programs = hostile_programs()
