@@ -11,16 +11,19 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -138,6 +141,32 @@ static int fork_child(void) { return verdict(fork()); }
 static int trace(void) { return verdict(ptrace(PTRACE_ATTACH, getppid(), 0, 0)); }
 static int read_memory(void) { return verdict(syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0)); }
 static int set_up_io_uring(void) { return verdict(syscall(SYS_io_uring_setup, 1, NULL)); }
+static int use_keys(void) { return verdict(syscall(SYS_keyctl, 0, -3, 0)); }
+static int handle_faults(void) { return verdict(syscall(SYS_userfaultfd, 0)); }
+static int load_bpf(void) { return verdict(syscall(SYS_bpf, 0, NULL, 0)); }
+static int watch_events(void) { return verdict(syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0)); }
+static int take_descriptor(void) { return verdict(syscall(SYS_pidfd_getfd, 0, 0, 0)); }
+static int open_process(void) { return verdict(syscall(SYS_pidfd_open, getppid(), 0)); }
+static int signal_process(void) { return verdict(syscall(SYS_pidfd_send_signal, 0, SIGKILL, NULL, 0)); }
+static int queue_signal(void) { return verdict(syscall(SYS_rt_sigqueueinfo, getppid(), SIGKILL, NULL)); }
+static int make_namespace(void) { return verdict(unshare(CLONE_NEWUSER)); }
+static int type_for_others(void) { return verdict(ioctl(STDERR_FILENO, TIOCSTI, "x")); }
+static int share_memory(void) { return verdict(shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600)); }
+static int share_memory_by_name(void) { return verdict(open("/dev/shm/sis-sandbox", O_RDWR | O_CREAT | O_CLOEXEC, 0600)); }
+static int queue_messages(void) { return verdict(syscall(SYS_msgget, IPC_PRIVATE, IPC_CREAT | 0600)); }
+static int read_code_as_data(void) { return verdict(syscall(SYS_personality, 0x0400000)); }     /* READ_IMPLIES_EXEC */
+static int protect_by_key(void) { return verdict(syscall(SYS_pkey_mprotect, address_of_nothing, 1, PROT_EXEC, -1)); }
+static int call_of_next_years(void) { return verdict(syscall(600)); }
+#ifdef __x86_64__
+/* The same calls by other numbers: of the x32 ABI, and of 32-bit programs. */
+static int call_x32(void) { return verdict(syscall(0x40000000 | SYS_getpid)); }
+static int call_32_bit(void)
+{
+	long result = 20;                       /* getpid */
+	__asm__ volatile("int $0x80" : "+a"(result) : : "memory", "r8", "r9", "r10", "r11");
+	return DONE;
+}
+#endif
 static int unknown_call(void) { return verdict(syscall(1999)); }
 static int regain_root(void) { return verdict(setresuid(0, 0, 0)); }
 
@@ -216,6 +245,25 @@ static const struct attempt {
 	{ "trace", trace, 0, ALL },
 	{ "read another's memory", read_memory, 0, ALL },
 	{ "io_uring", set_up_io_uring, 0, ALL },
+	{ "keys of the kernel", use_keys, 0, ALL },
+	{ "userfaultfd", handle_faults, 0, ALL },
+	{ "bpf", load_bpf, 0, ALL },
+	{ "perf_event_open", watch_events, 0, ALL },
+	{ "take another's descriptor", take_descriptor, 0, ALL },
+	{ "open a process", open_process, 0, 0 },
+	{ "signal by pidfd", signal_process, 0, 0 },
+	{ "queue a signal", queue_signal, 0, 0 },
+	{ "a namespace", make_namespace, 0, ALL },
+	{ "type at a terminal", type_for_others, 0, 0 },
+	{ "shared memory of System V", share_memory, 0, 0 },
+	{ "shared memory of POSIX", share_memory_by_name, 0, 0, true },
+	{ "message queue", queue_messages, 0, 0 },
+	{ "a personality", read_code_as_data, 0, 0 },
+	{ "code by protection key", protect_by_key, 0, 0 },
+	{ "a call that comes with some later Linux", call_of_next_years, 0, 0 },
+#ifdef __x86_64__
+	{ "a call of x32", call_x32, 0, ALL },
+#endif
 };
 
 static void try_everything(enum role role)
@@ -245,6 +293,13 @@ static void worker_may_read_its_own_files_only(void **state)
 {
 	try_everything(ROLE_WORKER);
 	assert_int_equal(run_confined(ROLE_WORKER, false, true, rename_inside), REFUSED);
+#ifdef __x86_64__
+	int result = run_confined(ROLE_WORKER, false, true, call_32_bit);
+	assert_true(result == -SIGSYS || result == -SIGSEGV);   /* the latter where the kernel runs no 32-bit programs */
+	result = run_confined(ROLE_MASTER, false, true, call_32_bit);
+	assert_true(result == -SIGSYS || result == -SIGSEGV);
+	assert_int_equal(run_confined(ROLE_MASTER, false, true, call_x32), -SIGSYS);
+#endif
 }
 
 static void picture_may_do_nothing_but_reckon(void **state)
