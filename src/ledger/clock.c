@@ -154,7 +154,9 @@ void clock_accept(struct control_call *call)
 		control_fail_error(call, -SIS_ERR_CONFLICT, "the clock is not in doubt");
 		return;
 	}
-	clock_trust(clock_since_start(), "the administrator says that it is right");
+	char reason[128];
+	snprintf(reason, sizeof(reason), "the administrator (%s) says that it is right", call->by);
+	clock_trust(clock_since_start(), reason);
 	control_reply(call, json_object(), false);
 }
 

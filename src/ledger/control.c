@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define CONTROL_CONNECTIONS_MAX 64
+#define CONTROL_CONNECTIONS_OWN 8       /* of these for root and who started sisd, whatever the group does */
 #define CONTROL_GROUPS_MAX 1024
 
 static struct {
@@ -58,7 +59,7 @@ static void control_turn_away(int fd, const struct ucred *credentials, const cha
 {
 	static const char answer[] = "{\"error\":\"" CONTROL_INTERFACE ".NotAllowed\",\"parameters\":{}}";
 	(void)!write(fd, answer, sizeof(answer));
-	audit_event(&LOG(CONTROL_REFUSED, .count = (int64_t)credentials->uid, .reason = reason));
+	audit_refusal(&LOG(CONTROL_REFUSED, .count = (int64_t)credentials->uid, .reason = reason));
 }
 
 static void control_accept(uint32_t events, void *arg)
@@ -71,7 +72,8 @@ static void control_accept(uint32_t events, void *arg)
 		control_turn_away(fd, &credentials, "not root and not in the group of the socket");
 		return;
 	}
-	if (control_connection_count() >= CONTROL_CONNECTIONS_MAX) {
+	bool is_own = credentials.uid == 0 || credentials.uid == ledger.own_uid;
+	if (control_connection_count() >= CONTROL_CONNECTIONS_MAX - (is_own ? 0 : CONTROL_CONNECTIONS_OWN)) {
 		control_turn_away(fd, &credentials, "too many control connections");
 		return;
 	}

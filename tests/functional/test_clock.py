@@ -65,6 +65,7 @@ def accepted():
                 clock.forward(seconds=86400 + 5)
             else:
                 daemon.sisctl("clock", "accept")
+                daemon.wait_log(r"CLOCK_TRUSTED .*the administrator \((root|uid [0-9]+)\) says that it is right")
             daemon.wait_log("the clock counts again: " + ("it has stood so" if way == "day" else "the administrator"), since=before)
             daemon.wait_log("came to its end and was deleted", since=before)
             wait_for(lambda: objects(daemon) == 0, "the object to be gone")

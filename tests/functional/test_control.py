@@ -128,6 +128,25 @@ def credentials():
     check_equal(run_program(stranger + ["list"], status=None).returncode in (69, 77), True, "a stranger was let in")
 
 
+@test("whoever of the group takes all connections leaves root some, and is turned away in measure", root=True, needs=["setpriv"])
+def places_for_root():
+    daemon = shared_daemon()
+    since = daemon.log_size()
+    hold = ("import socket, sys\nheld = []\n"
+            "for i in range(600):\n    s = socket.socket(socket.AF_UNIX)\n    s.connect(sys.argv[1])\n    if i < 300: held.append(s)\n"
+            "print('held', flush=True)\nsys.stdin.read()\n")
+    member = subprocess.Popen(["setpriv", "--reuid", "65534", "--regid", str(CONTROL_GROUP_ID), "--clear-groups", sys.executable, "-c", hold, daemon.control],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        check_equal(member.stdout.readline(), b"held\n", "the group's connections")
+        daemon.wait_log("CONTROL_REFUSED control connection from uid 65534 refused: too many control connections", since)
+        daemon.sisctl("status")
+    finally:
+        member.stdin.close()
+        member.wait()
+    daemon.wait_log("LIMIT_HIT .*refusals are noted in measure", since)
+
+
 @test("Logs with more streams entries; without it answers once")
 def more():
     daemon = shared_daemon()
