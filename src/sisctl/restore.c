@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -32,6 +33,19 @@ static bool restore_is_empty(int fd)
 	return empty;
 }
 
+/* Else whoever can write there puts other directories in the place of ours while the authority's key and everybody's password hashes are written into them; and
+ * sisd would not start in it. */
+static int restore_check_place(const struct restore *restore)
+{
+	struct stat st;
+	if (fstat(restore->state_fd, &st) < 0)
+		return output_error(EX_IOERR, "%s: %s", restore->state_dir, strerror(errno));
+	if (st.st_uid == geteuid() && (st.st_mode & 0022) == 0)
+		return 0;
+	return output_error(EX_NOPERM, "%s belongs to user %u or can be written by others: nothing was restored; make a directory of your own that nobody else can write to, "
+	                    "as sisd wants it", restore->state_dir, (unsigned)st.st_uid);
+}
+
 static int restore_open_state(struct restore *restore)
 {
 	if (mkdir(restore->state_dir, 0700) < 0 && errno != EEXIST)
@@ -39,6 +53,9 @@ static int restore_open_state(struct restore *restore)
 	restore->state_fd = open(restore->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (restore->state_fd < 0)
 		return output_error(EX_NOINPUT, "%s cannot be opened as a directory: %s", restore->state_dir, strerror(errno));
+	int status = restore_check_place(restore);
+	if (status != 0)
+		return status;
 	if (!restore_is_empty(restore->state_fd))
 		return output_error(EX_CANTCREAT, "%s is not empty: stop sisd, move the old state directory away, and restore into an empty one", restore->state_dir);
 	/* No daemon starts here before we end. */

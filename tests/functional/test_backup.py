@@ -172,6 +172,11 @@ def refusals():
         item = daemon.client("alice").upload(make_picture())
         name = backup(daemon, directory)["snapshot"]
         check_in("is not empty", restore(directory, daemon.state_dir, status=73).stderr)
+        open_to_all = os.path.join(base, "open")
+        os.mkdir(open_to_all)
+        os.chmod(open_to_all, 0o777)
+        check_in("can be written by others", restore(directory, open_to_all, status=77).stderr)
+        check_equal(os.listdir(open_to_all), [], "what was written into a directory of everybody's")
         check_in("keys/ into", restore(directory, os.path.join(base, "without")).stderr)
         check_not_in("keys/ into", restore(os.path.join(directory, name), os.path.join(base, "with"), "--keys", os.path.join(daemon.state_dir, "keys")).stderr)
         check_equal(sorted(os.listdir(os.path.join(base, "with", "keys"))), sorted(os.listdir(os.path.join(daemon.state_dir, "keys"))), "keys")
