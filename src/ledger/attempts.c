@@ -21,11 +21,10 @@ struct attempts_rule {
 	unsigned forgiven_s;                    /* one failure wears off in so many seconds */
 	unsigned n_more;                        /* beyond these nothing is counted, so that nobody waits for longer than (n_more + 1) * forgiven_s */
 };
-static const uint32_t invites_at_once = 10;
 /* Whoever guesses at a name from everywhere has 1440 guesses a day, and its owner, meanwhile, needs an invite for a new device. */
 static const struct attempts_rule rules[] = {
 	[ATTEMPTS_SOURCE] = { &ledger.conf.enroll_failures_per_source, 30, 15 }, [ATTEMPTS_NAME] = { &ledger.conf.enroll_failures_per_name, 60, 4 },
-	[ATTEMPTS_INVITES] = { &invites_at_once, 3600, 2 },
+	[ATTEMPTS_INVITES] = { &ledger.conf.device_invites_per_user, 3600, 2 },
 };
 
 struct attempts_entry { uint8_t key[ATTEMPTS_KEY_BYTES]; unsigned failures; int64_t since; };   /* failures stood at `failures` at `since` */

@@ -129,8 +129,11 @@ void devices_handle_invite(struct request request, const struct message_invite_d
 		r = -SIS_ERR_BAD_NAME;
 	uint32_t wait_s = r == 0 ? attempts_wait_s(ATTEMPTS_INVITES, caller.user) : 0;
 	if (wait_s > 0) {
+		char peer[80] = "";
+		span_to_string(message->peer, peer, sizeof(peer));
+		limits_tell(LIMIT_DEVICE_INVITES, caller.user, peer);
 		r = -SIS_ERR_TOO_MANY;
-		detail = "too many invites were made for you lately";
+		detail = "your devices have made too many invites lately: wait, or ask the administrator for one";
 	}
 	struct invite_order *order = r == 0 ? invitation_new(&caller, message->device, request) : NULL;
 	if (order == NULL) {

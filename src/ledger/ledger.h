@@ -27,7 +27,7 @@ struct ledger {
 		bool open_registration, device_invites;
 		char public_address[300];       /* "host:port", for invites */
 		uint64_t invite_lifetime_s, certificate_lifetime_s, max_item_bytes, quota_bytes, upload_lifetime_s, audit_lifetime_s, new_uploads_per_user;
-		uint32_t uploads_per_user, enroll_failures_per_source, enroll_failures_per_name;
+		uint32_t uploads_per_user, enroll_failures_per_source, enroll_failures_per_name, device_invites_per_user;
 	} conf;
 	bool has_ca;
 	uint8_t ca_fingerprint[STORE_FINGERPRINT_BYTES];
@@ -134,6 +134,7 @@ int  signers_find(const struct signers *signers, const uint8_t fingerprint[STORE
 
 /* ---- limits.c: limits that are kept here, for all workers ---- */
 void limits_hit(enum limit limit);                              /* counts; that somebody was refused is logged by who refuses */
+void limits_tell(enum limit limit, const char *user, const char *peer);         /* counts, and logs LIMIT_HIT in measure */
 void limits_add(json_t *rows);                                  /* ours to the workers', of `sisctl status` */
 /* Whether this user may begin one more upload; counts it when so. */
 bool limits_take_upload(int64_t user_id);

@@ -18,6 +18,14 @@ void limits_hit(enum limit limit)
 	hits[limit]++;
 }
 
+void limits_tell(enum limit limit, const char *user, const char *peer)
+{
+	char reason[256];
+	limits_hit(limit);
+	limit_describe(limit, user, reason, sizeof(reason));
+	audit_refusal(&LOG(LIMIT_HIT, .user = user, .peer = peer, .reason = reason));
+}
+
 void limits_add(json_t *rows)
 {
 	size_t index;

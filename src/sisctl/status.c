@@ -17,7 +17,10 @@ static const struct column role_columns[] = {
 	{ "CONNECTIONS", "connections", CELL_NUMBER }, { "WATCHERS", "watchers", CELL_NUMBER }, { "MEMORY", "memory_bytes", CELL_SIZE }, { "UP", "up", CELL_TEXT },
 };
 static const struct column sandbox_columns[] = { { "ROLE", "role", CELL_TEXT }, { "HOLDS", "confined", CELL_TEXT }, { "SANDBOX", "sandbox", CELL_TEXT } };
-static const struct column limit_columns[] = { { "LIMIT", "limit", CELL_TEXT }, { "VALUE", "value", CELL_NUMBER }, { "REFUSED", "refused", CELL_NUMBER } };
+/* "Held back": refused, or slowed down. */
+static const struct column limit_columns[] = {
+	{ "LIMIT", "limit", CELL_TEXT }, { "VALUE", "value", CELL_NUMBER }, { "UNIT", "unit", CELL_TEXT }, { "HELD BACK", "refused", CELL_NUMBER },
+};
 
 /* ------------------------------------------------ members ------------------------------------------------ */
 
@@ -172,6 +175,22 @@ static void print_roles(json_t *roles)
 	output_table(sandboxes, sandbox_columns, ARRAY_SIZE(sandbox_columns), "The daemon names no role.");
 }
 
+/* Of the limits that may be 0, that is none: for whoever reads it. */
+static void say_in_words(json_t *limit)
+{
+	const char *unit = json_member_string(limit, "unit");
+	json_int_t value = json_integer_value(json_object_get(limit, "value"));
+	char size[32];
+	if (unit != NULL && value == 0) {
+		(void)json_object_set_new(limit, "value", json_string("none"));
+		(void)json_object_set_new(limit, "unit", json_string(""));
+	} else if (unit != NULL && strncmp(unit, "bytes ", 6) == 0) {
+		size_format((uint64_t)value, size, sizeof(size));
+		(void)json_object_set_new(limit, "unit", json_string(unit + 6));
+		(void)json_object_set_new(limit, "value", json_string(size));
+	}
+}
+
 int command_status(struct sisctl *sisctl, char **arguments, const char *const *values)
 {
 	CLEANUP_REPLY struct varlink_reply reply = { 0 };
@@ -185,7 +204,12 @@ int command_status(struct sisctl *sisctl, char **arguments, const char *const *v
 	}
 	print_members(status);
 	putchar('\n');
-	output_table(json_object_get(status, "limits"), limit_columns, ARRAY_SIZE(limit_columns), "The daemon names no limit.");
+	json_t *limits = json_object_get(status, "limits");
+	size_t index;
+	json_t *limit;
+	json_array_foreach(limits, index, limit)
+		say_in_words(limit);
+	output_table(limits, limit_columns, ARRAY_SIZE(limit_columns), "The daemon names no limit.");
 	putchar('\n');
 	print_roles(json_object_get(status, "roles"));
 	return output_finish();

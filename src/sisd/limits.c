@@ -27,7 +27,7 @@ static uint64_t limit_value(const struct conf *conf, enum limit limit)
 	if (limit == LIMIT_CONNECTIONS)
 		return limits_max_connections(conf);
 	switch (limit) {
-#define LIMIT(name_, option_, text_) \
+#define LIMIT(name_, option_, unit_, text_) \
 	case LIMIT_##name_: \
 		return conf->option_;
 #include "base/limit.def"
@@ -47,14 +47,14 @@ json_t *penalised_json(const struct master *master)
 	return json_integer(n);
 }
 
-/* [{"limit":"max_connections","value":16384,"refused":0}…]; the ledger adds what it counts. */
+/* [{"limit":"max_connections","value":16384,"unit":"in each worker","refused":0}…]; the ledger adds what it counts. */
 json_t *limits_json(const struct master *master)
 {
 	json_t *limits = json_array();
 
 	for (enum limit limit = LIMIT_NONE + 1; limit < LIMIT_END; limit++)
-		json_array_append_new(limits, json_pack("{s:s, s:I, s:I}", "limit", limit_name(limit),
-		                                        "value", (json_int_t)limit_value(master->conf, limit),
+		json_array_append_new(limits, json_pack("{s:s, s:I, s:s, s:I}", "limit", limit_name(limit),
+		                                        "value", (json_int_t)limit_value(master->conf, limit), "unit", limit_unit(limit),
 		                                        "refused", (json_int_t)master->limits[limit]));
 	return limits;
 }

@@ -93,6 +93,7 @@ static void configure_ledger(struct process *ledger)
 		.audit_lifetime_s = conf->audit_lifetime,
 		.uploads_per_user = clamp_u32(conf->uploads_per_user), .new_uploads_per_user = conf->new_uploads_per_user,
 		.enroll_failures_per_source = clamp_u32(conf->enroll_failures_per_source), .enroll_failures_per_name = clamp_u32(conf->enroll_failures_per_name),
+		.device_invites_per_user = clamp_u32(conf->device_invites_per_user),
 		.log_level = log_level_number(conf),
 	};
 
@@ -126,6 +127,7 @@ static void configure_worker(struct process *worker)
 		.min_rate_bytes_s = clamp_u32(conf->min_rate), .handshakes_per_source = share(conf, conf->handshakes_per_source),
 		.requests_per_source = share(conf, conf->requests_per_source), .requests_per_user = share(conf, conf->requests_per_user),
 		.bandwidth_per_source = share(conf, conf->bandwidth_per_source), .bandwidth_per_user = share(conf, conf->bandwidth_per_user),
+		.event_streams_per_device = clamp_u32(conf->event_streams_per_device), .list_memory_per_user = conf->list_memory_per_user,
 		.max_waiting = clamp_u32(conf->max_waiting),
 		.penalty_handshake_ms = to_ms(conf->penalty_handshake), .penalty_request_ms = to_ms(conf->penalty_request),
 		.penalty_certificate_ms = to_ms(conf->penalty_certificate), .penalty_enroll_ms = to_ms(conf->penalty_enroll),

@@ -24,7 +24,6 @@
 
 #define BATCH_EVENTS 64
 #define BATCH_BYTES (256 * 1024)        /* read ahead for one watcher, and one item more */
-#define WATCHES_PER_DEVICE 64           /* in this worker */
 #define HEARTBEAT_MS 20000
 #define HEARTBEAT_SLICES 16             /* a timer for all, but not all at once */
 #define RETRY_MS 1000
@@ -182,7 +181,7 @@ static bool may_watch_more(const struct exchange *exchange)
 	unsigned n = 0;
 	for (const struct watch *watch = *bucket_of(exchange->worker, exchange->caller.user_id); watch != NULL; watch = watch->next)
 		n += watch->exchange->caller.device_id == exchange->caller.device_id;
-	return n < WATCHES_PER_DEVICE;
+	return n < exchange->worker->event_streams_per_device;
 }
 
 static void wake_bucket(struct watch *watch, int64_t user_id)
@@ -292,8 +291,11 @@ void events_watch(struct exchange *exchange)
 	int error = watch == NULL ? -SIS_ERR_NO_MEMORY : find_start(exchange, watch);
 	if (error == 0 && !item_include_parse(http_request_query(exchange->request, "include"), &watch->include))
 		error = -SIS_ERR_USAGE;
-	if (error == 0 && !may_watch_more(exchange))
-		error = -SIS_ERR_TOO_MANY;
+	if (error == 0 && !may_watch_more(exchange)) {
+		free(watch);
+		load_refuse(exchange, LIMIT_EVENT_STREAMS, 0);
+		return;
+	}
 	if (error == 0 && !watch_enter(exchange, watch))
 		error = -SIS_ERR_NO_MEMORY;
 	if (error == 0) {
@@ -301,6 +303,6 @@ void events_watch(struct exchange *exchange)
 		return;
 	}
 	free(watch);
-	route_refuse(exchange, error, error == -SIS_ERR_USAGE      ? "The query may hold after=SEQUENCE and include=manifest|content; Last-Event-ID is a number." :
-	                              error == -SIS_ERR_TOO_MANY ? "This device listens on too many connections already: close some." : NULL);
+	route_refuse(exchange, error, error == -SIS_ERR_USAGE ?
+		"The query may hold after=SEQUENCE and include=manifest|content; Last-Event-ID is a number." : NULL);
 }

@@ -22,7 +22,7 @@ void items_get_grants(struct exchange *exchange)
 	uint8_t id[ITEM_ID_BYTES];
 	struct grants_page page = { exchange, NULL };
 	if (!items_may_list_more(exchange)) {
-		route_refuse(exchange, SIS_ERR_TOO_MANY, "Too many lists are being sent to you at once: take those first.");
+		load_refuse(exchange, LIMIT_LISTS_PER_USER, 0);
 		return;
 	}
 	int error = item_id_decode(span_from_string(exchange->argument), id) < 0 ? -SIS_ERR_NO_ITEM

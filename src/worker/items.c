@@ -14,7 +14,6 @@
 
 #define LIMIT_DEFAULT 50
 #define LIMIT_MAX 200
-#define LISTED_BYTES_PER_USER (16 * 1024 * 1024)        /* a list lies in memory until its reader, who may be slow, has taken it */
 #define DIGEST_PART_BYTES (1024 * 1024) /* below a millisecond of reading and reckoning */
 #define PAGE_BYTES (4 * 1024 * 1024)    /* a page ends early beyond; "next" goes on */
 
@@ -84,7 +83,7 @@ bool items_may_list_more(const struct exchange *exchange)
 	for (const struct exchange *other = exchange->worker->listing; other != NULL; other = other->next_listing)
 		if (other->caller.user_id == exchange->caller.user_id)
 			bytes += other->listed_bytes;
-	return bytes < LISTED_BYTES_PER_USER;
+	return bytes < exchange->worker->list_memory_per_user;
 }
 
 static bool query_number(const struct exchange *exchange, const char *name, uint64_t max, uint64_t *value)
@@ -116,7 +115,7 @@ void items_list(struct exchange *exchange)
 		return;
 	}
 	if (!items_may_list_more(exchange)) {
-		route_refuse(exchange, SIS_ERR_TOO_MANY, "Too many lists are being sent to you at once: take those first.");
+		load_refuse(exchange, LIMIT_LISTS_PER_USER, 0);
 		return;
 	}
 	CLEANUP_JSON json_t *answer = json_object();

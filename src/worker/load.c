@@ -36,16 +36,26 @@ bool load_limits(const struct message_config_worker *message, struct http_limits
 	return take_prefixes(message->penalty_exempt, &ret_limits->penalty_exempt) && take_prefixes(message->proxy_from, &ret_limits->proxy_from);
 }
 
-static void refuse_over_limit(struct exchange *exchange, enum limit limit, uint32_t wait_s)
+static const struct refusal { int error; const char *title, *detail; } refusals[LIMIT_END] = {
+	[LIMIT_CONNECTIONS] = { SIS_ERR_BUSY, NULL, "The server has as many connections as it takes." },
+	[LIMIT_WAITING] = { SIS_ERR_BUSY, NULL, "The server has as much to write as it takes." },
+	[LIMIT_CONNECTIONS_PER_USER] = { SIS_ERR_TOO_MANY, "too many connections", "You have too many connections open: close some, or wait until some have ended." },
+	[LIMIT_REQUESTS_PER_USER] = { SIS_ERR_TOO_MANY, "too many requests", "You are asking too often: wait, then go on more slowly." },
+	[LIMIT_EVENT_STREAMS] = { SIS_ERR_TOO_MANY, "too many event streams", "This device has too many event streams open: close some." },
+	[LIMIT_LISTS_PER_USER] = { SIS_ERR_TOO_MANY, "too many lists", "Too many lists are on their way to you, or grants from you: finish those first." },
+};
+
+void load_refuse(struct exchange *exchange, enum limit limit, uint32_t wait_s)
 {
+	const struct refusal *refusal = &refusals[limit];
+	const char *user = exchange->caller.user;
 	char seconds[16];
 	const struct http_header header = { "Retry-After", seconds };
 	snprintf(seconds, sizeof(seconds), "%u", wait_s);
-	worker_limit_hit(exchange->worker, limit, exchange->caller.user, http_request_peer(exchange->request));
-	worker_count_refusal(exchange->worker, SIS_ERR_TOO_MANY);
-	http_respond_problem_with(exchange->request, &(struct http_problem){ .error = SIS_ERR_TOO_MANY, .title = "too many requests", .headers = &header,
-		.n_headers = 1, .detail = limit == LIMIT_CONNECTIONS_PER_USER ? "You have too many connections open: close some." :
-			"You are asking too often." });
+	worker_limit_hit(exchange->worker, limit, *user != '\0' ? user : NULL, http_request_peer(exchange->request));
+	worker_count_refusal(exchange->worker, refusal->error);
+	route_respond_problem(exchange, &(struct http_problem){ .error = refusal->error, .title = refusal->title, .detail = refusal->detail,
+		.headers = &header, .n_headers = wait_s > 0 ? 1 : 0 });
 }
 
 bool load_enter_account(struct exchange *exchange)
@@ -53,7 +63,7 @@ bool load_enter_account(struct exchange *exchange)
 	uint32_t wait_s = 0;
 	enum limit limit = http_request_set_account(exchange->request, (uint64_t)exchange->caller.user_id, &wait_s);
 	if (limit != LIMIT_NONE)
-		refuse_over_limit(exchange, limit, wait_s);
+		load_refuse(exchange, limit, wait_s);
 	return limit == LIMIT_NONE;
 }
 
@@ -73,9 +83,6 @@ bool load_allows(struct exchange *exchange)
 		limit = LIMIT_WAITING;
 	if (limit == LIMIT_NONE)
 		return true;
-	worker_limit_hit(worker, limit, NULL, http_request_peer(exchange->request));
-	worker_count_refusal(worker, SIS_ERR_BUSY);
-	http_respond_problem_with(exchange->request, &(struct http_problem){ .error = SIS_ERR_BUSY, .detail = limit == LIMIT_CONNECTIONS ?
-		"The server has as many connections as it takes." : "The server has as much to write as it takes." });
+	load_refuse(exchange, limit, 0);
 	return false;
 }

@@ -5,7 +5,6 @@
 
 #include "base/text.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define BURST_SECONDS 10.0              /* after this time a whole burst is allowed again */
@@ -42,8 +41,11 @@ void worker_sum_dropped(struct worker *worker, bool at_once)
 	uint64_t now = at_once ? UINT64_MAX : time_monotonic_ns();
 	log_limiter_sum(&worker->logins, now, "refused logins are logged in measure");
 	log_limiter_sum(&worker->refused, now, "refused requests are logged in measure");
-	for (unsigned i = 0; i < LIMIT_END; i++)
-		log_limiter_sum(&worker->limited[i], now, limit_text(i));
+	for (unsigned i = 0; i < LIMIT_END; i++) {
+		char reason[256];
+		limit_describe(i, NULL, reason, sizeof(reason));
+		log_limiter_sum(&worker->limited[i], now, reason);
+	}
 }
 
 void worker_tell_serving(struct worker *worker, const char *route, const char *peer)
@@ -71,7 +73,7 @@ void worker_limit_hit(struct worker *worker, enum limit limit, const char *user,
 	char reason[256];
 	worker->limits[limit]++;
 	worker->has_figures = true;
-	snprintf(reason, sizeof(reason), user != NULL ? "%s (%s)" : "%s", limit_text(limit), user);
+	limit_describe(limit, user, reason, sizeof(reason));
 	if (log_limiter_allows(&worker->limited[limit], LOG_BURST_LIMITS))
 		log_event(&LOG(LIMIT_HIT, .user = user, .peer = peer, .reason = reason));
 }

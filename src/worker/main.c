@@ -77,6 +77,8 @@ static void on_config(struct channel_packet *packet)
 	log_set_level((int)message.log_level);
 	worker.max_item_bytes = message.max_item_bytes;
 	worker.max_waiting = message.max_waiting;
+	worker.event_streams_per_device = message.event_streams_per_device;
+	worker.list_memory_per_user = message.list_memory_per_user;
 	http_server_set_limits(worker.server, &limits);
 	events_configure(&worker, message.idle_timeout_ms);
 }

@@ -132,15 +132,8 @@ static int route_find(struct exchange *exchange, char *ret_allow, size_t capacit
 
 /* ------------------------------------------------ refusing ------------------------------------------------ */
 
-void route_refuse_with(struct exchange *exchange, const struct http_problem *problem)
+void route_respond_problem(struct exchange *exchange, const struct http_problem *problem)
 {
-	unsigned status = problem->status != 0 ? problem->status : (unsigned)error_http_status(problem->error);
-	worker_count_refusal(exchange->worker, problem->error);
-	if (log_limiter_allows(&exchange->worker->refused, LOG_BURST))
-		log_event(&LOG(REQUEST_REFUSED, .route = exchange->route != NULL ? exchange->route->pattern : NULL,
-			.user = *exchange->caller.user != '\0' ? exchange->caller.user : NULL,
-			.device = *exchange->caller.device != '\0' ? exchange->caller.device : NULL, .peer = http_request_peer(exchange->request),
-			.status = status, .reason = problem->detail != NULL ? problem->detail : error_text(problem->error)));
 	/* Every answer in tus says so. */
 	struct http_header headers[PROBLEM_HEADERS_MAX] = { { "Tus-Resumable", TUS_VERSION } };
 	struct http_problem told = *problem;
@@ -151,6 +144,18 @@ void route_refuse_with(struct exchange *exchange, const struct http_problem *pro
 		told.n_headers = problem->n_headers + 1;
 	}
 	http_respond_problem_with(exchange->request, &told);
+}
+
+void route_refuse_with(struct exchange *exchange, const struct http_problem *problem)
+{
+	unsigned status = problem->status != 0 ? problem->status : (unsigned)error_http_status(problem->error);
+	worker_count_refusal(exchange->worker, problem->error);
+	if (log_limiter_allows(&exchange->worker->refused, LOG_BURST))
+		log_event(&LOG(REQUEST_REFUSED, .route = exchange->route != NULL ? exchange->route->pattern : NULL,
+			.user = *exchange->caller.user != '\0' ? exchange->caller.user : NULL,
+			.device = *exchange->caller.device != '\0' ? exchange->caller.device : NULL, .peer = http_request_peer(exchange->request),
+			.status = status, .reason = problem->detail != NULL ? problem->detail : error_text(problem->error)));
+	route_respond_problem(exchange, problem);
 }
 
 void route_refuse(struct exchange *exchange, int error, const char *detail)
@@ -234,7 +239,7 @@ static bool may_hold_body(struct exchange *exchange)
 	if (exchange->route->body_max <= SMALL_BODY_MAX)
 		return true;
 	if (!items_may_list_more(exchange)) {
-		route_refuse(exchange, SIS_ERR_TOO_MANY, "You are sending too much at once: finish that first.");
+		load_refuse(exchange, LIMIT_LISTS_PER_USER, 0);
 		return false;
 	}
 	items_enter_listing(exchange, exchange->route->body_max);

@@ -35,6 +35,8 @@ struct worker {
 	unsigned index;
 	uint64_t max_item_bytes;
 	unsigned max_waiting, n_waiting;                /* exchanges that wait for the ledger */
+	unsigned event_streams_per_device;
+	uint64_t list_memory_per_user;
 	bool confined, ready, ledger_lost;
 	char sandbox[256];
 	int listeners[MESSAGE_MAX_FDS];
@@ -109,6 +111,7 @@ struct exchange {
 extern const struct http_handler worker_http_handler;
 void route_refuse(struct exchange *exchange, int error, const char *detail);           /* problem document and log */
 void route_refuse_with(struct exchange *exchange, const struct http_problem *problem);
+void route_respond_problem(struct exchange *exchange, const struct http_problem *problem);     /* the answer alone */
 void exchange_respond_json(struct exchange *exchange, unsigned status, const char *json, const struct http_header *headers, size_t n);
 
 /* caller.c: false after the refusal was answered */
@@ -119,6 +122,8 @@ void *caller_connected(struct span certificate, uint64_t *ret_account, void *arg
 bool load_limits(const struct message_config_worker *message, struct http_limits *ret_limits);         /* false: the message is wrong */
 bool load_allows(struct exchange *exchange);            /* false after the refusal was answered */
 bool load_enter_account(struct exchange *exchange);     /* the same */
+/* Answers, counts and logs that this limit was reached. wait_s 0: a few seconds. */
+void load_refuse(struct exchange *exchange, enum limit limit, uint32_t wait_s);
 
 /* log.c */
 #define LOG_BURST 200

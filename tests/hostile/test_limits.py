@@ -11,6 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 from sis_balancer import *
 from sis_sealing import SealingDevice
 from sis_testlib import *
+from sis_watching import Stream
 
 GARBAGE = b"SSH-2.0-x\r\n" + bytes(100)
 
@@ -326,6 +327,37 @@ def enrollments():
         check(1 <= int(headers["Retry-After"]) <= 60, "Retry-After %r" % headers["Retry-After"])
         check_equal(refused_count(daemon, "enroll_failures_per_source"), 3, "the status")
         check_equal(enroll("127.0.0.142", invite.code)[0], 200, "from another source")
+
+
+@test("a device's event streams have a limit of their own in each worker: one more gets 429 with Retry-After and what to do, and is counted; others get theirs")
+def event_streams():
+    with Daemon(workers=1, event_streams_per_device=2) as daemon:
+        greedy, modest = SealingDevice(daemon), SealingDevice(daemon)
+        held = [Stream(daemon, greedy) for _ in range(2)]
+        refused = Stream(daemon, greedy).reply
+        refused.check_problem(429, "too-many")
+        check_in("close some", refused.json()["detail"])
+        check(int(refused.headers["Retry-After"]) >= 1, "Retry-After")
+        check_equal(Stream(daemon, modest).reply.status, 200, "another device's")
+        check_counted(daemon, "event_streams_per_device", "too many event streams of a device of this user", 1)
+        check_in("(%s), see event_streams_per_device" % greedy.user, daemon.wait_log("too many event streams.*"), "the line names user and option")
+        daemon.write_config(event_streams_per_device=3)
+        daemon.reload()
+        wait_for(lambda: Stream(daemon, greedy).reply.status == 200, "one more after the reload")
+        check_equal(len(held), 2, "those from before")
+
+
+@test("invites by devices beyond their limit get 429 with the time to wait and what to do, are counted, and logged with the user's name")
+def invites():
+    with Daemon(workers=2, device_invites="yes", device_invites_per_user=2) as daemon:
+        greedy, modest = enroll_device(daemon), enroll_device(daemon)
+        replies = [daemon.request("POST", "/v1/invites", who=greedy, body=b"{}", headers={"Content-Type": "application/json"}) for _ in range(4)]
+        check_equal([reply.status for reply in replies], [201] * 2 + [429] * 2, "statuses")
+        check_in("ask the administrator", replies[3].json()["detail"])
+        check(1 <= int(replies[3].headers["Retry-After"]) <= 3600, "Retry-After %r" % replies[3].headers["Retry-After"])
+        check_equal(daemon.request("POST", "/v1/invites", who=modest, body=b"{}", headers={"Content-Type": "application/json"}).status, 201, "another user's")
+        check_counted(daemon, "device_invites_per_user", "too many invites by devices of this user", 2)
+        check_in("(%s), see device_invites_per_user" % greedy.user, daemon.wait_log("too many invites by devices.*"), "the line")
 
 
 def cpu_ticks(pid):

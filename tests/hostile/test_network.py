@@ -289,6 +289,10 @@ def slow_listers():
         check(SANITIZED or memory < 64 << 10, "the worker holds %d KiB for slow readers" % memory)
         check_equal(daemon.request("GET", path, who=other).status, 200, "another user's list")
         daemon.request("GET", path, who=device).check_problem(429)
+        def refused():
+            return [row["refused"] for row in daemon.status()["limits"] if row["limit"] == "list_memory_per_user"]
+        wait_for(lambda: refused() == [statuses.count(b"429") + 1], "the refusals in the status")
+        daemon.wait_log(r"too much of this user's lists and grants lies in memory \(%s\), see list_memory_per_user" % device.user)
         for connection in readers:
             connection.close()
         wait_for(lambda: daemon.request("GET", path, who=device).status == 200, "the list when nobody holds it up")
