@@ -154,8 +154,11 @@ void audit_event(const struct log_args *args)
 	audit_queue(line);
 }
 
-struct audit_limiter { double tokens; uint64_t at_ns, summed_ns; int64_t n_dropped; };
-static struct audit_limiter uploads, others;    /* nobody hides the one kind behind the other */
+/* Each kind of refusal in its own measure: nobody hides the one behind the other. The last row is for all others. */
+static struct audit_limiter { enum event event; const char *summed; double tokens; uint64_t at_ns, summed_ns; int64_t n_dropped; } limiters[] = {
+	{ EVENT_UPLOAD_REFUSED, "refused uploads are noted in measure" }, { EVENT_ENROLL_REFUSED, "refused enrollments are noted in measure" },
+	{ EVENT_LIMIT_HIT, "reached limits are noted in measure" }, { EVENT_END, "refusals are noted in measure" },
+};
 
 static bool audit_limiter_allows(struct audit_limiter *limiter)
 {
@@ -174,17 +177,19 @@ static bool audit_limiter_allows(struct audit_limiter *limiter)
 
 void audit_refusal(const struct log_args *args)
 {
-	struct audit_limiter *limiter = args->event == EVENT_UPLOAD_REFUSED ? &uploads : &others;
+	struct audit_limiter *limiter = limiters;
+	while (limiter->event != args->event && limiter->event != EVENT_END)
+		limiter++;
 	if (audit_limiter_allows(limiter))
 		audit_event(args);
 }
 
-static void audit_limiter_sum(struct audit_limiter *limiter, const char *what, bool at_once)
+static void audit_limiter_sum(struct audit_limiter *limiter, bool at_once)
 {
 	uint64_t now = time_monotonic_ns();
 	if (limiter->n_dropped == 0 || (!at_once && now - limiter->summed_ns < SUM_EVERY_NS))
 		return;
-	audit_event(&LOG(LIMIT_HIT, .peer = "many", .reason = what, .count = limiter->n_dropped));
+	audit_event(&LOG(LIMIT_HIT, .peer = "many", .reason = limiter->summed, .count = limiter->n_dropped));
 	limiter->n_dropped = 0;
 	limiter->summed_ns = now;
 }
@@ -192,8 +197,8 @@ static void audit_limiter_sum(struct audit_limiter *limiter, const char *what, b
 void audit_sum_dropped(bool at_once)
 {
 	int64_t now = time_now();
-	audit_limiter_sum(&uploads, "refused uploads are noted in measure", at_once);
-	audit_limiter_sum(&others, "refusals are noted in measure", at_once);
+	for (unsigned i = 0; i < ARRAY_SIZE(limiters); i++)
+		audit_limiter_sum(&limiters[i], at_once);
 	if (audit.n_untold_failures > 0 && (at_once || now - audit.last_failure >= FAILURE_EVERY_S)) {
 		log_event(&LOG(LIMIT_HIT, .peer = "ledger", .reason = "failures of the store are told once in ten seconds", .count = audit.n_untold_failures));
 		audit.n_untold_failures = 0;

@@ -85,14 +85,15 @@ static int uploads_find(const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], stru
 	return 0;
 }
 
-static void uploads_handle_wish(struct request request, const uint8_t *fingerprint, struct span id, enum waiting_kind kind, bool checked)
+static void uploads_handle_wish(struct request request, const uint8_t *fingerprint, struct span id, enum waiting_kind kind, bool checked, struct span peer)
 {
 	struct store_caller caller;
 	struct upload *upload;
 	const char *detail = NULL;
 	int r = uploads_find(fingerprint, id, &caller, &upload);
-	if (r == 0 && kind == WAITING_RESUME && upload->finished == 0 && upload->row.length == STORE_LENGTH_UNKNOWN)
-		r = uploads_check_limits(&caller, upload, upload->written, &detail);
+	if (r == 0 && kind == WAITING_RESUME && upload->finished == 0 && upload->row.length == STORE_LENGTH_UNKNOWN &&
+	    (r = uploads_check_limits(&caller, upload, upload->written, &detail)) < 0)
+		uploads_refused(&caller, peer, r, detail);
 	if (r < 0)
 		uploads_answer(request, r, detail, NULL, -1);
 	else
@@ -101,12 +102,12 @@ static void uploads_handle_wish(struct request request, const uint8_t *fingerpri
 
 void uploads_handle_resume(struct request request, const struct message_upload_resume *message)
 {
-	uploads_handle_wish(request, message->caller, message->upload, WAITING_RESUME, message->checked != 0);
+	uploads_handle_wish(request, message->caller, message->upload, WAITING_RESUME, message->checked != 0, message->peer);
 }
 
 void uploads_handle_query(struct request request, const struct message_upload_query *message)
 {
-	uploads_handle_wish(request, message->caller, message->upload, WAITING_QUERY, false);
+	uploads_handle_wish(request, message->caller, message->upload, WAITING_QUERY, false, (struct span){ NULL, 0 });
 }
 
 void uploads_handle_close(struct request request, const struct message_upload_close *message)

@@ -329,6 +329,56 @@ def enrollments():
         check_equal(enroll("127.0.0.142", invite.code)[0], 200, "from another source")
 
 
+class Pipeline:
+    """One connection, on which the same request is sent in bulk: faster than any measure of the log."""
+
+    def __init__(self, daemon, who, request):
+        self.connection, self.request = daemon.tls(who), request
+        self.file = self.connection.makefile("rb")
+
+    def _answer(self):
+        status = int(self.file.readline().split()[1])
+        self.file.read(int(http.client.parse_headers(self.file)["Content-Length"]))
+        return status
+
+    def statuses(self, n):
+        self.connection.sendall(self.request * n)
+        return [self._answer() for _ in range(n)]
+
+
+def flood_until_summed(daemon, pipeline, event, words):
+    """Floods until the log has left something out; the statuses of all, and how many of these events are in the log, one by one and summed."""
+    statuses = []
+    for _ in range(50):
+        statuses += pipeline.statuses(100)      # more in one go would wait for their answers to be read
+        if re.search(r"limit reached by many: %s; \d+ more" % words, daemon.log_text()):
+            break
+    def logged():
+        text = daemon.log_text()
+        return len(re.findall(" %s " % event, text)) + sum(map(int, re.findall(r"limit reached by many: %s; (\d+) more" % words, text)))
+    return statuses, logged
+
+
+@test("a flood of uploads beyond their limit, and of enrollments beyond theirs: the status counts each, and the log has all of them, one by one or summed", limit_s=240)
+def floods_at_the_ledger():
+    with Daemon(workers=1, uploads_per_user=1, enroll_failures_per_source=1, requests_per_source=0, requests_per_user=0, handshakes_per_source=0) as daemon:
+        device = SealingDevice(daemon)
+        fields = {"Upload-Complete": "?0", "Upload-Length": "1000", "Content-Type": "application/vnd.sis.item"}
+        check_equal(daemon.request("POST", "/v1/items", who=device, headers=fields, body=b"x").status, 201, "the one that it may")
+        head = "POST /v1/items HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n%s\r\n" % "".join("%s: %s\r\n" % field for field in fields.items())
+        statuses, logged = flood_until_summed(daemon, Pipeline(daemon, device, head.encode()), "UPLOAD_REFUSED", "refused uploads are noted in measure")
+        check_equal(set(statuses), {429}, "statuses")
+        check_equal(refused_count(daemon, "uploads_per_user"), len(statuses), "uploads in the status")
+        wait_for(lambda: logged() == len(statuses), lambda: "%d refused uploads in the log, not %d" % (len(statuses), logged()), 30)
+        csr = base64.b64encode(make_csr(make_key(), "dora"))
+        head = ("POST /.well-known/est/simpleenroll HTTP/1.1\r\nHost: localhost\r\nAuthorization: Basic %s\r\nContent-Type: application/pkcs10\r\n"
+                "Content-Length: %d\r\n\r\n" % (base64.b64encode(b"dora:" + b"A" * 26).decode(), len(csr))).encode() + csr
+        statuses, logged = flood_until_summed(daemon, Pipeline(daemon, None, head), "ENROLL_REFUSED", "refused enrollments are noted in measure")
+        check_equal(set(statuses), {401, 429}, "statuses")
+        check_equal(refused_count(daemon, "enroll_failures_per_source"), statuses.count(429), "enrollments in the status")
+        wait_for(lambda: logged() == len(statuses), lambda: "%d refused enrollments in the log, not %d" % (len(statuses), logged()), 30)
+
+
 @test("a device's event streams have a limit of their own in each worker: one more gets 429 with Retry-After and what to do, and is counted; others get theirs")
 def event_streams():
     with Daemon(workers=1, event_streams_per_device=2) as daemon:
@@ -358,6 +408,20 @@ def invites():
         check_equal(daemon.request("POST", "/v1/invites", who=modest, body=b"{}", headers={"Content-Type": "application/json"}).status, 201, "another user's")
         check_counted(daemon, "device_invites_per_user", "too many invites by devices of this user", 2)
         check_in("(%s), see device_invites_per_user" % greedy.user, daemon.wait_log("too many invites by devices.*"), "the line")
+
+
+@test("an unfinished upload that may not go on, because there are too many beside it, is refused in the log and in the status")
+def resumed_uploads():
+    with Daemon(workers=1, uploads_per_user=3) as daemon:
+        device = SealingDevice(daemon)
+        fields = {"Upload-Complete": "?0", "Content-Type": "application/vnd.sis.item"}
+        places = [daemon.request("POST", "/v1/items", who=device, headers=fields, body=b"x").headers["Location"] for _ in range(3)]
+        daemon.write_config(uploads_per_user=1)
+        daemon.reload()
+        fields = {"Upload-Complete": "?0", "Upload-Offset": "1", "Content-Type": "application/partial-upload"}
+        daemon.request("PATCH", places[0], who=device, headers=fields, body=b"x").check_problem(429, "too-many")
+        check_equal(refused_count(daemon, "uploads_per_user"), 1, "the status")
+        daemon.wait_log("upload by %s/.* refused: there are too many unfinished uploads" % device.user)
 
 
 def cpu_ticks(pid):
