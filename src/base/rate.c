@@ -4,10 +4,9 @@
 #include "base/rate.h"
 
 #include "base/error.h"
-#include "base/secret.h"
-#include "base/siphash.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct rate_table {
 	uint8_t key[SIPHASH_KEY_BYTES];
@@ -15,18 +14,14 @@ struct rate_table {
 	struct rate_account account[][RATE_WAYS];
 };
 
-int rate_table_new(unsigned bits, struct rate_table **ret_table)
+int rate_table_new(unsigned bits, const uint8_t key[SIPHASH_KEY_BYTES], struct rate_table **ret_table)
 {
 	size_t n = (size_t)1 << bits;
 	struct rate_table *table = calloc(1, sizeof(*table) + n * sizeof(table->account[0]));
 	if (table == NULL)
 		return -SIS_ERR_NO_MEMORY;
 	table->mask = n - 1;
-	int error = random_bytes(table->key, sizeof(table->key));
-	if (error < 0) {
-		free(table);
-		return error;
-	}
+	memcpy(table->key, key, sizeof(table->key));
 	*ret_table = table;
 	return 0;
 }
@@ -45,13 +40,25 @@ static uint64_t account_end(const struct rate_account *account)
 	return end;
 }
 
-struct rate_account *rate_find(struct rate_table *table, struct rate_key key)
+static struct rate_account *set_of(struct rate_table *table, struct rate_key key)
 {
-	struct rate_account *set = table->account[siphash(table->key, &key, sizeof(key)) & table->mask], *first = NULL;
-	uint64_t first_end = 0;
+	return table->account[siphash(table->key, &key, sizeof(key)) & table->mask];
+}
+
+static struct rate_account *find_in(struct rate_account *set, struct rate_key key)
+{
 	for (unsigned i = 0; i < RATE_WAYS; i++)
 		if (set[i].key.low == key.low && set[i].key.high == key.high)
 			return &set[i];
+	return NULL;
+}
+
+struct rate_account *rate_find(struct rate_table *table, struct rate_key key)
+{
+	struct rate_account *set = set_of(table, key), *found = find_in(set, key), *first = NULL;
+	uint64_t first_end = 0;
+	if (found != NULL)
+		return found;
 	for (unsigned i = 0; i < RATE_WAYS; i++) {
 		uint64_t end = account_end(&set[i]);
 		if (first == NULL || end < first_end) {
@@ -61,6 +68,50 @@ struct rate_account *rate_find(struct rate_table *table, struct rate_key key)
 	}
 	*first = (struct rate_account){ .key = key };
 	return first;
+}
+
+struct rate_account *rate_look(struct rate_table *table, struct rate_key key, uint64_t now_ns)
+{
+	struct rate_account *account = find_in(set_of(table, key), key);
+	return account != NULL && account->kept_until_ns > now_ns ? account : NULL;
+}
+
+static unsigned count_kept(const struct rate_account *set, uint64_t keeper)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < RATE_WAYS; i++)
+		n += set[i].keeper == keeper;
+	return n;
+}
+
+/* All of them are kept: which one the new one of this keeper takes the place of. */
+static struct rate_account *place_for(struct rate_account *set, uint64_t keeper)
+{
+	struct rate_account *place = NULL;
+	unsigned most = 0;
+	for (unsigned i = 0; i < RATE_WAYS; i++) {
+		unsigned n = set[i].keeper == keeper ? RATE_WAYS + 1 : count_kept(set, set[i].keeper);
+		if (n < most || (n == most && set[i].kept_until_ns >= place->kept_until_ns))
+			continue;
+		most = n;
+		place = &set[i];
+	}
+	return place;
+}
+
+struct rate_account *rate_keep(struct rate_table *table, struct rate_key key, uint64_t keeper, uint64_t until_ns, uint64_t now_ns)
+{
+	struct rate_account *set = set_of(table, key), *account = find_in(set, key);
+	for (unsigned i = 0; account == NULL && i < RATE_WAYS; i++)
+		if (set[i].kept_until_ns <= now_ns)
+			account = &set[i];
+	if (account == NULL)
+		account = place_for(set, keeper);
+	if (account->key.low != key.low || account->key.high != key.high)
+		*account = (struct rate_account){ .key = key };
+	account->keeper = keeper;
+	account->kept_until_ns = until_ns;
+	return account;
 }
 
 unsigned rate_count(const struct rate_table *table, unsigned slot, uint64_t now_ns)

@@ -8,6 +8,8 @@
  * have more against them, and does not know which those are: the place of an account follows from a random key of the process. */
 #pragma once
 
+#include "base/siphash.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,16 +22,22 @@ struct rate_key { uint64_t high, low; };        /* not both zero */
 struct rate_account {
 	struct rate_key key;
 	uint64_t until_ns[RATE_SLOTS];          /* monotonic */
-	uint64_t mark_ns;                       /* the owner's; does not keep the account */
+	uint64_t kept_until_ns, keeper;         /* rate_keep() */
 };
 
 struct rate_table;
 
-/* 2^bits sets of RATE_WAYS accounts. NO_MEMORY, SYSTEM (no random key). */
-int rate_table_new(unsigned bits, struct rate_table **ret_table);
+/* 2^bits sets of RATE_WAYS accounts; key: random. NO_MEMORY. */
+int rate_table_new(unsigned bits, const uint8_t key[SIPHASH_KEY_BYTES], struct rate_table **ret_table);
 void rate_table_free(struct rate_table *table);                 /* accepts NULL */
 /* Never NULL; good until the next call. */
 struct rate_account *rate_find(struct rate_table *table, struct rate_key key);
+
+/* A table of another kind has accounts that somebody keeps for a time, whatever their slots say, and shares its places among those keepers: in a full set
+ * the new one takes the oldest place of its own keeper, when that has one there, else of the keeper who has the most. So one keeper, however many accounts
+ * he keeps, leaves seven eighths of the places to the others. No account is one that is kept no longer. */
+struct rate_account *rate_look(struct rate_table *table, struct rate_key key, uint64_t now_ns);         /* NULL: there is none */
+struct rate_account *rate_keep(struct rate_table *table, struct rate_key key, uint64_t keeper, uint64_t until_ns, uint64_t now_ns);     /* never NULL */
 /* How many accounts have a slot that lasts beyond now. */
 unsigned rate_count(const struct rate_table *table, unsigned slot, uint64_t now_ns);
 

@@ -109,7 +109,7 @@ struct http_server {
 	unsigned n_connections;
 	uint8_t hash_key[SIPHASH_KEY_BYTES];
 	struct holder *holders[HOLDER_BUCKETS];
-	struct rate_table *sources, *accounts;
+	struct rate_table *sources, *known, *accounts;  /* known: sources from which one of ours came lately */
 	uint64_t blocked_until_ns;      /* no penalty lasts longer */
 	bool draining, busy;            /* busy: a connection runs, and uses the scratch buffers */
 	void (*drained)(void *arg);
@@ -132,6 +132,7 @@ void holders_free(struct http_server *server);
 unsigned limits_surplus(const struct http_limits *limits);      /* connections beyond the limit, to be answered 503 */
 
 /* rates.c */
+struct rate_account *source_account(struct http_server *server, struct rate_key key, uint64_t now);     /* good until the next call */
 bool rates_take_handshake(struct http_connection *connection);
 uint64_t rates_take_request(struct http_connection *connection);                /* 0, or ns to wait */
 uint64_t rates_take_account_request(struct http_connection *connection);        /* the same */

@@ -8,6 +8,8 @@
  * and is what its next penalty is measured by. */
 #include "http/internal.h"
 
+#include <string.h>
+
 #define NS_PER_MS 1000000u
 #define KNOWN_NS (24 * 3600 * (uint64_t)NS_PER_S)
 #define SITE_PART 16                    /* of an offence counts for the whole /48 */
@@ -15,7 +17,7 @@
 static void block(struct http_server *server, struct rate_account *account, uint64_t length, uint64_t now)
 {
 	uint64_t least = server->limits.penalty_min_ms * (uint64_t)NS_PER_MS;
-	if (account->mark_ns > now && length > least)
+	if (account->kept_until_ns > now && length > least)
 		length = least;
 	account->until_ns[SLOT_BLOCKED] = now + length;
 	account->until_ns[SLOT_OPEN] = now + length + least;
@@ -28,7 +30,7 @@ static void add(struct http_server *server, struct rate_key key, uint64_t ns, ui
 {
 	const struct http_limits *limits = &server->limits;
 	uint64_t most = limits->penalty_max_ms * (uint64_t)NS_PER_MS, least = limits->penalty_min_ms * (uint64_t)NS_PER_MS;
-	struct rate_account *account = rate_find(server->sources, key);
+	struct rate_account *account = source_account(server, key, now);
 	uint64_t *score = &account->until_ns[SLOT_SCORE];
 	*score = (*score > now ? *score : now) + ns;
 	if (*score > now + most)
@@ -59,23 +61,37 @@ bool penalty_is_due(const struct http_connection *connection)
 	bool is_blocked = false, is_open = false;
 	/* The open time of either level counts: else a neighbour could take turns with the penalties of the two, and leave no gap. */
 	for (unsigned i = 0; i < connection->source.n; i++) {
-		const struct rate_account *account = rate_find(server->sources, connection->source.level[i]);
+		const struct rate_account *account = source_account(server, connection->source.level[i], now);
 		is_blocked = is_blocked || account->until_ns[SLOT_BLOCKED] > now;
 		is_open = is_open || (account->until_ns[SLOT_BLOCKED] <= now && account->until_ns[SLOT_OPEN] > now);
 	}
 	return is_blocked && !is_open;
 }
 
+/* What stands against it stays; only a penalty that it has is cut to what one that is known may get. */
+static void become_known(struct http_server *server, struct rate_key key, uint64_t account, uint64_t now)
+{
+	uint64_t until = now + KNOWN_NS, least = server->limits.penalty_min_ms * (uint64_t)NS_PER_MS;
+	bool was_known = rate_look(server->known, key, now) != NULL;
+	struct rate_account *known = rate_keep(server->known, key, account, until, now), *stranger;
+	if (was_known)
+		return;
+	stranger = rate_find(server->sources, key);
+	memcpy(known->until_ns, stranger->until_ns, sizeof(known->until_ns));
+	*stranger = (struct rate_account){ 0 };
+	if (known->until_ns[SLOT_BLOCKED] > now + least)
+		block(server, known, least, now);
+}
+
 void penalty_know(const struct http_connection *connection)
 {
-	struct http_server *server = connection->server;
-	uint64_t until = time_monotonic_ns() + KNOWN_NS;
-	for (unsigned i = 0; server->limits.penalty_max_ms > 0 && i < connection->source.n; i++)
-		rate_find(server->sources, connection->source.level[i])->mark_ns = until;
+	uint64_t now = time_monotonic_ns();
+	for (unsigned i = 0; connection->server->limits.penalty_max_ms > 0 && i < connection->source.n; i++)
+		become_known(connection->server, connection->source.level[i], connection->account, now);
 }
 
 unsigned http_server_n_penalised(const struct http_server *server)
 {
 	uint64_t now = time_monotonic_ns();
-	return server->blocked_until_ns <= now ? 0 : rate_count(server->sources, SLOT_BLOCKED, now);
+	return server->blocked_until_ns <= now ? 0 : rate_count(server->sources, SLOT_BLOCKED, now) + rate_count(server->known, SLOT_BLOCKED, now);
 }

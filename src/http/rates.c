@@ -13,12 +13,19 @@ static uint64_t larger(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+/* Those that are known have a table of their own, into which no stranger's source comes: none of them is pushed out by however many strangers. */
+struct rate_account *source_account(struct http_server *server, struct rate_key key, uint64_t now)
+{
+	struct rate_account *known = rate_look(server->known, key, now);
+	return known != NULL ? known : rate_find(server->sources, key);
+}
+
 static uint64_t source_wait_ns(const struct http_connection *connection, enum rate_slot slot, uint64_t per_s, uint64_t burst_ns, uint64_t now)
 {
 	const struct source *source = &connection->source;
 	uint64_t wait = 0;
 	for (unsigned i = 0; per_s > 0 && i < source->n; i++)
-		wait = larger(wait, rate_wait_ns(rate_find(connection->server->sources, source->level[i])->until_ns[slot], per_s * source_factor[i], burst_ns, now));
+		wait = larger(wait, rate_wait_ns(source_account(connection->server, source->level[i], now)->until_ns[slot], per_s * source_factor[i], burst_ns, now));
 	return wait;
 }
 
@@ -26,7 +33,7 @@ static void source_take(const struct http_connection *connection, enum rate_slot
 {
 	const struct source *source = &connection->source;
 	for (unsigned i = 0; per_s > 0 && i < source->n; i++)
-		rate_take(&rate_find(connection->server->sources, source->level[i])->until_ns[slot], per_s * source_factor[i], n, now);
+		rate_take(&source_account(connection->server, source->level[i], now)->until_ns[slot], per_s * source_factor[i], n, now);
 }
 
 static struct rate_account *account_of(const struct http_connection *connection)

@@ -13,8 +13,9 @@
 
 static void server_drain_unused(void *arg);
 
-/* 16384 sources (1.2 MiB, touched as they come) and 2048 accounts. */
+/* 16384 sources, as many that are known (1.3 MiB each, touched as they come), and 2048 accounts. */
 #define SOURCE_TABLE_BITS 11
+#define KNOWN_TABLE_BITS 11
 #define ACCOUNT_TABLE_BITS 8
 
 static void server_run_ready(void *arg)
@@ -49,7 +50,8 @@ int http_server_new(struct loop *loop, const struct http_handler *handler, void 
 	server->read_scratch = malloc(SCRATCH_BYTES);
 	server->write_scratch = malloc(SCRATCH_BYTES);
 	if (server->read_scratch == NULL || server->write_scratch == NULL || random_bytes(server->hash_key, sizeof(server->hash_key)) < 0 ||
-	    rate_table_new(SOURCE_TABLE_BITS, &server->sources) < 0 || rate_table_new(ACCOUNT_TABLE_BITS, &server->accounts) < 0 ||
+	    rate_table_new(SOURCE_TABLE_BITS, server->hash_key, &server->sources) < 0 || rate_table_new(KNOWN_TABLE_BITS, server->hash_key, &server->known) < 0 ||
+	    rate_table_new(ACCOUNT_TABLE_BITS, server->hash_key, &server->accounts) < 0 ||
 	    loop_add_timer(loop, -1, server_run_ready, server, &server->ready_timer) < 0 ||
 	    loop_add_timer(loop, -1, server_drain_unused, server, &server->drain_timer) < 0 ||
 	    loop_add_timer(loop, -1, server_resume_accepting, server, &server->accept_timer) < 0) {
@@ -79,6 +81,7 @@ void http_server_free(struct http_server *server)
 		server->transport->end(server);
 	holders_free(server);
 	rate_table_free(server->sources);
+	rate_table_free(server->known);
 	rate_table_free(server->accounts);
 	free(server->read_scratch);
 	free(server->write_scratch);

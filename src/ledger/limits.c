@@ -4,6 +4,7 @@
 #include "ledger/ledger.h"
 
 #include "base/rate.h"
+#include "base/secret.h"
 #include "base/util.h"
 
 #include <string.h>
@@ -42,9 +43,10 @@ void limits_add(json_t *rows)
 bool limits_take_upload(int64_t user_id)
 {
 	static struct rate_table *table;
+	uint8_t key[SIPHASH_KEY_BYTES];
 	uint64_t per_s = ledger.conf.new_uploads_per_user, now = time_monotonic_ns();
 	/* Without memory or random bytes there is no limit; there will not be much else, either. */
-	if (per_s == 0 || (table == NULL && rate_table_new(TABLE_BITS, &table) < 0))
+	if (per_s == 0 || (table == NULL && (random_bytes(key, sizeof(key)) < 0 || rate_table_new(TABLE_BITS, key, &table) < 0)))
 		return true;
 	uint64_t *until = &rate_find(table, (struct rate_key){ 1, (uint64_t)user_id })->until_ns[0];
 	if (rate_wait_ns(*until, per_s, BURST_NS, now) > 0) {

@@ -16,3 +16,6 @@ tests_unit_test_tus_fields_LDADD = $(CRYPTO_LIBS) $(BASE_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_proxy
 tests_unit_test_proxy_SOURCES = tests/unit/test_proxy.c src/http/proxy.c
 tests_unit_test_proxy_LDADD = $(BASE_LIBS) $(CMOCKA_LIBS)
+UNIT_TESTS += tests/unit/test_penalty
+tests_unit_test_penalty_SOURCES = tests/unit/test_penalty.c
+tests_unit_test_penalty_LDADD = $(HTTP_SERVER_LIBS) $(CMOCKA_LIBS)
