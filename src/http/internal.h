@@ -74,7 +74,7 @@ struct http_connection {
 	int fd;
 	enum connection_state state;
 	bool running, is_ready, served_one, peers_turn, close_after, must_reset;
-	bool is_surplus, has_offended;
+	bool is_surplus, has_offended, makes_known;
 	uint32_t interest;
 	uint8_t address[ADDRESS_BYTES];
 	struct source source;
@@ -143,7 +143,7 @@ size_t rates_budget(const struct http_connection *connection);  /* bytes of one 
 /* penalty.c */
 void penalty_add(struct http_connection *connection, enum http_offence offence);
 bool penalty_is_due(const struct http_connection *connection);  /* a new connection from there is refused */
-void penalty_know(const struct http_connection *connection);    /* one of ours has come from there */
+void penalty_know(struct http_connection *connection);  /* one of ours has come from there */
 
 /* accept.c */
 void connection_accept(struct http_server *server, int fd, const struct sockaddr *address);      /* takes fd */

@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define NS_PER_MS 1000000u
-#define KNOWN_NS (24 * 3600 * (uint64_t)NS_PER_S)
+#define HOUR_NS (3600 * (uint64_t)NS_PER_S)
+#define KNOWN_NS (25 * HOUR_NS)         /* a day after the last request: of those of an hour one counts */
 #define SITE_PART 16                    /* of an offence counts for the whole /48 */
 
 static void block(struct http_server *server, struct rate_account *account, uint64_t length, uint64_t now)
@@ -69,25 +70,51 @@ bool penalty_is_due(const struct http_connection *connection)
 }
 
 /* What stands against it stays; only a penalty that it has is cut to what one that is known may get. */
-static void become_known(struct http_server *server, struct rate_key key, uint64_t account, uint64_t now)
+static bool become_known(struct http_server *server, struct rate_key key, uint64_t account, uint64_t now)
 {
 	uint64_t until = now + KNOWN_NS, least = server->limits.penalty_min_ms * (uint64_t)NS_PER_MS;
-	bool was_known = rate_look(server->known, key, now) != NULL;
+	const struct rate_account *before = rate_look(server->known, key, now);
+	if (before != NULL && before->kept_until_ns > until - HOUR_NS)
+		return false;
 	struct rate_account *known = rate_keep(server->known, key, account, until, now), *stranger;
-	if (was_known)
-		return;
+	if (before != NULL)
+		return true;
 	stranger = rate_find(server->sources, key);
 	memcpy(known->until_ns, stranger->until_ns, sizeof(known->until_ns));
 	*stranger = (struct rate_account){ 0 };
 	if (known->until_ns[SLOT_BLOCKED] > now + least)
 		block(server, known, least, now);
+	return true;
 }
 
-void penalty_know(const struct http_connection *connection)
+static bool know(struct http_server *server, const struct source *source, uint64_t account)
 {
 	uint64_t now = time_monotonic_ns();
-	for (unsigned i = 0; connection->server->limits.penalty_max_ms > 0 && i < connection->source.n; i++)
-		become_known(connection->server, connection->source.level[i], connection->account, now);
+	bool is_news = false;
+	for (unsigned i = 0; server->limits.penalty_max_ms > 0 && i < source->n; i++)
+		is_news |= become_known(server, source->level[i], account, now);
+	return is_news;
+}
+
+void penalty_know(struct http_connection *connection)
+{
+	connection->makes_known |= know(connection->server, &connection->source, connection->account);
+}
+
+bool http_request_makes_known(struct http_request *request, uint8_t ret_address[ADDRESS_BYTES])
+{
+	struct http_connection *connection = request->connection;
+	if (!connection->makes_known)
+		return false;
+	connection->makes_known = false;
+	memcpy(ret_address, connection->address, ADDRESS_BYTES);
+	return true;
+}
+
+void http_server_know(struct http_server *server, const uint8_t address[ADDRESS_BYTES], uint64_t account)
+{
+	struct source source = source_from(address);
+	(void)know(server, &source, account);
 }
 
 unsigned http_server_n_penalised(const struct http_server *server)

@@ -88,6 +88,10 @@ void http_request_set_tag(struct http_request *request, void *tag);
 /* Whose request this is (not 0): it counts against that account from now on, and its source is known as one of ours. LIMIT_NONE; else the limit that the
  * account has reached, and the seconds after which it may try again: refuse the request. */
 enum limit http_request_set_account(struct http_request *request, uint64_t account, uint32_t *ret_wait_s);
+/* Whether this request made its source known, or known for longer: true once in an hour for each source, with its address. */
+bool http_request_makes_known(struct http_request *request, uint8_t ret_address[ADDRESS_BYTES]);
+/* Another server's request did. */
+void http_server_know(struct http_server *server, const uint8_t address[ADDRESS_BYTES], uint64_t account);
 void http_request_penalise(struct http_request *request, enum http_offence offence);
 /* The server has as many connections as it takes, and this one is there to be told so: it ends with the answer. */
 bool http_request_is_surplus(const struct http_request *request);

@@ -9,6 +9,7 @@
 #include "base/util.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct peer {
@@ -32,6 +33,7 @@ typedef void peer_handler_fn(struct request request, struct cursor *payload);
 			on_message(request, &message); \
 	}
 static void peers_revoke_done(struct request request, const struct message_revoke_done *message);
+static void peers_pass_source(struct request request, const struct message_know_source *message);
 HANDLER(handle_enroll, enroll, enroll_handle_enroll)
 HANDLER(handle_renew, renew, enroll_handle_renew)
 HANDLER(handle_publish_key, publish_key, devices_handle_publish_key)
@@ -47,6 +49,7 @@ HANDLER(handle_delete, item_delete, items_handle_delete)
 HANDLER(handle_grants_put, grants_put, share_handle_put)
 HANDLER(handle_grants_drop, grants_drop, share_handle_drop)
 HANDLER(handle_metrics, metrics, metrics_handle_ask)
+HANDLER(handle_know_source, know_source, peers_pass_source)
 HANDLER(handle_revoke_done, revoke_done, peers_revoke_done)
 
 static peer_handler_fn *const handlers[MESSAGE_END] = {
@@ -65,6 +68,7 @@ static peer_handler_fn *const handlers[MESSAGE_END] = {
 	[MESSAGE_GRANTS_PUT] = handle_grants_put,
 	[MESSAGE_GRANTS_DROP] = handle_grants_drop,
 	[MESSAGE_METRICS] = handle_metrics,
+	[MESSAGE_KNOW_SOURCE] = handle_know_source,
 	[MESSAGE_REVOKE_DONE] = handle_revoke_done,
 };
 
@@ -141,6 +145,19 @@ void peers_broadcast_published(uint64_t sequence, struct span users)
 {
 	PEERS_EACH(peer)
 		(void)CHANNEL_SEND(peer->channel, 0, published, PUBLISHED, &(struct message_published){ .sequence = sequence, .users = users });
+}
+
+/* Whose device came from there, and so whose share of the places this takes, is looked up. */
+static void peers_pass_source(struct request request, const struct message_know_source *message)
+{
+	struct store_caller caller;
+	if (callers_find(message->caller, &caller) != 0)
+		return;
+	struct message_source_known known = { .user_id = (uint64_t)caller.user_id };
+	memcpy(known.address, message->address, sizeof(known.address));
+	PEERS_EACH(peer)
+		if (peer->serial != request.peer)
+			(void)CHANNEL_SEND(peer->channel, 0, source_known, SOURCE_KNOWN, &known);
 }
 
 void peers_broadcast_revoke(uint64_t id, int64_t user_id, int64_t device_id)

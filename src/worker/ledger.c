@@ -80,6 +80,9 @@ void ledger_on_packet(struct channel *channel, struct channel_packet *packet, vo
 	case MESSAGE_UPLOAD_RELEASE:
 		uploads_release(worker, packet);
 		break;
+	case MESSAGE_SOURCE_KNOWN:
+		load_source_known(worker, packet);
+		break;
 	case MESSAGE_PUBLISHED:
 		events_published(worker, packet);
 		break;

@@ -58,10 +58,28 @@ void load_refuse(struct exchange *exchange, enum limit limit, uint32_t wait_s)
 		.headers = &header, .n_headers = wait_s > 0 ? 1 : 0 });
 }
 
+/* A source is known to all workers or to none: whoever comes from there next meets any of them. */
+static void tell_source(const struct exchange *exchange)
+{
+	struct message_know_source message;
+	if (!http_request_makes_known(exchange->request, message.address))
+		return;
+	memcpy(message.caller, exchange->fingerprint, sizeof(message.caller));
+	(void)CHANNEL_SEND(exchange->worker->ledger, 0, know_source, KNOW_SOURCE, &message);
+}
+
+void load_source_known(struct worker *worker, struct channel_packet *packet)
+{
+	struct message_source_known message;
+	if (message_source_known_decode(&packet->payload, &message) == 0)
+		http_server_know(worker->server, message.address, message.user_id);
+}
+
 bool load_enter_account(struct exchange *exchange)
 {
 	uint32_t wait_s = 0;
 	enum limit limit = http_request_set_account(exchange->request, (uint64_t)exchange->caller.user_id, &wait_s);
+	tell_source(exchange);
 	if (limit != LIMIT_NONE)
 		load_refuse(exchange, limit, wait_s);
 	return limit == LIMIT_NONE;

@@ -122,6 +122,7 @@ void *caller_connected(struct span certificate, uint64_t *ret_account, void *arg
 bool load_limits(const struct message_config_worker *message, struct http_limits *ret_limits);         /* false: the message is wrong */
 bool load_allows(struct exchange *exchange);            /* false after the refusal was answered */
 bool load_enter_account(struct exchange *exchange);     /* the same */
+void load_source_known(struct worker *worker, struct channel_packet *packet);
 /* Answers, counts and logs that this limit was reached. wait_s 0: a few seconds. */
 void load_refuse(struct exchange *exchange, enum limit limit, uint32_t wait_s);
 

@@ -349,7 +349,7 @@ static bool packet_is_refused(int fd, enum message_type type, const struct build
 	while (n > 0 && poll(&pollfd, 1, ANSWER_MS) > 0) {
 		n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 		int said = bytes[0] << 8 | bytes[1];
-		if (n >= 8 && said != MESSAGE_PING && said != MESSAGE_PUBLISHED && said != MESSAGE_TLS_IDENTITY)
+		if (n >= 8 && said != MESSAGE_PING && said != MESSAGE_PUBLISHED && said != MESSAGE_SOURCE_KNOWN && said != MESSAGE_TLS_IDENTITY)
 			break;
 	}
 	snprintf(result, sizeof(result), "%s: %s", message_name(type), n <= 0 ? "the peer closed the channel" : "the peer went on");

@@ -4,6 +4,7 @@
 
 Sources are addresses of 127.0.0.0/8: each is one of its own."""
 
+import concurrent.futures
 import os
 import sys
 
@@ -232,6 +233,22 @@ def neighbours():
         # In the time after it, whatever the neighbour does.
         offend(daemon, "127.0.0.81", 1)
         check(serves(daemon, "127.0.0.81", device, "/v1/whoami"), "refused in the open time")
+
+
+@test("a source that one worker knows all of them know: behind a hostile neighbour nobody waits for a stranger's penalty, whichever worker he meets", limit_s=240)
+def known_to_all():
+    with Daemon(workers=3, penalty_exempt=["127.0.0.1"], penalty_min="3s", penalty_max="1h", penalty_handshake="10m") as daemon:
+        device = enroll_device(daemon)
+        with tls_from(daemon, "127.0.0.82", device) as connection:
+            check_equal(ask_on(connection, "/v1/whoami")[0], 200, "before")
+
+        until = time.monotonic() + 20
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:        # at once, so that several workers hear of it
+            while daemon.status()["penalised"] < 2 and time.monotonic() < until:
+                list(pool.map(lambda _: offend(daemon, "127.0.0.82", 2), range(16)))
+        # One that did not know the source would refuse it for ten minutes and more.
+        wait_for(lambda: daemon.status()["penalised"] == 0, "the end of the penalties")
+        check(serves(daemon, "127.0.0.82", device, "/v1/whoami"), "service for one of ours")
 
 
 @test("a server with all its connections taken answers 503 with Retry-After, goes on with those it has, and tells the revoked and health checks what it always does")

@@ -166,6 +166,34 @@ static void what_stands_against_a_source_stays_when_it_becomes_known(void **stat
 	assert_true(is_refused(GOOD));
 }
 
+/* It goes to the other workers: once for each hour, not with each request. */
+static void what_makes_a_source_known_is_told_once(void **state)
+{
+	struct http_connection connection = connection_from(GOOD);
+	struct http_request request = { .connection = &connection };
+	uint8_t address[ADDRESS_BYTES];
+	connection.account = 1;
+	assert_false(http_request_makes_known(&request, address));
+	penalty_know(&connection);
+	assert_true(http_request_makes_known(&request, address));
+	assert_memory_equal(address, connection.address, ADDRESS_BYTES);
+	assert_false(http_request_makes_known(&request, address));
+	penalty_know(&connection);
+	assert_false(http_request_makes_known(&request, address));
+	source_account(&server, connection.source.level[0], time_monotonic_ns())->kept_until_ns -= 2 * HOUR_NS;
+	penalty_know(&connection);
+	assert_true(http_request_makes_known(&request, address));
+}
+
+static void what_another_server_knows_is_known(void **state)
+{
+	const struct http_connection connection = connection_from(GOOD);
+	offend(GOOD, OFFENCE_CERTIFICATE);
+	http_server_know(&server, connection.address, 1);
+	assert_true(is_known(GOOD));
+	assert_true(is_refused(GOOD) && refused_for(GOOD) <= HOUR_NS);
+}
+
 /* A device that was connected before goes on asking: whoever shares its address waits no longer than behind a source that was known before. */
 static void a_penalty_is_cut_when_its_source_becomes_known(void **state)
 {
@@ -185,6 +213,7 @@ int main(void)
 		TEST(a_stranger_is_refused_for_long_and_a_known_source_for_the_least_time), TEST(nobody_forgets_who_is_known_for_all_strangers_that_come),
 		TEST(nor_for_all_strangers_that_misbehave), TEST(one_of_ours_who_comes_from_everywhere_pushes_out_nobody_else),
 		TEST(what_stands_against_a_source_stays_when_it_becomes_known), TEST(a_penalty_is_cut_when_its_source_becomes_known),
+		TEST(what_makes_a_source_known_is_told_once), TEST(what_another_server_knows_is_known),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
