@@ -25,10 +25,10 @@ def tls_from(daemon, source, who=None):
     return daemon.tls_context(who).wrap_socket(connect_from(daemon, source), server_hostname="localhost")
 
 
-def ask_on(connection, path="/healthz", close=False):
-    """The status of one GET on this connection, its head and body; a status of None when it was ended."""
+def ask_on(connection, path="/healthz", close=False, method="GET"):
+    """The status of one request on this connection, its head and body; a status of None when it was ended."""
     with contextlib.suppress(OSError):
-        connection.sendall(("GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n" % (path, "Connection: close\r\n" if close else "")).encode())
+        connection.sendall(("%s %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n" % (method, path, "Connection: close\r\n" if close else "")).encode())
         answer = http.client.HTTPResponse(connection)
         answer.begin()
         body = answer.read()
@@ -298,6 +298,97 @@ def waiting():
         for connection in connections[:16]:
             check_in(b" 404 ", connection.recv(4096)[:20], "one that waited")
         check_counted(daemon, "max_waiting", "too many requests wait for the store", 1)
+
+
+class UnderWay:
+    """A download of which only the beginning is read, an upload of which only the beginning is sent, and an event stream."""
+
+    def __init__(self, daemon, device):
+        old = device.seal(make_bytes(16 << 20))         # more than sockets hold
+        check_equal(device.upload(old).status, 201, "the item to fetch")
+        wait_for(lambda: daemon.status()["connections"] == 0, "earlier connections to end")
+        raw = daemon.connect()
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        self.download = daemon.tls_context(device).wrap_socket(raw, server_hostname="localhost")
+        self.download.sendall(("GET /v1/items/%s/object HTTP/1.1\r\nHost: localhost\r\n\r\n" % device.item).encode())
+        self.answer = http.client.HTTPResponse(self.download)
+        self.answer.begin()
+        self.content, self.wanted = self.answer.read(1 << 16), old[-self.answer.length - (1 << 16):]
+        self.stream = Stream(daemon, device)
+        self.bundle = device.seal(make_bytes(1 << 20))
+        self.item = device.item
+        self.upload = daemon.tls(device)
+        self.upload.sendall(("POST /v1/items HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/vnd.sis.item\r\nContent-Length: %d\r\n\r\n"
+                             % len(self.bundle)).encode() + self.bundle[:1000])
+
+    def go_on(self):
+        """All that is left, so that nothing but the answer to the upload is to come."""
+        self.content += self.answer.read()
+        check(self.content == self.wanted, "the download")
+        self.upload.sendall(self.bundle[1000:])
+
+    def end(self):
+        answer = http.client.HTTPResponse(self.upload)
+        answer.begin()
+        check_equal((answer.status, json.loads(answer.read())["item"]), (201, self.item), "the upload")
+        check_equal(self.stream.take(1)[0].data["item"], self.item, "what the event stream tells")
+
+
+def check_told_to_come_back(status, headers, body):
+    check_equal((status, json.loads(body)["type"]), (503, "urn:sis:error:busy"), "a newcomer")
+    check(1 <= int(headers["Retry-After"]) <= 10, "Retry-After %r" % headers["Retry-After"])
+
+
+def ask_anew(daemon, device):
+    """The answer on a new connection. There are a few places for being told 503: who finds those taken, too, by who has just been told, tries again."""
+    def ask():
+        with contextlib.suppress(OSError), daemon.tls(device) as connection:
+            answer = ask_on(connection, "/v1/whoami")
+            return answer if answer[0] is not None else None
+    return wait_for(ask, "an answer")
+
+
+@test("while all connections are taken, a download, an upload and an event stream go on to their ends, and newcomers get 503 with Retry-After", limit_s=240)
+def under_way_when_full():
+    with Daemon(workers=1, max_connections=8) as daemon:
+        device = SealingDevice(daemon)
+        under_way = UnderWay(daemon, device)
+        held = [daemon.tls(device) for _ in range(5)]
+        check_equal([ask_on(connection, "/v1/whoami")[0] for connection in held], [200] * 5, "the last places")
+        for _ in range(3):
+            check_told_to_come_back(*ask_anew(daemon, device))
+        under_way.go_on()
+        check_told_to_come_back(*ask_anew(daemon, device))
+        under_way.end()
+
+
+@test("while too many changes wait for the store, a download, an upload and an event stream go on, and newcomers' changes get 503 with Retry-After", limit_s=240)
+def under_way_when_waiting():
+    with Daemon(workers=1, max_waiting=16) as daemon:
+        device = SealingDevice(daemon)
+        under_way = UnderWay(daemon, device)
+        (ledger,) = daemon.roles()["ledger"]
+        path = "/v1/items/" + "a" * 26
+        waiting, late = [daemon.tls(device) for _ in range(16)], [daemon.tls(device) for _ in range(3)]
+        # Their callers are looked up before the ledger is stopped.
+        check_equal([ask_on(connection, "/v1/whoami")[0] for connection in waiting + late], [200] * 19, "before")
+        os.kill(ledger, signal.SIGSTOP)
+        try:
+            for connection in waiting:
+                connection.sendall(("DELETE %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % path).encode())
+            # One that the worker itself answers when it has not heard them all yet.
+            wait_for(lambda: daemon.request("PUT", "/v1/devices/self/key", who=device, body=b"x", headers={"Content-Type": "text/plain"}).status == 503,
+                     "the last place to be taken")
+            for connection in late:
+                check_told_to_come_back(*ask_on(connection, path, method="DELETE"))
+            under_way.go_on()
+            check_told_to_come_back(*ask_on(late[0], path, method="DELETE"))
+            check_equal(ask_on(late[1], "/v1/whoami")[0], 200, "what only reads")
+        finally:
+            os.kill(ledger, signal.SIGCONT)
+        under_way.end()
+        for connection in waiting:
+            check_in(b" 404 ", connection.recv(4096)[:20], "one that waited")
 
 
 @test("a user's unfinished uploads, and those begun in a time, are counted by the ledger for all workers: 429 with Retry-After; another user's go on")
