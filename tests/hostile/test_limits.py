@@ -251,6 +251,18 @@ def known_to_all():
         check(serves(daemon, "127.0.0.82", device, "/v1/whoami"), "service for one of ours")
 
 
+@test("connections that come one by one are spread over the workers, and with them whoever's limits are divided among those")
+def spread():
+    with Daemon(workers=4) as daemon:
+        daemon.ca()
+        held = []
+
+        def is_spread():
+            held.extend(daemon.tls() for _ in range(20))
+            return all(role["connections"] >= 5 for role in daemon.status()["roles"] if role["role"].startswith("worker"))
+        wait_for(is_spread, "each worker to have some")
+
+
 @test("a server with all its connections taken answers 503 with Retry-After, goes on with those it has, and tells the revoked and health checks what it always does")
 def overload():
     with Daemon(workers=1, max_connections=8) as daemon:
