@@ -64,7 +64,7 @@ void request_too_soon(struct http_request *request, uint64_t wait_ns)
 	const struct http_header header = { "Retry-After", seconds };
 	snprintf(seconds, sizeof(seconds), "%u", whole_seconds(wait_ns));
 	http_respond_problem_with(request, &(struct http_problem){ .error = SIS_ERR_TOO_MANY, .title = "too many requests", .headers = &header, .n_headers = 1,
-		.detail = "Too many requests came from this address in a short time." });
+		.detail = "Too many requests came from this address in a short time: go on more slowly." });
 }
 
 /* ------------------------------------------------ the body ------------------------------------------------ */

@@ -41,10 +41,13 @@ void enroll_refuse(struct enrollment *enrollment, int error, const char *detail)
 	enroll_free(enrollment);
 }
 
-void enroll_let_wait(struct enrollment *enrollment, uint32_t wait_s)
+void enroll_let_wait(struct enrollment *enrollment, enum limit limit, const char *detail, uint32_t wait_s)
 {
-	audit_refusal(&LOG(ENROLL_REFUSED, .user = enrollment->user, .peer = enrollment->peer, .reason = error_text(SIS_ERR_TOO_MANY)));
-	enroll_answer(enrollment->request, -SIS_ERR_TOO_MANY, NULL, (struct span){ NULL, 0 }, wait_s);
+	char reason[256];
+	limits_hit(limit);
+	limit_describe(limit, NULL, reason, sizeof(reason));
+	audit_refusal(&LOG(ENROLL_REFUSED, .user = enrollment->user, .peer = enrollment->peer, .reason = reason));
+	enroll_answer(enrollment->request, -SIS_ERR_TOO_MANY, detail, (struct span){ NULL, 0 }, wait_s);
 	enroll_free(enrollment);
 }
 
@@ -132,9 +135,8 @@ void enroll_handle_enroll(struct request request, const struct message_enroll *m
 		return;
 	uint32_t wait_s = attempts_wait_s(ATTEMPTS_SOURCE, enrollment->peer);
 	if (wait_s > 0) {
-		limits_hit(LIMIT_ENROLL_PER_SOURCE);
 		span_to_string(message->user, enrollment->user, sizeof(enrollment->user));
-		enroll_let_wait(enrollment, wait_s);
+		enroll_let_wait(enrollment, LIMIT_ENROLL_PER_SOURCE, "too many enrollments from this address have failed: wait, then use the right code", wait_s);
 		return;
 	}
 	const char *detail = NULL;

@@ -37,7 +37,7 @@ void enroll_answer(struct request request, int error, const char *detail, struct
 /* Says no, and ends the enrollment. A wrong code or password counts against the source. */
 void enroll_refuse(struct enrollment *enrollment, int error, const char *detail);
 /* Too many failures: says for how long to wait, and ends the enrollment. */
-void enroll_let_wait(struct enrollment *enrollment, uint32_t wait_s);
+void enroll_let_wait(struct enrollment *enrollment, enum limit limit, const char *detail, uint32_t wait_s);
 
 /* ---- enroll_certificate.c: the login was right ---- */
 int  enroll_check_number(struct store_reader *reader, const struct enrollment *enrollment);     /* TOO_MANY */

@@ -89,10 +89,9 @@ void enroll_by_password(struct enrollment *enrollment)
 	/* Before it is known whether it is right, so that many guesses at once do not slip through. */
 	if (r == 0 && wait_s == 0)
 		attempts_add(ATTEMPTS_NAME, enrollment->user);
-	if (wait_s > 0) {
-		limits_hit(LIMIT_ENROLL_PER_NAME);
-		enroll_let_wait(enrollment, wait_s);
-	} else if (r == 0 && (user.state != STORE_LIVE || user.password[0] == '\0'))
+	if (wait_s > 0)
+		enroll_let_wait(enrollment, LIMIT_ENROLL_PER_NAME, "too many wrong passwords were tried for this name: wait, or ask the administrator for an invite", wait_s);
+	else if (r == 0 && (user.state != STORE_LIVE || user.password[0] == '\0'))
 		enroll_refuse(enrollment, -SIS_ERR_BAD_LOGIN, NULL);
 	else if (r < 0 && !enrollment->new_user)
 		enroll_refuse(enrollment, r, NULL);

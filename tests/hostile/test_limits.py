@@ -439,6 +439,8 @@ def enrollments():
                                     "Content-Length: %d\r\n\r\n" % (base64.b64encode(b"dora:" + code.encode()).decode(), len(csr))).encode() + csr)
                 answer = http.client.HTTPResponse(connection)
                 answer.begin()
+                if answer.status == 429:
+                    check_in("wait, then use the right code", json.loads(answer.read())["detail"])
                 return answer.status, answer.headers
         statuses = [enroll("127.0.0.141", "A" * 26)[0] for _ in range(4)]
         check_equal(statuses, [401, 401, 429, 429], "wrong codes")
@@ -446,6 +448,7 @@ def enrollments():
         check_equal(status, 429, "a right code from there")
         check(1 <= int(headers["Retry-After"]) <= 60, "Retry-After %r" % headers["Retry-After"])
         check_equal(refused_count(daemon, "enroll_failures_per_source"), 3, "the status")
+        daemon.wait_log(r"ENROLL_REFUSED .*too many failed enrollments from this source, see enroll_failures_per_source")
         check_equal(enroll("127.0.0.142", invite.code)[0], 200, "from another source")
 
 
