@@ -104,10 +104,11 @@ def removed():
 @test("purging takes state, configuration and enabled units away, and leaves the users, as Debian does", root=True)
 def purged():
     machine, *_ = machine_with_people()
-    # On a file system of its own the state directory cannot be removed: its contents are.
-    machine.run("apt-get -qq -y remove sisd && mkdir /srv/state && mv /var/lib/sis/* /srv/state && mount --bind /srv/state /var/lib/sis")
+    # On a file system of its own the state directory cannot be removed, nor can a part of it: their contents are.
+    machine.run("apt-get -qq -y remove sisd && mkdir /srv/state /srv/objects && mv /var/lib/sis/* /srv/state && mv /srv/state/objects/* /srv/objects")
+    machine.run("mount --bind /srv/state /var/lib/sis && mount --bind /srv/objects /var/lib/sis/objects")
     machine.run("apt-get -qq -y purge sisd")
-    check_equal(machine.run("ls -A /srv/state; umount /var/lib/sis; ls -A /var/lib/sis").stdout, "", "state")
+    check_equal(machine.run("ls -A /srv/objects; umount /var/lib/sis/objects; ls -A /srv/state; umount /var/lib/sis; ls -A /var/lib/sis").stdout, "objects\n", "state")
     machine.run("rmdir /var/lib/sis")
     left = machine.run("find / -xdev -newer /etc/machine-id \\( -path '*sisd*' -o -path /etc/sis -o -path '/run/sis*' -o -path '/var/lib/sis*' \\) "
                        "! -path '/proc/*' ! -path '/var/tmp/*' ! -path '/sys/*' ! -path '/var/lib/dpkg/info/*' ! -path '/tmp/*'").stdout
