@@ -128,6 +128,14 @@ static void allow_sockets(struct filter *filter)
 			                                              SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)socket_options[i].name)));
 }
 
+/* The master, too, has the listening sockets: what sisd.service says of the network is true of it as well. */
+static void refuse_to_connect_by_sending(struct filter *filter)
+{
+	add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(sendmsg), WHEN(SCMP_A2(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN)));
+	add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(sendto), WHEN(SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN)));
+	add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(sendmmsg), WHEN(SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN)));
+}
+
 /* glibc tries clone3 first, whose flags cannot be seen, and takes clone when that does not exist. */
 static void allow_threads(struct filter *filter)
 {
@@ -167,8 +175,10 @@ static void allow_opening(struct filter *filter, const struct sandbox_profile *p
 static void add_rules(struct filter *filter, const struct sandbox_profile *profile)
 {
 	add_table(filter, SCMP_ACT_KILL_PROCESS, deadly, ARRAY_SIZE(deadly));
-	if (filter->role == ROLE_MASTER)
+	if (filter->role == ROLE_MASTER) {
+		refuse_to_connect_by_sending(filter);
 		return;
+	}
 	add_table(filter, SCMP_ACT_ALLOW, allowed, ARRAY_SIZE(allowed));
 	allow_common_with_conditions(filter);
 	allow_descriptors(filter);

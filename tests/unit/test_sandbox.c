@@ -121,6 +121,11 @@ static int call_out(void)
 	struct msghdr message = { .msg_name = &address, .msg_namelen = sizeof(address), .msg_iov = &(struct iovec){ address_of_nothing, 1 }, .msg_iovlen = 1 };
 	return verdict(sendmsg(inherited_socket, &message, MSG_FASTOPEN | MSG_NOSIGNAL));
 }
+static int call_out_at_once(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	return verdict(sendto(inherited_socket, address_of_nothing, 1, MSG_FASTOPEN | MSG_NOSIGNAL, (struct sockaddr *)&address, sizeof(address)));
+}
 /* The right to signal somebody by way of a descriptor: another worker, whose user id is ours. */
 static int own_for_parent(void) { return verdict(fcntl(listener, F_SETOWN, getppid())); }
 static int signal_by_descriptor(void) { return verdict(fcntl(listener, F_SETSIG, SIGKILL)); }
@@ -229,6 +234,7 @@ static const struct attempt {
 	{ "filter a listener", filter_listener, 0, 0 },
 	{ "bind a listener to a device", bind_listener_to_device, 0, 0 },
 	{ "connect by sending", call_out, 0, 0 },
+	{ "connect by sending at once", call_out_at_once, 0, 0 },
 	{ "be another's owner of signals", own_for_parent, 0, 0 },
 	{ "choose a descriptor's signal", signal_by_descriptor, 0, 0 },
 	{ "have a descriptor signal", make_asynchronous, 0, 0 },
@@ -322,6 +328,8 @@ static void master_may_start_programs_but_not_trace(void **state)
 {
 	assert_int_equal(run_confined(ROLE_MASTER, false, true, execute_and_trace), -SIGSYS);
 	assert_int_equal(run_confined(ROLE_MASTER, false, true, make_socket), DONE);
+	assert_int_equal(run_confined(ROLE_MASTER, false, true, call_out), REFUSED);
+	assert_int_equal(run_confined(ROLE_MASTER, false, true, call_out_at_once), REFUSED);
 }
 
 static int report_as_nobody(void)
