@@ -3,6 +3,7 @@
  * The head of a request is first collected, line by line and with every byte checked, then parsed by http-parser in one go. */
 #include "http/message.h"
 
+#include "base/secret.h"
 #include "base/util.h"
 
 #include <stdlib.h>
@@ -24,6 +25,8 @@ void message_init(struct http_message *message)
 
 void message_free(struct http_message *message)
 {
+	if (message->head != NULL)
+		secret_wipe(message->head, message->head_capacity);     /* an Authorization field, perhaps */
 	free(message->head);
 	free(message->fields);
 	message->head = NULL;

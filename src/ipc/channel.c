@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * Packets between roles. A channel costs little while idle: what it receives passes through one buffer of the process, and packets are queued
- * only while the peer does not read. */
+ * only while the peer does not read. Some carry codes, passwords or the ticket key: no copy of ours outlives its use. */
 #include "ipc/channel_internal.h"
 
 #include "base/error.h"
+#include "base/secret.h"
 #include "base/util.h"
 
 #include <assert.h>
@@ -56,6 +57,7 @@ static void outgoing_free(struct outgoing *outgoing)
 {
 	for (unsigned i = 0; i < outgoing->n_fds; i++)
 		fd_close(outgoing->fds[i]);
+	secret_wipe(outgoing->data, outgoing->size);
 	free(outgoing);
 }
 
@@ -212,8 +214,10 @@ static void read_packets(struct channel *channel)
 			channel_break_with(channel, error, reason);
 			return;
 		}
+		size_t size = MESSAGE_HEADER_BYTES + cursor_left(&packet.payload);
 		channel->on_packet(channel, &packet, channel->arg);
 		channel_packet_close_fds(&packet);
+		secret_wipe(receive_buffer, size);
 	}
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/loop.h"
+#include "base/secret.h"
 #include "ipc/message.h"
 
 struct channel;
@@ -51,5 +52,7 @@ struct builder channel_builder(void);
 #define CHANNEL_SEND_FDS(channel_, id_, name_, NAME_, what_, fds_, n_fds_) ({ \
 	struct builder channel_builder_ = channel_builder(); \
 	message_##name_##_encode((what_), &channel_builder_); \
-	channel_send((channel_), MESSAGE_##NAME_, (id_), &channel_builder_, (fds_), (n_fds_)); })
+	int channel_error_ = channel_send((channel_), MESSAGE_##NAME_, (id_), &channel_builder_, (fds_), (n_fds_)); \
+	secret_wipe(channel_builder_.data, channel_builder_.size); \
+	channel_error_; })
 #define CHANNEL_SEND(channel_, id_, name_, NAME_, ...) CHANNEL_SEND_FDS(channel_, id_, name_, NAME_, (__VA_ARGS__), NULL, 0)

@@ -26,6 +26,8 @@ static int raw_fd = -1;                 /* the worker's end, when a test speaks 
 static int n_packets, n_broken, broken_error, kept_fd;
 static uint64_t last_id;
 static const char *broken_reason;
+static struct span last_payload;        /* where it was */
+static bool held_secret;
 static int n_fds_at_start;
 
 static int count_descriptors(void)
@@ -43,6 +45,8 @@ static void on_packet(struct channel *channel, struct channel_packet *packet, vo
 	assert_true(last_id == 0 || packet->id == last_id + 1);
 	last_id = packet->id;
 	n_packets++;
+	last_payload = (struct span){ packet->payload.at, cursor_left(&packet->payload) };
+	held_secret = memmem(last_payload.data, last_payload.size, "a secret", 8) != NULL;
 	if (packet->n_fds > 0)
 		kept_fd = fd_take(&packet->fds[0]);
 }
@@ -118,6 +122,18 @@ static void packets_arrive_in_order(void **state)
 	run_for(50);
 	assert_int_equal(n_packets, 2000);
 	assert_int_equal(n_broken, 0);
+}
+
+/* A handler may have been given a password: what it was given is gone when it returns, and so is what the sender had composed. */
+static void no_copy_of_a_packet_stays(void **state)
+{
+	const struct builder composed = channel_builder();
+	assert_int_equal(CHANNEL_SEND(ledger, 1, done, DONE, &(struct message_done){ .status = 0, .detail = span_from_string("a secret") }), 0);
+	assert_null(memmem(composed.data, composed.capacity, "a secret", 8));
+	run_for(10);
+	assert_int_equal(n_packets, 1);
+	assert_true(held_secret);
+	assert_null(memmem(last_payload.data, last_payload.size, "a secret", 8));
 }
 
 static void the_largest_packet_passes_and_no_larger(void **state)
@@ -440,6 +456,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(packets_arrive_in_order),
+		TEST(no_copy_of_a_packet_stays),
 		TEST(the_largest_packet_passes_and_no_larger),
 		TEST(a_slow_peer_is_queued_for_then_given_up),
 		TEST(descriptors_travel_through_the_queue),
