@@ -312,6 +312,15 @@ def waiting():
         check_counted(daemon, "max_waiting", "too many requests wait for the store", 1)
 
 
+@contextlib.contextmanager
+def streaming_daemon(**options):
+    with Daemon(**options) as daemon:
+        try:
+            yield daemon
+        finally:
+            Stream.close_all()
+
+
 class UnderWay:
     """A download of which only the beginning is read, an upload of which only the beginning is sent, and an event stream."""
 
@@ -362,7 +371,7 @@ def ask_anew(daemon, device):
 
 @test("while all connections are taken, a download, an upload and an event stream go on to their ends, and newcomers get 503 with Retry-After", limit_s=240)
 def under_way_when_full():
-    with Daemon(workers=1, max_connections=8) as daemon:
+    with streaming_daemon(workers=1, max_connections=8) as daemon:
         device = SealingDevice(daemon)
         under_way = UnderWay(daemon, device)
         held = [daemon.tls(device) for _ in range(5)]
@@ -376,7 +385,7 @@ def under_way_when_full():
 
 @test("while too many changes wait for the store, a download, an upload and an event stream go on, and newcomers' changes get 503 with Retry-After", limit_s=240)
 def under_way_when_waiting():
-    with Daemon(workers=1, max_waiting=16) as daemon:
+    with streaming_daemon(workers=1, max_waiting=16) as daemon:
         device = SealingDevice(daemon)
         under_way = UnderWay(daemon, device)
         (ledger,) = daemon.roles()["ledger"]
@@ -504,7 +513,7 @@ def floods_at_the_ledger():
 
 @test("a device's event streams have a limit of their own in each worker: one more gets 429 with Retry-After and what to do, and is counted; others get theirs")
 def event_streams():
-    with Daemon(workers=1, event_streams_per_device=2) as daemon:
+    with streaming_daemon(workers=1, event_streams_per_device=2) as daemon:
         greedy, modest = SealingDevice(daemon), SealingDevice(daemon)
         held = [Stream(daemon, greedy) for _ in range(2)]
         refused = Stream(daemon, greedy).reply
@@ -669,7 +678,7 @@ def strict_headers():
 @test("a socket that systemd passes is no way around the balancer's header")
 def passed_socket():
     listener = socket.create_server(("127.0.0.1", 0))
-    wrapper = ["sh", "-c", 'exec 3<&%d; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$0" "$@"' % listener.fileno()]
+    wrapper = ["bash", "-c", 'exec 3<&%d; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$0" "$@"' % listener.fileno()]
     with Daemon(wrapper=wrapper, pass_fds=[listener.fileno()], workers=1, proxy_from=["127.0.0.77"]) as daemon:
         daemon.ca()
         with Balancer(daemon.address) as balancer:
