@@ -1,55 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The event loop: epoll for descriptors, a binary heap for timers, one signalfd. Removed sources are only marked while a round runs and freed
- * at its end, because epoll may already have returned an event for them. */
-#include "base/loop.h"
+ * The event loop: epoll for descriptors, a binary heap for timers (loop_timer.c), one signalfd. Removed sources are only marked while a round
+ * runs and freed at its end, because epoll may already have returned an event for them. */
+#include "base/loop_internal.h"
+
 #include "base/error.h"
 #include "base/util.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #define EVENTS_A_ROUND 64
-#define DISARMED UINT32_MAX
-
-struct loop_source {
-	struct loop *loop;
-	struct loop_source *previous, *next;    /* all sources of the loop, or (next only) those waiting to be freed */
-	union {
-		loop_io_fn *on_io;
-		loop_timer_fn *on_timer;
-	};
-	void *arg;
-	union {
-		uint64_t deadline_ns;
-		uint32_t epoll_events;
-	};
-	int fd;                                 /* -1 for a timer */
-	uint32_t heap_index;
-	bool removed;
-};
-
-struct loop_after { loop_timer_fn *fn; void *arg; };
-struct loop_signal { loop_signal_fn *fn; void *arg; };
-
-struct loop {
-	int epoll_fd, signal_fd;
-	bool stopped;
-	int result;
-	uint64_t now_ns;                        /* when this round began */
-	struct loop_source *sources, *removed;
-	struct loop_source **heap;
-	uint32_t n_timers, n_heap, heap_capacity; /* room is made when a timer is created, so that arming one cannot fail */
-	struct loop_after *after;
-	size_t n_after, after_capacity;
-	sigset_t signal_set;
-	struct loop_signal signals[NSIG];
-};
 
 int loop_new(struct loop **ret_loop)
 {
@@ -91,7 +56,7 @@ void loop_free(struct loop *loop)
 	free(loop);
 }
 
-static struct loop_source *source_new(struct loop *loop, int fd, void *arg)
+struct loop_source *loop_source_new(struct loop *loop, int fd, void *arg)
 {
 	struct loop_source *source = calloc(1, sizeof(*source));
 	if (source == NULL)
@@ -121,7 +86,7 @@ static int epoll_set(struct loop_source *source, int operation, uint32_t events)
 
 int loop_add_io(struct loop *loop, int fd, uint32_t epoll_events, loop_io_fn *fn, void *arg, struct loop_source **ret_source)
 {
-	struct loop_source *source = source_new(loop, fd, arg);
+	struct loop_source *source = loop_source_new(loop, fd, arg);
 	if (source == NULL)
 		return -SIS_ERR_NO_MEMORY;
 	source->on_io = fn;
@@ -156,96 +121,6 @@ int loop_modify_io(struct loop_source *source, uint32_t epoll_events)
 	return error;
 }
 
-/* The heap: the soonest deadline at index 0. */
-
-static void heap_put(struct loop *loop, uint32_t index, struct loop_source *source)
-{
-	loop->heap[index] = source;
-	source->heap_index = index;
-}
-
-static void heap_sift_up(struct loop *loop, uint32_t index)
-{
-	struct loop_source *source = loop->heap[index];
-	for (; index > 0 && loop->heap[(index - 1) / 2]->deadline_ns > source->deadline_ns; index = (index - 1) / 2)
-		heap_put(loop, index, loop->heap[(index - 1) / 2]);
-	heap_put(loop, index, source);
-}
-
-static void heap_sift_down(struct loop *loop, uint32_t index)
-{
-	struct loop_source *source = loop->heap[index];
-	for (;;) {
-		uint32_t child = 2 * index + 1;
-		if (child + 1 < loop->n_heap && loop->heap[child + 1]->deadline_ns < loop->heap[child]->deadline_ns)
-			child++;
-		if (child >= loop->n_heap || loop->heap[child]->deadline_ns >= source->deadline_ns)
-			break;
-		heap_put(loop, index, loop->heap[child]);
-		index = child;
-	}
-	heap_put(loop, index, source);
-}
-
-static void heap_remove(struct loop_source *source)
-{
-	struct loop *loop = source->loop;
-	uint32_t index = source->heap_index;
-	if (index == DISARMED)
-		return;
-	source->heap_index = DISARMED;
-	struct loop_source *last = loop->heap[--loop->n_heap];
-	if (last == source)
-		return;
-	heap_put(loop, index, last);
-	heap_sift_up(loop, index);
-	heap_sift_down(loop, last->heap_index);
-}
-
-static int heap_reserve(struct loop *loop)
-{
-	if (loop->n_timers < loop->heap_capacity)
-		return 0;
-	uint32_t capacity = loop->heap_capacity > 0 ? loop->heap_capacity * 2 : 8;
-	struct loop_source **heap = reallocarray(loop->heap, capacity, sizeof(*heap));
-	if (heap == NULL)
-		return -SIS_ERR_NO_MEMORY;
-	loop->heap = heap;
-	loop->heap_capacity = capacity;
-	return 0;
-}
-
-int loop_add_timer(struct loop *loop, int64_t delay_ms, loop_timer_fn *fn, void *arg, struct loop_source **ret_source)
-{
-	int error = heap_reserve(loop);
-	if (error != 0)
-		return error;
-	struct loop_source *source = source_new(loop, -1, arg);
-	if (source == NULL)
-		return -SIS_ERR_NO_MEMORY;
-	source->on_timer = fn;
-	loop->n_timers++;
-	loop_timer_set(source, delay_ms);
-	if (ret_source != NULL)
-		*ret_source = source;
-	return 0;
-}
-
-void loop_timer_set(struct loop_source *source, int64_t delay_ms)
-{
-	struct loop *loop = source->loop;
-	assert(source->fd < 0 && !source->removed);
-	heap_remove(source);
-	if (delay_ms < 0)
-		return;
-	if (delay_ms > INT64_MAX / 4000000)
-		delay_ms = INT64_MAX / 4000000;
-	/* Later than this round's clock, so that a timer re-armed with 0 in its own callback waits for the next round. */
-	source->deadline_ns = time_monotonic_ns() + (uint64_t)delay_ms * 1000000u + 1;
-	heap_put(loop, loop->n_heap, source);
-	heap_sift_up(loop, loop->n_heap++);
-}
-
 void loop_remove(struct loop_source *source)
 {
 	if (source == NULL)
@@ -255,7 +130,7 @@ void loop_remove(struct loop_source *source)
 	if (source->fd >= 0) {
 		(void)epoll_set(source, EPOLL_CTL_DEL, 0);
 	} else {
-		heap_remove(source);
+		loop_timer_disarm(source);
 		loop->n_timers--;
 	}
 	source_unlink(source);
@@ -330,7 +205,7 @@ static void run_timers(struct loop *loop)
 	loop->now_ns = time_monotonic_ns();
 	while (loop->n_heap > 0 && loop->heap[0]->deadline_ns <= loop->now_ns) {
 		struct loop_source *source = loop->heap[0];
-		heap_remove(source);
+		loop_timer_disarm(source);
 		source->on_timer(source->arg);
 	}
 }
