@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * What client.c and client_stream.c share: one connection, what is still to be sent on it, and the single steps of sending and listening. Each
- * step returns 0 or a negative error, whose words it has put down. */
+ * What client.c, client_stream.c and outgoing.c share: one connection, what is still to be sent on it, and the single steps of sending and
+ * listening. Each step returns 0 or a negative error, whose words it has put down. */
 #pragma once
 
 #include "base/cursor.h"
@@ -39,7 +39,11 @@ int client_open(struct http_client *client);
 void client_close(struct http_client *client);
 int client_read_failed(struct http_client *client, const struct reply_reader *reader, int error);
 
+/* outgoing.c: the head is checked, and made, in client->first, with a small body behind it. PROTOCOL, TOO_LARGE. */
 int outgoing_begin(struct http_client *client, const struct http_call *call, struct outgoing *ret_out);
+/* Gets the next piece to write when there is none; body_fn's error, whose words are the caller's to find. */
+int outgoing_refill(struct outgoing *out, const struct http_call *call);
+bool outgoing_done(const struct outgoing *out);                         /* nothing is left, or writing has been given up */
 
 /* One step of sending, then of listening; waits when neither moved, at most stall_timeout_ms, after which `stalled` are the words. */
 int client_step(struct http_client *client, const struct http_call *call, struct reply_reader *reader, struct outgoing *out, const char *stalled);
