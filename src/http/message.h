@@ -54,6 +54,8 @@ size_t message_feed_body(struct http_message *message, const uint8_t *data, size
 void message_pause(struct http_message *message);
 /* Remembers the first fault. */
 void message_fault(struct http_message *message, unsigned status, const char *words);
+/* head.c: fills what the complete head says, or remembers the first fault. Overwrites the delimiters in it. */
+void message_parse_head(struct http_message *message);
 /* target.c: fills path and query from the request target, which it changes in place. */
 void message_parse_target(struct http_message *message, char *target);
 const char *message_field(const struct http_message *message, const char *name);
