@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Reading and writing of line texts. */
+ * Reading of line texts. */
 #include "format/lines.h"
 
 #include "base/error.h"
 #include "base/util.h"
 
-#include <assert.h>
 #include <string.h>
 
-#define LONGEST_TEXT STATEMENT_MAX_BYTES
-#define LONGEST_CONTEXT 64
 #define SUITE "sis-1"
 
 void lines_fail(struct lines *lines, int error, const char *why)
@@ -230,108 +227,4 @@ bool sealed_size_is_possible(uint64_t sealed_size, enum seal_part part)
 	if (!sealed_size)
 		return part == SEAL_THUMBNAIL;
 	return seal_plain_size(sealed_size, &plain_size) == 0 && plain_size <= max_plain[part];
-}
-
-void put_hex(struct builder *builder, const char *keyword, const uint8_t digest[DIGEST_BYTES])
-{
-	char text[2 * DIGEST_BYTES + 1];
-
-	hex_encode(digest, DIGEST_BYTES, text);
-	builder_printf(builder, "%s %s\n", keyword, text);
-}
-
-void put_base64(struct builder *builder, const char *keyword, const uint8_t *data, size_t size)
-{
-	char text[BASE64_SIZE(SIGNATURE_BYTES) + 1];
-
-	assert(size <= SIGNATURE_BYTES);
-	base64_encode(data, size, text);
-	builder_printf(builder, "%s %s\n", keyword, text);
-}
-
-void put_public_key(struct builder *builder, const char *keyword, const struct public_key *key)
-{
-	char text[BASE64_SIZE(KEY_PUBLIC_MAX) + 1];
-
-	base64_encode(key->bytes, public_key_size(key->algorithm), text);
-	builder_printf(builder, "%s %s %s\n", keyword, key_algorithm_name(key->algorithm), text);
-}
-
-void put_names(struct builder *builder, const char *keyword, const char names[AUDIENCE_MAX][NAME_MAX_TEXT + 1], unsigned n)
-{
-	builder_printf(builder, "%s", keyword);
-	for (unsigned i = 0; i < n && i < AUDIENCE_MAX; i++)
-		builder_printf(builder, "%c%s", i ? ',' : ' ', names[i]);
-	builder_printf(builder, "\n");
-}
-
-void put_item(struct builder *builder, const uint8_t id[ITEM_ID_BYTES])
-{
-	char text[ITEM_ID_TEXT + 1];
-
-	item_id_encode(id, text);
-	builder_printf(builder, "item %s\n", text);
-}
-
-void put_time(struct builder *builder, const char *keyword, int64_t seconds)
-{
-	char text[TIME_TEXT + 1];
-
-	if (time_encode(seconds, text) < 0)
-		builder->failed = true;
-	else
-		builder_printf(builder, "%s %s\n", keyword, text);
-}
-
-struct span text_before_last(struct span text, unsigned n_lines)
-{
-	for (; n_lines && text.size; n_lines--)
-		do
-			text.size--;
-		while (text.size && text.data[text.size - 1] != '\n');
-	return text;
-}
-
-/* What is signed: context, a NUL so that no context is another's prefix, and the text above the signature line. */
-static struct span signed_bytes(const char *context, struct span text, uint8_t buffer[LONGEST_CONTEXT + LONGEST_TEXT])
-{
-	struct builder builder = builder_from(buffer, LONGEST_CONTEXT + LONGEST_TEXT);
-
-	builder_put_bytes(&builder, context, strlen(context) + 1);
-	builder_put_bytes(&builder, text.data, text.size);
-	return builder.failed ? (struct span){ 0 } : (struct span){ buffer, builder.size };
-}
-
-void put_signature(struct builder *builder, const char *context, const struct signing_key *key)
-{
-	uint8_t buffer[LONGEST_CONTEXT + LONGEST_TEXT], signature[SIGNATURE_BYTES];
-	char text[BASE64_SIZE(SIGNATURE_BYTES) + 1];
-	struct span message = signed_bytes(context, (struct span){ builder->data, builder->size }, buffer);
-
-	if (builder->failed || !message.size || signature_make(key, message, signature) < 0) {
-		builder->failed = true;
-		return;
-	}
-	base64_encode(signature, SIGNATURE_BYTES, text);
-	builder_printf(builder, "signature %s %s\n", key_algorithm_name(key->public_key.algorithm), text);
-}
-
-int put_done(const struct builder *builder, char *ret_text, size_t *ret_size)
-{
-	if (builder->failed)
-		return -SIS_ERR_BAD_FORMAT;
-	memcpy(ret_text, builder->data, builder->size);
-	ret_text[builder->size] = '\0';
-	*ret_size = builder->size;
-	return 0;
-}
-
-int text_verify(struct span text, const char *context, const struct signature_line *signature, const struct public_key *key)
-{
-	uint8_t buffer[LONGEST_CONTEXT + LONGEST_TEXT];
-	struct span message = signed_bytes(context, text_before_last(text, 1), buffer);
-
-	if (!message.size || signature->algorithm != key->algorithm)
-		return -SIS_ERR_BAD_SIGNATURE;
-	return signature_verify(key, message, signature->bytes);
 }

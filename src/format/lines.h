@@ -38,18 +38,19 @@ bool sealed_size_is_possible(uint64_t sealed_size, enum seal_part part);
 /* The next word of a value: up to the next separator, which is eaten; false when the value is used up. */
 bool span_take_word(struct span *value, char separator, struct span *ret_word);
 
+/* put.c: one line each; the builder fails when it does not fit. */
 void put_hex(struct builder *builder, const char *keyword, const uint8_t digest[DIGEST_BYTES]);
 void put_base64(struct builder *builder, const char *keyword, const uint8_t *data, size_t size);        /* size <= 64 */
 void put_public_key(struct builder *builder, const char *keyword, const struct public_key *key);
 void put_names(struct builder *builder, const char *keyword, const char names[AUDIENCE_MAX][NAME_MAX_TEXT + 1], unsigned n);
 void put_item(struct builder *builder, const uint8_t id[ITEM_ID_BYTES]);
 void put_time(struct builder *builder, const char *keyword, int64_t seconds);
+/* Copies the finished text out with a NUL; BAD_FORMAT when it did not fit. */
+int put_done(const struct builder *builder, char *ret_text, size_t *ret_size);
 
-/* The text without its last n lines. */
+/* text_signature.c: the text without its last n lines. */
 struct span text_before_last(struct span text, unsigned n_lines);
 /* Signs context || 0x00 || what the builder holds, and puts the signature line. The builder fails when signing does. */
 void put_signature(struct builder *builder, const char *context, const struct signing_key *key);
-/* Copies the finished text out with a NUL; BAD_FORMAT when it did not fit. */
-int put_done(const struct builder *builder, char *ret_text, size_t *ret_size);
-/* Verifies the last line of text, already parsed into signature. */
+/* Verifies the last line of text, already parsed into signature. BAD_SIGNATURE. */
 int text_verify(struct span text, const char *context, const struct signature_line *signature, const struct public_key *key);
