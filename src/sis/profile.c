@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #define PROFILE_FILE_MAX 65536u
-#define TICKET_MAX 16384u
 
 bool address_parse(const char *text, char ret_host[HOST_MAX_TEXT + 1], char ret_port[6])
 {
@@ -46,65 +45,6 @@ bool address_parse(const char *text, char ret_host[HOST_MAX_TEXT + 1], char ret_
 	ret_host[end - start] = '\0';
 	snprintf(ret_port, 6, "%u", (unsigned)port);
 	return true;
-}
-
-static char *home_path(const struct sis *sis)
-{
-	const char *chosen = sis->home != NULL ? sis->home : getenv("SIS_HOME");
-	if (chosen != NULL && *chosen != '\0')
-		return xstrdup(chosen);
-	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
-	if (data != NULL && data[0] == '/')
-		return xasprintf("%s/sis", data);
-	return home != NULL && home[0] == '/' ? xasprintf("%s/.local/share/sis", home) : NULL;
-}
-
-static int make_directories(char *path)
-{
-	for (char *slash = path + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
-		*slash = '\0';
-		int r = mkdir(path, 0700);
-		*slash = '/';
-		if (r < 0 && errno != EEXIST && errno != EROFS && errno != EACCES)
-			return error_from_errno(errno);
-	}
-	return mkdir(path, 0700) < 0 && errno != EEXIST ? error_from_errno(errno) : 0;
-}
-
-static char *profiles_path(const struct sis *sis, struct why *why)
-{
-	CLEANUP_FREE char *home = home_path(sis);
-	if (home == NULL) {
-		why_set(why, 0, "there is no home directory; name one with --home DIR");
-		return NULL;
-	}
-	return xasprintf("%s/profiles", home);
-}
-
-int profile_open_home(const struct sis *sis, int *ret_dir_fd, char **ret_path, struct why *why)
-{
-	CLEANUP_FREE char *path = profiles_path(sis, why);
-	if (path == NULL)
-		return -SIS_ERR_NO_INPUT;
-	int r = make_directories(path);
-	CLEANUP_FD int fd = r == 0 ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	if (fd < 0)
-		return why_set(why, r < 0 ? r : error_from_errno(errno), "%s cannot be made: %s", path, strerror(errno));
-	*ret_dir_fd = fd_take(&fd);
-	*ret_path = path;
-	path = NULL;
-	return 0;
-}
-
-int profile_name(const struct sis *sis, const char **ret_name, struct why *why)
-{
-	const char *name = sis->profile != NULL ? sis->profile : getenv("SIS_PROFILE");
-	if (name == NULL || *name == '\0')
-		name = "default";
-	if (!name_is_valid(span_from_string(name)))
-		return why_set(why, -SIS_ERR_BAD_NAME, "\"%s\" cannot name a profile: 1 to 32 of a-z 0-9 . _ -", name);
-	*ret_name = name;
-	return 0;
 }
 
 static int read_facts(struct profile *profile, struct why *why)
@@ -186,30 +126,6 @@ static int profile_read(struct profile *profile, struct why *why)
 	if (r == 0)
 		r = certificate_parse((struct span){ profile->certificate.data, profile->certificate.size }, &profile->facts);
 	return r == 0 ? read_keys(profile, why) : r;
-}
-
-int profile_open_directory(const struct sis *sis, int *ret_fd, char **ret_path, struct why *why)
-{
-	const char *name;
-	int r = profile_name(sis, &name, why);
-	if (r < 0)
-		return r;
-	CLEANUP_FREE char *profiles = profiles_path(sis, why);
-	if (profiles == NULL)
-		return -SIS_ERR_NO_INPUT;
-	char *path = xasprintf("%s/%s", profiles, name);
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0) {
-		*ret_fd = fd;
-		*ret_path = path;
-		return 0;
-	}
-	if (errno == ENOENT)
-		r = why_set(why, -SIS_ERR_NO_INPUT, "there is no profile at %s; enroll first with the invite from your administrator: sis enroll 'sis://…'", path);
-	else
-		r = why_set(why, error_from_errno(errno), "%s cannot be opened: %s", path, strerror(errno));
-	free(path);
-	return r;
 }
 
 int profile_open(const struct sis *sis, struct profile **ret_profile, struct why *why)
@@ -318,51 +234,6 @@ int profile_replace_certificate(const struct profile *profile, const struct sign
 	/* The ticket resumes as the old certificate. */
 	unlinkat(profile->dir_fd, "ticket", 0);
 	return r < 0 ? why_set(why, r, "the new certificate could not be written to the profile: %s", error_text(r)) : 0;
-}
-
-/* The file is the fingerprint of the certificate as which the ticket resumes, then the ticket: one that another process leaves there after a renewal
- * would outlive the old certificate. */
-struct secret *profile_load_ticket(const struct profile *profile, int64_t *ret_age_s)
-{
-	CLEANUP_FD int fd = openat(profile->dir_fd, "ticket", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	struct stat status;
-	uint8_t fingerprint[FINGERPRINT_BYTES];
-	SECRET_HEAP struct secret *ticket = NULL;
-	if (fd < 0 || fstat(fd, &status) < 0 || status.st_size <= FINGERPRINT_BYTES || status.st_size > (off_t)TICKET_MAX)
-		return NULL;
-	if (fd_read_all(fd, fingerprint, sizeof(fingerprint)) < 0 || memcmp(fingerprint, profile->facts.fingerprint, sizeof(fingerprint)) != 0)
-		return NULL;
-	size_t size = (size_t)status.st_size - sizeof(fingerprint);
-	if (secret_new(size, &ticket) < 0 || fd_read_all(fd, secret_data(ticket), size) < 0)
-		return NULL;
-	*ret_age_s = time_now() - status.st_mtime;
-	struct secret *taken = ticket;
-	ticket = NULL;
-	return taken;
-}
-
-/* Not flushed to the disk: what is lost costs a millisecond to get again, a flush costs more. */
-void profile_write_quick(const struct profile *profile, const char *name, struct span data)
-{
-	char other[48];
-	snprintf(other, sizeof(other), "%.24s.%d", name, (int)getpid());
-	CLEANUP_FD int fd = openat(profile->dir_fd, other, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return;
-	if (fd_write_all(fd, data.data, data.size) < 0 || renameat(profile->dir_fd, other, profile->dir_fd, name) < 0)
-		unlinkat(profile->dir_fd, other, 0);
-}
-
-/* Not kept at all when the keys are under a passphrase: who has a ticket needs no key to speak as this device, and to have a certificate made for
- * another one. */
-void profile_save_ticket(const struct profile *profile, const struct secret *ticket)
-{
-	SECRET_HEAP struct secret *tagged = NULL;
-	if (profile->passphrase != NULL || secret_new(FINGERPRINT_BYTES + secret_size(ticket), &tagged) < 0)
-		return;
-	memcpy(secret_data(tagged), profile->facts.fingerprint, FINGERPRINT_BYTES);
-	memcpy(secret_data(tagged) + FINGERPRINT_BYTES, secret_peek(ticket), secret_size(ticket));
-	profile_write_quick(profile, "ticket", (struct span){ secret_peek(tagged), secret_size(tagged) });
 }
 
 int profile_lock(const struct profile *profile, const char *name, int *ret_fd)

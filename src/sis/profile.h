@@ -29,7 +29,7 @@ struct profile {
 
 /* Opens the profile that the options name. NO_INPUT when there is none (enroll first), BAD_LOGIN on a wrong passphrase. */
 int profile_open(const struct sis *sis, struct profile **ret_profile, struct why *why);
-/* Its directory alone, and where that is. */
+/* Its directory alone, and where that is (profile_home.c). */
 int profile_open_directory(const struct sis *sis, int *ret_fd, char **ret_path, struct why *why);
 /* Whose the profile is that the options name, without its keys. */
 int profile_peek_user(const struct sis *sis, char ret_user[NAME_MAX_TEXT + 1]);
@@ -39,7 +39,7 @@ void profile_freep(struct profile **profile);
 /* Keeps the key of a device that we were, in memory; one of that name that is there stays when it is the same, else CONFLICT. TOO_MANY. */
 int profile_add_former(struct profile *profile, const char *device, const struct secret32 *key);
 
-/* The directory that holds all profiles (made if need be, 0700), and the name of the one that the options ask for (a valid name or BAD_NAME). */
+/* profile_home.c: the directory that holds all profiles (made if need be, 0700), and the name of the one that the options ask for (a valid name or BAD_NAME). */
 int profile_open_home(const struct sis *sis, int *ret_dir_fd, char **ret_path, struct why *why);
 int profile_name(const struct sis *sis, const char **ret_name, struct why *why);
 /* Writes every file of a profile into the open directory; dir_fd of the profile is ignored. */
@@ -54,7 +54,7 @@ int profile_replace_certificate(const struct profile *profile, const struct sign
 /* device.pem as it is now: another process may have renewed it. */
 int profile_load_certificate(const struct profile *profile, struct blob *ret_der);
 
-/* The TLS ticket: empty when there is none. Losing or failing to write it costs one full handshake, so errors are not told. */
+/* profile_ticket.c: the TLS ticket: empty when there is none. Losing or failing to write it costs one full handshake, so errors are not told. */
 struct secret *profile_load_ticket(const struct profile *profile, int64_t *ret_age_s);
 void profile_save_ticket(const struct profile *profile, const struct secret *ticket);
 /* A file (0600) that may be lost: replaced in one step, not flushed to the disk; errors are not told. */
