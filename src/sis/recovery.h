@@ -22,5 +22,5 @@ int recovery_load(const char *path, struct blob *ret_sealed, char ret_subject[RE
 int recovery_open(struct span sealed, const char *passphrase, struct recovery *ret_recovery, struct why *why);
 /* Both, asking for the passphrase on the terminal. */
 int recovery_ask(const char *path, struct recovery *ret_recovery, struct why *why);
-/* same_device: with its chain of statements, which a new device begins anew. */
+/* recovery_contents.c; same_device: with its chain of statements, which a new device begins anew. */
 int recovery_write_files(const struct recovery *recovery, int dir_fd, bool same_device, struct why *why);
