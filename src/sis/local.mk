@@ -11,7 +11,7 @@ libsis_a_SOURCES = src/sis/sis.h src/sis/why.c src/sis/command.c src/sis/command
 	src/sis/progress.c src/sis/progress.h src/sis/bundle_file.c src/sis/bundle_file.h \
 	src/sis/signers.c src/sis/signers.h src/sis/jobs.c src/sis/jobs.h src/sis/verified.c src/sis/verified.h src/sis/visit.c src/sis/visit.h \
 	src/sis/access.c src/sis/access.h src/sis/horizon.c src/sis/horizon.h src/sis/endorse.c src/sis/endorse.h
-sis_SOURCES = src/sis/main.c src/sis/enroll.c src/sis/enroll_meet.c src/sis/upload.c src/sis/list.c src/sis/get.c src/sis/verify.c src/sis/rm.c src/sis/share.c src/sis/devices.c src/sis/devices.h src/sis/devices_approve.c src/sis/whoami.c \
+sis_SOURCES = src/sis/main.c src/sis/enroll.c src/sis/enroll_certify.c src/sis/enroll_meet.c src/sis/upload.c src/sis/list.c src/sis/get.c src/sis/verify.c src/sis/rm.c src/sis/share.c src/sis/devices.c src/sis/devices.h src/sis/devices_approve.c src/sis/whoami.c \
 	src/sis/contacts.c src/sis/contacts_verify.c src/sis/contacts.h src/sis/invite_command.c src/sis/renew.c
 libsis_a_SOURCES += src/sis/contacts_file.c src/sis/contacts_file.h src/sis/revocations.c src/sis/revocations.h src/sis/people_vouched.c src/sis/people_reading.h \
 	src/sis/introductions.c src/sis/introductions.h src/sis/words.c src/sis/words_list.c src/sis/words.h src/sis/qr.c src/sis/qr.h src/sis/groups.c src/sis/groups_items.c src/sis/groups.h
