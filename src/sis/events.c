@@ -20,7 +20,6 @@
 #define WAIT_MS 200                     /* how often ^C is looked at */
 #define SHORT_NS 1000000000u
 #define SHORT_MOST 10u
-#define PROBLEM_MAX_BYTES 65536u
 
 struct queued { struct event event; struct queued *next; };
 
