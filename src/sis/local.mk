@@ -35,4 +35,4 @@ libsis_a_SOURCES += src/sis/sse.c src/sis/sse.h src/sis/events.c src/sis/events.
 sis_SOURCES += src/sis/complete.c src/sis/complete.h
 libsis_a_SOURCES += src/sis/recent.c src/sis/recent.h
 libsis_a_SOURCES += src/sis/programs.c src/sis/programs.h
-sis_SOURCES += src/sis/watch.c src/sis/watch.h src/sis/watch_show.c
+sis_SOURCES += src/sis/watch.c src/sis/watch_item.c src/sis/watch.h src/sis/watch_show.c

@@ -31,6 +31,13 @@ struct news {
 	int error;                              /* of an item that does not hold */
 	const char *words;
 };
+
+/* watch_item.c: of an item's event; news gets the rest. INTERRUPTED, and errors that end the watch: not those of the item, which is shown as BAD. */
+int watch_item(struct watch *watch, struct news *news, struct why *why);
+/* A new list of revocations, if the server gives one. */
+void watch_check_anew(struct watch *watch);
+
+/* watch_show.c */
 void watch_show(const struct watch *watch, const struct news *news);
 int watch_run_command(struct watch *watch, const struct news *news, struct why *why);
 void watch_notify(struct watch *watch, const struct news *news);
