@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * A connection on the control socket: messages in, replies out. One call at a time on a connection, in the order they came; what comes behind it waits
- * in the kernel. */
-#include "ledger/control.h"
-#include "ledger/ledger.h"
+ * A connection on the control socket: messages in, replies (control_reply.c) out. One call at a time on a connection, in the order they came; what
+ * comes behind it waits in the kernel. */
+#include "ledger/control_connection.h"
 
 #include "base/error.h"
 #include "base/util.h"
+#include "ledger/ledger.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,20 +17,6 @@
 
 #define CONTROL_SLOW_S 30               /* for a message begun, and for replies to be taken */
 #define CONTROL_IDLE_S 600
-
-struct control_connection {
-	int fd;
-	struct loop_source *source;
-	char by[64];
-	char *input;                            /* CONTROL_MESSAGE_MAX + 1 bytes, made with the first byte */
-	size_t input_size;
-	char *output;
-	size_t output_size, output_sent;
-	struct control_call *call;              /* the one that is being answered */
-	bool closing;                           /* after the output is taken */
-	int64_t deadline;
-	struct control_connection *next;
-};
 
 static struct control_connection *connections;
 static unsigned n_connections;
@@ -64,7 +50,7 @@ static void control_close(struct control_connection *connection)
 		call->on_gone(call);
 }
 
-static void control_watch(struct control_connection *connection)
+void control_watch(struct control_connection *connection)
 {
 	uint32_t events = connection->output_size > 0 ? EPOLLOUT : 0;
 	if (connection->call == NULL && !connection->closing)
@@ -74,8 +60,7 @@ static void control_watch(struct control_connection *connection)
 	control_set_deadline(connection);
 }
 
-/* false when the connection is gone. */
-static bool control_flush(struct control_connection *connection)
+bool control_flush(struct control_connection *connection)
 {
 	while (connection->output_size > 0) {
 		ssize_t n = write(connection->fd, connection->output + connection->output_sent, connection->output_size - connection->output_sent);
@@ -101,8 +86,7 @@ static bool control_flush(struct control_connection *connection)
 	return true;
 }
 
-/* Queues one message; false when the connection is gone. */
-static bool control_send(struct control_connection *connection, json_t *message)
+bool control_send(struct control_connection *connection, json_t *message)
 {
 	char *text = message != NULL ? json_print(message) : NULL;
 	size_t size = text != NULL ? strlen(text) + 1 : 0;
@@ -117,90 +101,6 @@ static bool control_send(struct control_connection *connection, json_t *message)
 	connection->output = output;
 	connection->output_size += size;
 	return true;
-}
-
-/* ------------------------------------------------ replies ------------------------------------------------ */
-
-static void control_next(struct control_connection *connection);
-
-static void control_free_call(struct control_call *call)
-{
-	json_decref(call->text.parameters);
-	free(call);
-}
-
-void control_end(struct control_call *call)
-{
-	struct control_connection *connection = call->connection;
-	control_free_call(call);
-	if (connection == NULL)
-		return;
-	connection->call = NULL;
-	control_watch(connection);
-}
-
-/* Sends the message (taken) unless the caller wants none or is gone. */
-static void control_finish(struct control_call *call, json_t *message, bool continues)
-{
-	struct control_connection *connection = call->connection;
-	if (connection != NULL && !call->text.oneway) {
-		bool ends_itself = call->on_gone != NULL;
-		if (!control_send(connection, message)) {
-			connection = NULL;
-			if (!ends_itself && !continues)
-				control_free_call(call);
-		}
-	}
-	json_decref(message);
-	if (connection != NULL && !continues) {
-		connection->call = NULL;
-		control_free_call(call);
-	}
-	if (connection != NULL && control_flush(connection))
-		control_next(connection);
-}
-
-void control_reply(struct control_call *call, json_t *parameters, bool continues)
-{
-	if (parameters == NULL)
-		parameters = json_object();
-	if (call->connection == NULL) {
-		json_decref(parameters);
-		if (!continues)
-			control_free_call(call);
-		return;
-	}
-	json_t *message = json_pack("{s:o}", "parameters", parameters);
-	if (message != NULL && continues)
-		json_object_set_new(message, "continues", json_true());
-	control_finish(call, message, continues);
-}
-
-void control_fail(struct control_call *call, const char *error, json_t *parameters)
-{
-	if (call->connection == NULL) {
-		json_decref(parameters);
-		control_free_call(call);
-		return;
-	}
-	control_finish(call, json_pack("{s:s, s:o}", "error", error, "parameters", parameters != NULL ? parameters : json_object()), false);
-}
-
-void control_fail_error(struct control_call *call, int error, const char *detail)
-{
-	control_fail(call, CONTROL_INTERFACE ".Failed",
-	             json_pack("{s:s, s:s}", "error", error_name(error), "detail", detail != NULL && detail[0] != '\0' ? detail : error_text(error)));
-}
-
-const char *control_string(const struct control_call *call, const char *name)
-{
-	const char *text = json_member_string(call->text.parameters, name);
-	return text != NULL ? text : "";
-}
-
-bool control_is_drained(const struct control_call *call)
-{
-	return call->connection == NULL || call->connection->output_size == 0;
 }
 
 /* ------------------------------------------------ calls ------------------------------------------------ */
@@ -243,8 +143,7 @@ static void control_begin_call(struct control_connection *connection, struct spa
 	control_dispatch(call);
 }
 
-/* Takes the next whole message out of the input, if there is one. */
-static void control_next(struct control_connection *connection)
+void control_next(struct control_connection *connection)
 {
 	char *end = connection->input_size > 0 ? memchr(connection->input, '\0', connection->input_size) : NULL;
 	if (connection->call != NULL || connection->closing || end == NULL) {
