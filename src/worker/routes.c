@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The one table of what the server answers to, and the way of a request through it: route, caller, body, handler. */
+ * The one table of what the server answers to, which row a request is for, and how it is refused. */
 #include "worker/tus.h"
 
 #include "base/error.h"
 #include "format/item.h"
 
 #include <assert.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define CSR_BODY_MAX 8192
-#define SMALL_BODY_MAX 16384            /* as much as a connection costs anyway */
 #define GRANTS_BODY_MAX 65536           /* 64 grants with the longest names take 45000 */
 #define PROBLEM_HEADERS_MAX 8
 
@@ -82,7 +79,7 @@ static bool method_matches(const struct route *route, const char *method)
 	return strcmp(route->method, method) == 0 || (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
 }
 
-static bool media_type_matches(const char *wanted, const char *given)
+bool route_media_type_matches(const char *wanted, const char *given)
 {
 	size_t size = strlen(wanted);
 	return given != NULL && strncasecmp(given, wanted, size) == 0 && strchr("; \t", given[size]) != NULL;
@@ -90,7 +87,7 @@ static bool media_type_matches(const char *wanted, const char *given)
 
 static bool request_is_tus(const struct http_request *request)
 {
-	return http_request_header(request, "Tus-Resumable") != NULL || media_type_matches(TUS_MEDIA_TYPE, http_request_header(request, "Content-Type"));
+	return http_request_header(request, "Tus-Resumable") != NULL || route_media_type_matches(TUS_MEDIA_TYPE, http_request_header(request, "Content-Type"));
 }
 
 /* tus lets a client whose surroundings know no PATCH and DELETE say them in a field of a POST. Only there, and only these; no
@@ -103,8 +100,7 @@ static const char *tus_method(const struct http_request *request)
 	return strcmp(override, "PATCH") == 0 || strcmp(override, "DELETE") == 0 ? override : method;
 }
 
-/* 0, NO_INPUT, or USAGE when the path is known, but not with this method; ret_allow then lists those that are. */
-static int route_find(struct exchange *exchange, char *ret_allow, size_t capacity)
+int route_find(struct exchange *exchange, char *ret_allow, size_t capacity)
 {
 	bool is_tus = request_is_tus(exchange->request);
 	const char *plain = http_request_method(exchange->request), *in_tus = tus_method(exchange->request);
@@ -162,162 +158,3 @@ void route_refuse(struct exchange *exchange, int error, const char *detail)
 {
 	route_refuse_with(exchange, &(struct http_problem){ .error = error, .detail = detail });
 }
-
-void exchange_respond_json(struct exchange *exchange, unsigned status, const char *json, const struct http_header *headers, size_t n)
-{
-	struct http_header all[8] = { { "Content-Type", "application/json" }, { "Cache-Control", "no-store" } };
-	size_t n_all = 2;
-	for (size_t i = 0; i < n && n_all < ARRAY_SIZE(all); i++)
-		all[n_all++] = headers[i];
-	if (json == NULL)
-		route_refuse(exchange, SIS_ERR_NO_MEMORY, NULL);
-	else
-		http_respond(exchange->request, status, all, n_all, json, strlen(json));
-}
-
-/* ------------------------------------------------ the way of a request ------------------------------------------------ */
-
-static bool find_route(struct exchange *exchange)
-{
-	char allow[128];
-	const char *path = http_request_path(exchange->request);
-	int error = strlen(path) < sizeof(exchange->path) ? 0 : -SIS_ERR_NO_INPUT;
-	if (error == 0) {
-		strcpy(exchange->path, path);
-		error = route_find(exchange, allow, sizeof(allow));
-	}
-	if (error == -SIS_ERR_USAGE) {
-		const struct http_header header = { "Allow", allow };
-		route_refuse_with(exchange, &(struct http_problem){ .error = error, .status = 405, .title = "method not allowed",
-			.detail = "This resource does not know that method.", .headers = &header, .n_headers = 1 });
-	} else if (error < 0) {
-		route_refuse_with(exchange, &(struct http_problem){ .error = SIS_ERR_NO_INPUT, .title = "no such resource", .detail = "There is nothing at this path." });
-	}
-	return error == 0;
-}
-
-static bool check_body_kind(struct exchange *exchange)
-{
-	const struct route *route = exchange->route;
-	if (route->body == BODY_NONE && http_request_has_body(exchange->request)) {
-		route_refuse(exchange, SIS_ERR_USAGE, "This request takes no body.");
-		return false;
-	}
-	if (route->media_type != NULL && !media_type_matches(route->media_type, http_request_header(exchange->request, "Content-Type"))) {
-		char detail[128];
-		snprintf(detail, sizeof(detail), "The Content-Type of this request must be %s.", route->media_type);
-		route_refuse_with(exchange, &(struct http_problem){ .error = SIS_ERR_BAD_FORMAT, .status = 415, .title = "unsupported media type", .detail = detail });
-		return false;
-	}
-	return true;
-}
-
-static struct exchange *exchange_new(struct worker *worker, struct http_request *request)
-{
-	struct exchange *exchange = calloc(1, sizeof(*exchange));
-	if (exchange == NULL)
-		return NULL;
-	exchange->worker = worker;
-	exchange->request = request;
-	exchange->upload.fd = -1;
-	http_request_set_data(request, exchange);
-	return exchange;
-}
-
-static void exchange_free(struct exchange *exchange)
-{
-	ledger_forget(exchange);
-	uploads_gone(exchange);
-	items_gone(exchange);
-	events_gone(exchange);
-	free(exchange);
-}
-
-/* A large body lies in memory until its sender, who may be slow, has sent it: it counts among the lists that do so for their readers. */
-static bool may_hold_body(struct exchange *exchange)
-{
-	if (exchange->route->body_max <= SMALL_BODY_MAX)
-		return true;
-	if (!items_may_list_more(exchange)) {
-		load_refuse(exchange, LIMIT_LISTS_PER_USER, 0);
-		return false;
-	}
-	items_enter_listing(exchange, exchange->route->body_max);
-	return true;
-}
-
-static void on_request(struct http_request *request, void *arg)
-{
-	struct exchange *exchange = exchange_new(arg, request);
-	if (exchange == NULL) {
-		http_respond_problem(request, SIS_ERR_NO_MEMORY, NULL);
-		return;
-	}
-	if (!find_route(exchange))
-		return;
-	worker_tell_serving(exchange->worker, exchange->route->pattern, http_request_peer(request));
-	if (exchange->route->access == ACCESS_DEVICE && !caller_find(exchange))
-		return;
-	if (!load_allows(exchange))
-		return;
-	if (!check_body_kind(exchange))
-		return;
-	if (exchange->route->body == BODY_WHOLE && !may_hold_body(exchange))
-		return;
-	if (exchange->route->body == BODY_WHOLE)
-		http_request_collect(request, exchange->route->body_max);
-	else
-		exchange->route->handle(exchange);
-}
-
-static void on_body(struct http_request *request, const uint8_t *data, size_t size, void *arg)
-{
-	uploads_body(http_request_data(request), data, size);
-}
-
-static void on_body_end(struct http_request *request, void *arg)
-{
-	struct exchange *exchange = http_request_data(request);
-	if (exchange->route->body == BODY_STREAM)
-		uploads_body_end(exchange);
-	else
-		exchange->route->handle(exchange);
-}
-
-static void on_stream(struct http_request *request, void *arg)
-{
-	events_stream(http_request_data(request));
-}
-
-static void on_gone(struct http_request *request, void *arg)
-{
-	struct exchange *exchange = http_request_data(request);
-	if (exchange != NULL)
-		exchange_free(exchange);
-}
-
-static void on_sent(struct http_request *request, bool complete, uint64_t bytes, void *arg)
-{
-	struct exchange *exchange = http_request_data(request);
-	if (exchange == NULL)
-		return;
-	items_sent(exchange, complete, bytes);
-	exchange_free(exchange);
-}
-
-static void on_refused(const char *peer, const char *reason, void *arg)
-{
-	struct worker *worker = arg;
-	if (log_limiter_allows(&worker->refused, LOG_BURST))
-		log_event(&LOG(PEER_REFUSED, .peer = peer, .reason = reason));
-}
-
-static void on_limit(enum limit limit, const char *peer, void *arg)
-{
-	worker_limit_hit(arg, limit, NULL, peer);
-}
-
-const struct http_handler worker_http_handler = {
-	.on_connected = caller_connected, .on_request = on_request, .on_body = on_body, .on_body_end = on_body_end, .on_gone = on_gone, .on_stream = on_stream,
-	.on_sent = on_sent, .on_refused = on_refused, .on_limit = on_limit,
-};

@@ -107,12 +107,16 @@ struct exchange {
 	char fetched[ITEM_ID_TEXT + 1]; /* not empty: the answer reaches the end of this item's object */
 };
 
-/* routes.c */
+/* exchange.c */
 extern const struct http_handler worker_http_handler;
+/* json: borrowed, NULL when there was no memory for it; the headers come besides those of every such answer. */
+void exchange_respond_json(struct exchange *exchange, unsigned status, const char *json, const struct http_header *headers, size_t n);
+/* routes.c: 0, NO_INPUT, or USAGE when the path is known, but not with this method; ret_allow then lists those that are. */
+int route_find(struct exchange *exchange, char *ret_allow, size_t capacity);
+bool route_media_type_matches(const char *wanted, const char *given);  /* given: a Content-Type, or NULL */
 void route_refuse(struct exchange *exchange, int error, const char *detail);           /* problem document and log */
 void route_refuse_with(struct exchange *exchange, const struct http_problem *problem);
 void route_respond_problem(struct exchange *exchange, const struct http_problem *problem);     /* the answer alone */
-void exchange_respond_json(struct exchange *exchange, unsigned status, const char *json, const struct http_header *headers, size_t n);
 
 /* caller.c: false after the refusal was answered */
 bool caller_find(struct exchange *exchange);
