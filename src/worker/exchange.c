@@ -147,7 +147,7 @@ static void on_sent(struct http_request *request, bool complete, uint64_t bytes,
 	struct exchange *exchange = http_request_data(request);
 	if (exchange == NULL)
 		return;
-	items_sent(exchange, complete, bytes);
+	parts_sent(exchange, complete, bytes);
 	exchange_free(exchange);
 }
 

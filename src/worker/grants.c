@@ -19,14 +19,12 @@ static int take_grants(const struct store_item *item, void *arg)
 
 void items_get_grants(struct exchange *exchange)
 {
-	uint8_t id[ITEM_ID_BYTES];
 	struct grants_page page = { exchange, NULL };
 	if (!items_may_list_more(exchange)) {
 		load_refuse(exchange, LIMIT_LISTS_PER_USER, 0);
 		return;
 	}
-	int error = item_id_decode(span_from_string(exchange->argument), id) < 0 ? -SIS_ERR_NO_ITEM
-	            : store_get_item(exchange->worker->store, exchange->caller.user_id, id, take_grants, &page);
+	int error = items_find(exchange, take_grants, &page);
 	if (error < 0) {
 		items_refuse_store(exchange, error);
 		return;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 pkglibexec_PROGRAMS += sisd-worker
 sisd_worker_SOURCES = src/worker/main.c src/worker/confine.c src/worker/confine.h src/worker/worker.h src/worker/routes.c src/worker/exchange.c src/worker/caller.c src/worker/log.c src/worker/load.c src/worker/ledger.c \
-	src/worker/sign.c src/worker/revoke.c src/worker/items.c src/worker/events.c src/worker/grants.c src/worker/item_json.c src/worker/item_json.h \
+	src/worker/sign.c src/worker/revoke.c src/worker/items.c src/worker/parts.c src/worker/events.c src/worker/grants.c src/worker/item_json.c src/worker/item_json.h \
 	src/worker/users.c src/worker/devices.c src/worker/open.c src/worker/metrics.c \
 	src/worker/est.c
 sisd_worker_SOURCES += src/worker/uploads.c src/worker/uploads.h src/worker/upload_answers.c src/worker/upload_check.c src/worker/upload_check.h \

@@ -173,15 +173,19 @@ void items_get(struct exchange *exchange);
 bool items_may_list_more(const struct exchange *exchange);
 void items_enter_listing(struct exchange *exchange, size_t bytes);
 void items_refuse_store(struct exchange *exchange, int error);
+/* The item that the path names, for fn, once. NO_ITEM also when the caller may not see it, or it is no id. */
+int items_find(const struct exchange *exchange, int (*fn)(const struct store_item *item, void *arg), void *arg);
 void items_get_grants(struct exchange *exchange);
 void items_put_grants(struct exchange *exchange);
 void items_drop_grants(struct exchange *exchange);
-void items_get_manifest(struct exchange *exchange);
-void items_get_thumbnail(struct exchange *exchange);
-void items_get_object(struct exchange *exchange);
 void items_delete(struct exchange *exchange);
 void items_gone(struct exchange *exchange);
-void items_sent(struct exchange *exchange, bool complete, uint64_t bytes);
+
+/* parts.c */
+void parts_get_manifest(struct exchange *exchange);
+void parts_get_thumbnail(struct exchange *exchange);
+void parts_get_object(struct exchange *exchange);
+void parts_sent(struct exchange *exchange, bool complete, uint64_t bytes);     /* FETCHED in the log, when the object has gone out to its end */
 
 /* events.c */
 void events_configure(struct worker *worker, unsigned idle_timeout_ms);
