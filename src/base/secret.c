@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -20,6 +21,13 @@ void secret_wipe(void *data, size_t size)
 {
 	if (size > 0)
 		explicit_bzero(data, size);
+}
+
+void secret_free_text(char *text)
+{
+	if (text != NULL)
+		secret_wipe(text, strlen(text));
+	free(text);
 }
 
 void secret32_wipe(struct secret32 *secret)

@@ -10,6 +10,7 @@
 struct secret32 { uint8_t bytes[32]; };
 
 void secret_wipe(void *data, size_t size);
+void secret_free_text(char *text);                     /* wipes a malloc'd string and frees it; accepts NULL */
 void secret32_wipe(struct secret32 *secret);
 #define SECRET __attribute__((cleanup(secret32_wipe)))
 

@@ -15,9 +15,7 @@ void errand_free(struct errand *errand)
 {
 	if (errand == NULL)
 		return;
-	if (errand->words != NULL)
-		secret_wipe(errand->words, strlen(errand->words));
-	free(errand->words);
+	secret_free_text(errand->words);
 	free(errand->to);
 	free(errand);
 }

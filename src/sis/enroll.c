@@ -244,9 +244,7 @@ static int run(const struct sis *sis, void *options_, char **arguments, unsigned
 	else
 		output_error(sis, NULL, r, &why);
 	invite_wipe(&invite);
-	if (password != NULL)
-		secret_wipe(password, strlen(password));
-	free(password);
+	secret_free_text(password);
 	return output_status(r < 0, 1, r);
 }
 

@@ -30,8 +30,7 @@ static int certify(const struct invite *invite, const char *password, struct pro
 		char *authorization = basic_authorization(invite->user, password != NULL ? password : invite->code);
 		const struct http_client_header login = { "Authorization", authorization };
 		r = enroll_request(client, "/.well-known/est/simpleenroll", &login, profile, &profile->key, &profile->certificate, why);
-		secret_wipe(authorization, strlen(authorization));
-		free(authorization);
+		secret_free_text(authorization);
 	}
 	http_client_free(client);
 	if (r == 0)

@@ -228,9 +228,7 @@ int journal_create(const struct profile *profile, const struct source *source, c
 	char *line = first_line(source, label, composed);
 	item_id_encode(composed->id, journal.file_name);
 	int r = journal.dir_fd < 0 || line == NULL ? -SIS_ERR_SYSTEM : journal_write(&journal, line);
-	if (line != NULL)
-		secret_wipe(line, strlen(line));
-	free(line);
+	secret_free_text(line);
 	if (r < 0) {
 		journal_close(&journal);
 		return why_set(why, r, "the journal of the upload cannot be written to the profile: %s", error_text(r));

@@ -169,9 +169,7 @@ void profile_free(struct profile *profile)
 	if (profile->former != NULL)
 		secret_wipe(profile->former, profile->n_former * sizeof(*profile->former));
 	free(profile->former);
-	if (profile->passphrase != NULL)
-		secret_wipe(profile->passphrase, strlen(profile->passphrase));
-	free(profile->passphrase);
+	secret_free_text(profile->passphrase);
 	free(profile);
 }
 

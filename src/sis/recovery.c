@@ -43,9 +43,7 @@ int recovery_make(const struct profile *profile, const char *passphrase, unsigne
 		r = seal_page(text, subject, passphrase, cost, ret_text);
 	else if (r == 0)
 		r = -SIS_ERR_NO_MEMORY;
-	if (text != NULL)
-		secret_wipe(text, strlen(text));
-	free(text);
+	secret_free_text(text);
 	return r < 0 ? why_set(why, r, "the recovery page cannot be made: %s", error_text(r)) : 0;
 }
 
@@ -117,8 +115,6 @@ int recovery_ask(const char *path, struct recovery *ret_recovery, struct why *wh
 		r = terminal_ask_secret("Passphrase of the recovery page: ", &passphrase, why);
 	if (r == 0)
 		r = recovery_open((struct span){ sealed.data, sealed.size }, passphrase, ret_recovery, why);
-	if (passphrase != NULL)
-		secret_wipe(passphrase, strlen(passphrase));
-	free(passphrase);
+	secret_free_text(passphrase);
 	return r;
 }

@@ -107,9 +107,7 @@ static int make(const struct sis *sis, const struct recovery_options *options, s
 		r = write_page(path, &page, why);
 	if (r == 0)
 		show_made(sis, path, passphrase, !options->ask);
-	if (passphrase != NULL)
-		secret_wipe(passphrase, strlen(passphrase));
-	free(passphrase);
+	secret_free_text(passphrase);
 	return r;
 }
 

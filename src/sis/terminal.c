@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <termios.h>
@@ -68,16 +67,12 @@ int terminal_ask_new_secret(const char *prompt, char **ret_passphrase, struct wh
 		r = terminal_ask_secret("The same again: ", &second, why);
 	if (r == 0 && strcmp(first, second) != 0)
 		r = why_set(why, -SIS_ERR_BAD_LOGIN, "the two passphrases differ");
-	if (second != NULL)
-		secret_wipe(second, strlen(second));
-	free(second);
+	secret_free_text(second);
 	if (r == 0) {
 		*ret_passphrase = first;
 		return 0;
 	}
-	if (first != NULL)
-		secret_wipe(first, strlen(first));
-	free(first);
+	secret_free_text(first);
 	return r;
 }
 

@@ -10,7 +10,6 @@
 #include "format/item.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char *wrong_statement(const struct exchange *exchange, struct span text, const struct key_statement *statement)
@@ -53,9 +52,7 @@ static void respond_invite(struct exchange *exchange, struct span invite)
 	CLEANUP_JSON json_t *answer = json_pack("{s:s%}", "invite", (const char *)invite.data, invite.size);
 	char *text = answer != NULL ? json_print(answer) : NULL;
 	exchange_respond_json(exchange, 201, text, NULL, 0);
-	if (text != NULL)
-		secret_wipe(text, strlen(text));
-	free(text);
+	secret_free_text(text);
 }
 
 static void on_invited(struct exchange *exchange, struct channel_packet *packet)

@@ -26,6 +26,8 @@ static void wiping_wipes(void **state)
 	static const uint8_t zero[32];
 	assert_memory_equal(key.bytes, zero, 32);
 	secret_wipe(NULL, 0);
+	secret_free_text(NULL);
+	secret_free_text(strdup("a passphrase"));
 }
 
 static void heap_secrets_hold_and_free(void **state)
