@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Items in JSON. */
+ * Accepted items in JSON, and in words. */
 #include "sis/describe.h"
 
 #include "sis/access.h"
 #include "sis/message.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static json_t *audience_json(const struct statement *statement)
 {
@@ -39,6 +40,15 @@ void item_dimensions(const struct item *item, char *ret_text, size_t capacity)
 	ret_text[0] = '\0';
 	if (item->manifest.width > 0 && item->manifest.height > 0)
 		snprintf(ret_text, capacity, "%u×%u", item->manifest.width, item->manifest.height);
+}
+
+void item_title(const struct item *item, char *ret_title, size_t capacity)
+{
+	const char *words = (const char *)item->content.data;
+	if (item->has_content && item->manifest.name[0] == '\0')
+		text_for_terminal((struct span){ item->content.data, strcspn(words, "\n") }, ret_title, capacity);
+	else
+		text_for_terminal(span_from_string(item->manifest.name), ret_title, capacity);
 }
 
 void item_file_name(const struct item *item, char ret_name[256])

@@ -35,16 +35,6 @@ static const struct option_row rows[] = {
 	  offsetof(struct list_options, accept_restored) },
 };
 
-/* A message has words where others have a name: the first line of them. */
-static void title(const struct item *item, char *ret_title, size_t capacity)
-{
-	const char *words = (const char *)item->content.data;
-	if (item->has_content && item->manifest.name[0] == '\0')
-		text_for_terminal((struct span){ item->content.data, strcspn(words, "\n") }, ret_title, capacity);
-	else
-		text_for_terminal(span_from_string(item->manifest.name), ret_title, capacity);
-}
-
 /* The words that count are those that were compared: nobody compares with himself. */
 static bool is_verified_contact(const struct profile *profile, const struct item *item)
 {
@@ -55,7 +45,7 @@ static void show_line(const struct profile *profile, const struct item *item)
 {
 	char when[32], name[200], caption[120], size[32];
 	output_time(item->opened.statement.time, when, sizeof(when));
-	title(item, name, sizeof(name));
+	item_title(item, name, sizeof(name));
 	text_for_terminal(span_from_string(item->manifest.caption), caption, sizeof(caption));
 	size_format(item->manifest.size, size, sizeof(size));
 	char until[ACCESS_UNTIL_TEXT], shared[80] = "", ends[80] = "";
@@ -114,7 +104,7 @@ static void show(const struct acceptor *acceptor, const json_t *json, struct sho
 	}
 	if (!message_is_presence(&item)) {
 		char name[200];
-		title(&item, name, sizeof(name));
+		item_title(&item, name, sizeof(name));
 		recent_add(&shown->recent, item.sequence, item.id, item.opened.statement.owner, name);
 	}
 	/* Who came and went is of interest for minutes, to who is there. */

@@ -67,22 +67,13 @@ static bool is_kind(const struct news *news, const char *kind)
 
 /* ------------------------------------------------ for people ------------------------------------------------ */
 
-static void title(const struct item *item, char *ret_title, size_t capacity)
-{
-	const char *words = (const char *)item->content.data;
-	if (item->has_content && item->manifest.name[0] == '\0')
-		text_for_terminal((struct span){ item->content.data, strcspn(words, "\n") }, ret_title, capacity);
-	else
-		text_for_terminal(span_from_string(item->manifest.name), ret_title, capacity);
-}
-
 static void show_item(const struct news *news)
 {
 	const struct item *item = news->item;
 	const struct statement *statement = &item->opened.statement;
 	char when[32], name[300], caption[200], size[32], shared[80] = "", path[700] = "";
 	output_time(statement->time, when, sizeof(when));
-	title(item, name, sizeof(name));
+	item_title(item, name, sizeof(name));
 	text_for_terminal(span_from_string(item->manifest.caption), caption, sizeof(caption));
 	text_for_terminal(span_from_string(news->path), path, sizeof(path));
 	size_format(item->manifest.size, size, sizeof(size));
@@ -240,7 +231,7 @@ void watch_notify(struct watch *watch, const struct news *news)
 		return;
 	watch->notified_ns = now;
 	snprintf(heading, sizeof(heading), "%s from %s", item_kind_name(news->item->opened.statement.kind), news->item->opened.statement.owner);
-	title(news->item, body, sizeof(body));
+	item_title(news->item, body, sizeof(body));
 	without_markup(body);
 	char *const arguments[] = { name, app, end, heading, body, NULL };
 	programs_start(&watch->programs, arguments);
