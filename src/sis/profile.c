@@ -47,6 +47,23 @@ bool address_parse(const char *text, char ret_host[HOST_MAX_TEXT + 1], char ret_
 	return true;
 }
 
+char *address_print(const char *host, const char *port)
+{
+	bool six = strchr(host, ':') != NULL;
+	return xasprintf("%s%s%s:%s", six ? "[" : "", host, six ? "]" : "", port);
+}
+
+bool profile_take_names(struct profile *profile, const json_t *json)
+{
+	const char *server = json_member_string(json, "server"), *user = json_member_string(json, "user"), *device = json_member_string(json, "device");
+	if (server == NULL || user == NULL || device == NULL || !address_parse(server, profile->host, profile->port) ||
+	    !name_is_valid(span_from_string(user)) || !name_is_valid(span_from_string(device)))
+		return false;
+	snprintf(profile->user, sizeof(profile->user), "%s", user);
+	snprintf(profile->device, sizeof(profile->device), "%s", device);
+	return true;
+}
+
 static int read_facts(struct profile *profile, struct why *why)
 {
 	CLEANUP_FREE char *text = NULL;
@@ -57,12 +74,8 @@ static int read_facts(struct profile *profile, struct why *why)
 		r = json_parse((struct span){ (uint8_t *)text, size }, PROFILE_FILE_MAX, &json);
 	if (r < 0)
 		return why_set(why, r, "profile.json of the profile cannot be read: %s; see \"sis doctor\"", error_text(r));
-	const char *server = json_member_string(json, "server"), *user = json_member_string(json, "user"), *device = json_member_string(json, "device");
-	if (server == NULL || user == NULL || device == NULL || !address_parse(server, profile->host, profile->port) ||
-	    !name_is_valid(span_from_string(user)) || !name_is_valid(span_from_string(device)))
+	if (!profile_take_names(profile, json))
 		return why_set(why, -SIS_ERR_BAD_FORMAT, "profile.json of the profile is malformed; restore it, or enroll under another --profile");
-	snprintf(profile->user, sizeof(profile->user), "%s", user);
-	snprintf(profile->device, sizeof(profile->device), "%s", device);
 	return 0;
 }
 
@@ -187,8 +200,7 @@ static int write_certificate(int dir_fd, const char *name, struct span der)
 
 static int write_facts(const struct profile *profile, int dir_fd)
 {
-	bool six = strchr(profile->host, ':') != NULL;
-	CLEANUP_FREE char *server = xasprintf("%s%s%s:%s", six ? "[" : "", profile->host, six ? "]" : "", profile->port);
+	CLEANUP_FREE char *server = address_print(profile->host, profile->port);
 	CLEANUP_JSON json_t *json = json_pack("{s:s, s:s, s:s}", "server", server, "user", profile->user, "device", profile->device);
 	CLEANUP_FREE char *text = json != NULL ? json_print(json) : NULL;
 	return text != NULL ? file_write_atomic(dir_fd, "profile.json", text, strlen(text), 0644) : -SIS_ERR_NO_MEMORY;

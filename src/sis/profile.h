@@ -3,6 +3,7 @@
  * A profile: one server and who we are there. The layout of the home is in ARCHITECTURE.md. */
 #pragma once
 
+#include "base/json.h"
 #include "base/secret.h"
 #include "pki/pki.h"
 #include "sis/sis.h"
@@ -42,6 +43,8 @@ int profile_add_former(struct profile *profile, const char *device, const struct
 /* profile_home.c: the directory that holds all profiles (made if need be, 0700), and the name of the one that the options ask for (a valid name or BAD_NAME). */
 int profile_open_home(const struct sis *sis, int *ret_dir_fd, char **ret_path, struct why *why);
 int profile_name(const struct sis *sis, const char **ret_name, struct why *why);
+/* Server, user and device, as profile.json and a recovery page name them; false when one is missing or malformed. */
+bool profile_take_names(struct profile *profile, const json_t *json);
 /* Writes every file of a profile into the open directory; dir_fd of the profile is ignored. */
 int profile_write(const struct profile *profile, int dir_fd, const char *passphrase);
 /* Before a certificate is asked for: proves that the profile can take one, and keeps the key that it is to be for, when that is a new one. Whatever happens
@@ -64,3 +67,4 @@ void profile_write_quick(const struct profile *profile, const char *name, struct
 int profile_lock(const struct profile *profile, const char *name, int *ret_fd);
 /* "host:port" or "[::1]:port" apart; false when it is neither. */
 bool address_parse(const char *text, char ret_host[HOST_MAX_TEXT + 1], char ret_port[6]);
+char *address_print(const char *host, const char *port);       /* and together; owned */

@@ -5,7 +5,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -81,8 +80,7 @@ int recovery_contents_export(const struct profile *profile, const char *made, js
 {
 	SECRET_HEAP struct secret *pem = NULL;
 	json_t *files = NULL;
-	bool six = strchr(profile->host, ':') != NULL;
-	CLEANUP_FREE char *server = xasprintf("%s%s%s:%s", six ? "[" : "", profile->host, six ? "]" : "", profile->port);
+	CLEANUP_FREE char *server = address_print(profile->host, profile->port);
 	int r = signing_key_to_pem(&profile->key, NULL, &pem);
 	if (r == 0)
 		r = export_files(profile, &files);
@@ -134,17 +132,6 @@ static int import_former(const json_t *json, struct profile *profile)
 	return r;
 }
 
-static int import_names(const json_t *json, struct profile *profile)
-{
-	const char *server = json_member_string(json, "server"), *user = json_member_string(json, "user"), *device = json_member_string(json, "device");
-	if (server == NULL || user == NULL || device == NULL || !address_parse(server, profile->host, profile->port) ||
-	    !name_is_valid(span_from_string(user)) || !name_is_valid(span_from_string(device)))
-		return -SIS_ERR_BAD_FORMAT;
-	snprintf(profile->user, sizeof(profile->user), "%s", user);
-	snprintf(profile->device, sizeof(profile->device), "%s", device);
-	return 0;
-}
-
 /* It came whole out of its seal, but that says only that whoever made it knew the passphrase. */
 static int check_profile(struct profile *profile)
 {
@@ -164,7 +151,7 @@ static int check_profile(struct profile *profile)
 static int import_profile(const json_t *json, struct profile *profile)
 {
 	const char *pem = json_member_string(json, "signing_key");
-	int r = import_names(json, profile);
+	int r = profile_take_names(profile, json) ? 0 : -SIS_ERR_BAD_FORMAT;
 	if (r == 0)
 		r = import_blob(json, "ca", AUTHORITIES_MAX_BYTES, &profile->ca);
 	if (r == 0)
