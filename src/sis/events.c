@@ -105,24 +105,11 @@ static int on_event(const struct sse_event *told, void *arg)
 	return 0;
 }
 
-static int keep_problem(struct events *events, const uint8_t *data, size_t size)
-{
-	if (size > PROBLEM_MAX_BYTES - events->problem.size)
-		return -SIS_ERR_TOO_LARGE;
-	uint8_t *grown = realloc(events->problem.data, events->problem.size + size);
-	if (grown == NULL)
-		return -SIS_ERR_NO_MEMORY;
-	memcpy(grown + events->problem.size, data, size);
-	events->problem.data = grown;
-	events->problem.size += size;
-	return 0;
-}
-
 static int on_data(const struct http_reply *reply, const uint8_t *data, size_t size, void *arg)
 {
 	struct events *events = arg;
 	if (reply->status < 200 || reply->status >= 300)
-		return keep_problem(events, data, size);
+		return session_collect_problem(&events->problem, data, size);
 	int r = sse_feed(&events->sse, data, size, on_event, events);
 	return r < 0 ? events_fail(events, r, "the server's event stream is malformed") : 0;
 }

@@ -158,15 +158,7 @@ static int split_data(const struct http_reply *reply, const uint8_t *data, size_
 	struct split *split = arg;
 	if (reply->status >= 200 && reply->status < 300)
 		return split->call->data_fn(reply, data, size, split->call->arg);
-	if (size > PROBLEM_MAX_BYTES - split->problem.size)
-		return -SIS_ERR_TOO_LARGE;
-	uint8_t *grown = realloc(split->problem.data, split->problem.size + size);
-	if (grown == NULL)
-		return -SIS_ERR_NO_MEMORY;
-	memcpy(grown + split->problem.size, data, size);
-	split->problem.data = grown;
-	split->problem.size += size;
-	return 0;
+	return session_collect_problem(&split->problem, data, size);
 }
 
 static int split_body(const uint8_t **ret_data, size_t *ret_size, void *arg)

@@ -28,8 +28,9 @@ bool session_wait(struct session *session, struct patience *patience);
 int session_call(struct session *session, const struct http_call *call, struct http_reply *ret_reply, struct blob *ret_body, struct why *why);
 int session_get(struct session *session, const char *target, size_t max, struct blob *ret_body, struct why *why);
 int session_get_json(struct session *session, const char *target, size_t max, json_t **ret_json, struct why *why);
-#define PROBLEM_MAX_BYTES 65536u        /* of a problem document */
 /* session_error.c: the error that a reply stands for: 0 below 400. body: what came with it. For replies to calls made without a session. */
 int session_reply_error(const struct http_reply *reply, struct span body, struct why *why);
+/* A piece more of what came with a status of 400 and more, for session_reply_error. TOO_LARGE beyond what a problem document can rightly be. */
+int session_collect_problem(struct blob *problem, const uint8_t *data, size_t size);
 /* Why the transport failed, in one clause. */
 int session_transport_error(const struct http_client *client, int error, struct why *why);

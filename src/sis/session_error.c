@@ -4,8 +4,10 @@
 #include "sis/session.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#define PROBLEM_MAX_BYTES 65536u
 #define WORDS_SHOWN 300                 /* of the server's, in a sentence of ours */
 #define PROBLEM_PREFIX "urn:sis:error:"
 
@@ -54,6 +56,19 @@ static int error_from_status(unsigned status)
 			return -(int)statuses[i].error;
 	}
 	return status >= 500 ? -SIS_ERR_UNAVAILABLE : -SIS_ERR_PROTOCOL;
+}
+
+int session_collect_problem(struct blob *problem, const uint8_t *data, size_t size)
+{
+	if (size > PROBLEM_MAX_BYTES - problem->size)
+		return -SIS_ERR_TOO_LARGE;
+	uint8_t *grown = realloc(problem->data, problem->size + size);
+	if (grown == NULL)
+		return -SIS_ERR_NO_MEMORY;
+	memcpy(grown + problem->size, data, size);
+	problem->data = grown;
+	problem->size += size;
+	return 0;
 }
 
 int session_reply_error(const struct http_reply *reply, struct span body, struct why *why)
