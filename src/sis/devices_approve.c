@@ -7,6 +7,7 @@
 #include "sis/access.h"
 #include "sis/endorse.h"
 #include "sis/jobs.h"
+#include "sis/listing.h"
 #include "sis/output.h"
 #include "sis/progress.h"
 #include "sis/terminal.h"
@@ -16,8 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE_ITEMS 200u
-#define PAGE_MAX_BYTES (64u << 20)
 #define ITEM_JSON_MAX (8u << 20)
 
 struct approval {
@@ -89,34 +88,17 @@ static int approve_sort(struct approval *approval, const json_t *json, struct wh
 	return 0;
 }
 
-static int approve_fetch_page(struct visit *visit, uint64_t after, json_t **ret_json, struct why *why)
-{
-	char target[96];
-	uint64_t sequence;
-	snprintf(target, sizeof(target), "/v1/items?after=%llu&limit=%u&order=oldest", (unsigned long long)after, PAGE_ITEMS);
-	int r = session_get_json(visit->session, target, PAGE_MAX_BYTES, ret_json, why);
-	if (r == 0 && (!json_is_array(json_object_get(*ret_json, "items")) || json_member_u64(*ret_json, "sequence", &sequence) < 0))
-		r = why_set(why, -SIS_ERR_PROTOCOL, "the server's list is malformed");
-	return r < 0 ? r : horizon_check(&visit->horizon, sequence, why);
-}
-
 static int approve_gather(struct approval *approval, struct visit *visit, struct why *why)
 {
-	uint64_t after = 0, next;
-	for (;;) {
-		CLEANUP_JSON json_t *json = NULL;
-		int r = atomic_load(&sis_cancelled) ? -SIS_ERR_INTERRUPTED : approve_fetch_page(visit, after, &json, why);
-		const json_t *items = r == 0 ? json_object_get(json, "items") : NULL;
+	struct listing listing = { .session = visit->session, .horizon = &visit->horizon };
+	int r = 0;
+	while (r == 0 && !listing.is_over) {
+		CLEANUP_JSON json_t *items = NULL;
+		r = listing_next(&listing, LISTING_PAGE_MAX, &items, why);
 		for (size_t i = 0; i < json_array_size(items) && r == 0; i++)
 			r = approve_sort(approval, json_array_get(items, i), why);
-		if (r < 0)
-			return r;
-		if (json_member_u64(json, "next", &next) < 0)
-			return 0;
-		if (next <= after)
-			return why_set(why, -SIS_ERR_PROTOCOL, "the server's list has no end");
-		after = next;
 	}
+	return r;
 }
 
 /* ------------------------------------------------ granting ------------------------------------------------ */

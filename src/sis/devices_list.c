@@ -5,6 +5,7 @@
 
 #include "format/item.h"
 #include "sis/introductions.h"
+#include "sis/listing.h"
 #include "sis/output.h"
 #include "sis/visit.h"
 
@@ -14,7 +15,6 @@
 
 #define DEVICES_MAX 256u
 #define DEVICES_MAX_BYTES (4u << 20)
-#define PAGE_MAX_BYTES (64u << 20)
 
 struct device_row {
 	char name[NAME_MAX_TEXT + 1], pin[PIN_TEXT];
@@ -136,22 +136,17 @@ static void count_item(const json_t *item, struct device_list *list)
 
 static int count_items(struct session *session, struct device_list *list, struct why *why)
 {
-	uint64_t after = 0, next = 0;
-	do {
-		CLEANUP_JSON json_t *page = NULL;
-		char target[96];
+	struct listing listing = { .session = session };
+	while (!listing.is_over) {
+		CLEANUP_JSON json_t *items = NULL;
 		size_t i;
 		json_t *item;
-		after = next;
-		snprintf(target, sizeof(target), "/v1/items?after=%llu&limit=200&order=oldest", (unsigned long long)after);
-		int r = session_get_json(session, target, PAGE_MAX_BYTES, &page, why);
+		int r = listing_next(&listing, LISTING_PAGE_MAX, &items, why);
 		if (r < 0)
 			return r;
-		json_array_foreach(json_object_get(page, "items"), i, item)
+		json_array_foreach(items, i, item)
 			count_item(item, list);
-		if (json_member_u64(page, "next", &next) < 0)
-			break;
-	} while (next > after);
+	}
 	list->counted = true;
 	return 0;
 }

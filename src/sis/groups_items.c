@@ -4,6 +4,7 @@
 #include "sis/groups.h"
 
 #include "sis/fetch.h"
+#include "sis/listing.h"
 #include "sis/output.h"
 #include "sis/send.h"
 
@@ -14,8 +15,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PAGE_ITEMS 200u
-#define PAGE_MAX_BYTES (64u << 20)
 
 /* ------------------------------------------------ reading ------------------------------------------------ */
 
@@ -121,22 +120,17 @@ static void sync_one(const struct acceptor *acceptor, struct session *session, c
 int group_sync(const struct acceptor *acceptor, struct session *session, struct group_news *ret_news, struct why *why)
 {
 	struct group_news news = { 0 };
-	uint64_t after = 0, next = 0;
-	do {
-		CLEANUP_JSON json_t *json = NULL;
-		char target[112];
+	struct listing listing = { .session = session, .include = "manifest" };
+	while (!listing.is_over) {
+		CLEANUP_JSON json_t *items = NULL;
 		size_t i;
 		json_t *item;
-		after = next;
-		snprintf(target, sizeof(target), "/v1/items?after=%llu&limit=%u&order=oldest&include=manifest", (unsigned long long)after, PAGE_ITEMS);
-		int r = atomic_load(&sis_cancelled) ? -SIS_ERR_INTERRUPTED : session_get_json(session, target, PAGE_MAX_BYTES, &json, why);
+		int r = listing_next(&listing, LISTING_PAGE_MAX, &items, why);
 		if (r < 0)
 			return r;
-		json_array_foreach(json_object_get(json, "items"), i, item)
+		json_array_foreach(items, i, item)
 			sync_one(acceptor, session, item, &news);
-		if (json_member_u64(json, "next", &next) < 0)
-			break;
-	} while (next > after);
+	}
 	*ret_news = news;
 	return 0;
 }

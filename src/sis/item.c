@@ -5,6 +5,7 @@
 
 #include "sis/authorities.h"
 #include "sis/introductions.h"
+#include "sis/listing.h"
 #include "sis/output.h"
 #include "sis/signers.h"
 
@@ -234,25 +235,20 @@ int item_resolve(struct session *session, const char *prefix, char ret_id[ITEM_I
 {
 	char id[ITEM_ID_TEXT + 1] = "";
 	unsigned n_found = 0;
-	uint64_t after = 0, next = 1;
+	struct listing listing = { .session = session };
 	if (!item_id_is_prefix(prefix))
 		return why_set(why, -SIS_ERR_USAGE, "is not an item id: 1 to 26 of a-z 2-7, as \"sis list\" shows them");
 	if (strlen(prefix) == ITEM_ID_TEXT) {
 		strcpy(ret_id, prefix);
 		return 0;
 	}
-	while (next > after && n_found < 2) {
-		CLEANUP_JSON json_t *json = NULL;
-		char target[96];
-		after = next == 1 ? 0 : next;
-		snprintf(target, sizeof(target), "/v1/items?after=%llu&limit=200&order=oldest", (unsigned long long)after);
-		int r = session_get_json(session, target, 64u << 20, &json, why);
-		if (r == 0 && match_page(json_object_get(json, "items"), prefix, id, &n_found) < 0)
+	while (!listing.is_over && n_found < 2) {
+		CLEANUP_JSON json_t *items = NULL;
+		int r = listing_next(&listing, LISTING_PAGE_MAX, &items, why);
+		if (r == 0 && match_page(items, prefix, id, &n_found) < 0)
 			r = why_set(why, -SIS_ERR_PROTOCOL, "the server's list is malformed");
 		if (r < 0)
 			return r;
-		if (json_member_u64(json, "next", &next) < 0)
-			break;
 	}
 	if (n_found != 1)
 		return n_found == 0 ? why_set(why, -SIS_ERR_NO_ITEM, "no item that you may see starts so; see \"sis list --all\"")

@@ -6,6 +6,7 @@
 #include "sis/describe.h"
 #include "sis/draw.h"
 #include "sis/groups.h"
+#include "sis/listing.h"
 #include "sis/message.h"
 #include "sis/output.h"
 #include "sis/recent.h"
@@ -18,7 +19,6 @@
 #define PAGE_ITEMS 100u
 #define RECENT_ITEMS 50u
 #define LIMIT_MAX 100000u               /* they are kept in memory until the oldest is there */
-#define PAGE_MAX_BYTES (64u << 20)
 
 #define PREVIEW_COLUMNS 32u
 #define PREVIEW_ROWS 8u
@@ -125,37 +125,17 @@ static void show_page(const struct acceptor *acceptor, const json_t *items, bool
 		show(acceptor, json_array_get(items, backwards ? n - 1 - i : i), shown);
 }
 
-static int list_page(struct visit *visit, uint64_t after, unsigned limit, bool newest, json_t **ret_json, struct why *why)
-{
-	char target[128], from[48] = "";
-	uint64_t sequence;
-	if (after != 0)
-		snprintf(from, sizeof(from), "after=%llu&", (unsigned long long)after);
-	snprintf(target, sizeof(target), "/v1/items?%slimit=%u&order=%s&include=content", from, limit, newest ? "newest" : "oldest");
-	int r = session_get_json(visit->session, target, PAGE_MAX_BYTES, ret_json, why);
-	if (r == 0 && (!json_is_array(json_object_get(*ret_json, "items")) || json_member_u64(*ret_json, "sequence", &sequence) < 0))
-		r = why_set(why, -SIS_ERR_PROTOCOL, "the server's list is malformed");
-	return r < 0 ? r : horizon_check(&visit->horizon, sequence, why);
-}
-
 static int list_all(struct visit *visit, bool newest, struct shown *shown, struct why *why)
 {
-	uint64_t after = 0, next;
-	for (;;) {
-		CLEANUP_JSON json_t *json = NULL;
-		int r = list_page(visit, after, PAGE_ITEMS, newest, &json, why);
+	struct listing listing = { .session = visit->session, .horizon = &visit->horizon, .include = "content", .newest = newest };
+	while (!listing.is_over) {
+		CLEANUP_JSON json_t *items = NULL;
+		int r = listing_next(&listing, PAGE_ITEMS, &items, why);
 		if (r < 0)
 			return r;
-		show_page(&visit->acceptor, json_object_get(json, "items"), false, shown);
-		if (atomic_load(&sis_cancelled))
-			return -SIS_ERR_INTERRUPTED;
-		if (json_member_u64(json, "next", &next) < 0)
-			return 0;
-		/* A server that goes round in circles must not keep us for ever. */
-		if (next == 0 || (after != 0 && (newest ? next >= after : next <= after)))
-			return why_set(why, -SIS_ERR_PROTOCOL, "the server's list has no end");
-		after = next;
+		show_page(&visit->acceptor, items, false, shown);
 	}
+	return atomic_load(&sis_cancelled) ? -SIS_ERR_INTERRUPTED : 0;
 }
 
 /* Who came and went is in no list: as many others are wanted. */
@@ -172,19 +152,14 @@ static unsigned take_page(json_t *items, const json_t *page)
 /* The latest, gathered from the newest on. */
 static int gather_latest(struct visit *visit, unsigned limit, json_t *items, struct why *why)
 {
-	uint64_t after = 0, next;
-	for (unsigned n = 0; n < limit;) {
-		CLEANUP_JSON json_t *json = NULL;
+	struct listing listing = { .session = visit->session, .horizon = &visit->horizon, .include = "content", .newest = true };
+	for (unsigned n = 0; n < limit && !listing.is_over;) {
+		CLEANUP_JSON json_t *page = NULL;
 		unsigned left = limit - n;
-		int r = list_page(visit, after, left < PAGE_ITEMS ? left : PAGE_ITEMS, true, &json, why);
+		int r = listing_next(&listing, left < PAGE_ITEMS ? left : PAGE_ITEMS, &page, why);
 		if (r < 0)
 			return r;
-		n += take_page(items, json_object_get(json, "items"));
-		if (json_member_u64(json, "next", &next) < 0)
-			return 0;
-		if (after != 0 && next >= after)
-			return why_set(why, -SIS_ERR_PROTOCOL, "the server's list has no end");
-		after = next;
+		n += take_page(items, page);
 	}
 	return 0;
 }

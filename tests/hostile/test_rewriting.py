@@ -178,6 +178,22 @@ def old_listing():
     check_in(third, scene.bob.items())
 
 
+@test("a list that goes round in circles is given up, whichever command reads it")
+def list_without_end():
+    scene = Scene()
+
+    def rewrite(request, told):
+        if request.path == "/v1/items":
+            told.set_json({**told.json(), "next": 1})
+    stranger = next(letter for letter in "abcdef" if letter not in (scene.first[0], scene.second[0]))
+    scene.server.rewrite = rewrite
+    for words in (["list"], ["list", "--all"], ["list", "--all", "--newest"], ["get", stranger, "-o", temporary("got")], ["devices", "--verify"]):
+        done = scene.bob.run(*words, status=None)
+        check_equal(done.returncode, 76, " ".join(words) + ": " + done.stdout + done.stderr)
+        check_in("the server's list has no end", done.stderr)
+    scene.still_right(scene.first)
+
+
 @test("a statement under another's name is refused, altered or with another's certificate beside it")
 def another_name():
     scene = Scene()
