@@ -35,11 +35,6 @@ void seal_derive_keys(const struct secret32 *file_key, const uint8_t item_id[16]
 	kdf_expand(&prk, &commitment_info, 1, ret_keys->commitment, sizeof(ret_keys->commitment));
 }
 
-void seal_keys_wipe(struct seal_keys *keys)
-{
-	secret_wipe(keys, sizeof(*keys));
-}
-
 uint64_t seal_n_chunks(uint64_t plain_size)
 {
 	return plain_size ? (plain_size - 1) / SEAL_CHUNK_BYTES + 1 : 1;

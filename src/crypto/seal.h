@@ -19,9 +19,8 @@ struct seal_keys {
 	struct secret32 part[3];                /* by enum seal_part */
 	uint8_t commitment[32];                 /* public */
 };
-/* HKDF-SHA256(salt = item id, key = file key, info = "sis/1 object" ...), 32 bytes each. */
+/* HKDF-SHA256(salt = item id, key = file key, info = "sis/1 object" ...), 32 bytes each. Who owns them wipes them. */
 void seal_derive_keys(const struct secret32 *file_key, const uint8_t item_id[16], struct seal_keys *ret_keys);
-void seal_keys_wipe(struct seal_keys *keys);
 
 uint64_t seal_n_chunks(uint64_t plain_size);            /* at least 1 */
 uint64_t seal_sealed_size(uint64_t plain_size);

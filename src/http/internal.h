@@ -44,7 +44,7 @@ struct http_request {
 	struct http_message message;
 	enum body_mode mode;
 	bool was_paced;
-	bool seen, paused, answered, body_ended;        /* seen: by the handler, which must hear of its end */
+	bool seen, answered, body_ended;        /* seen: by the handler, which must hear of its end */
 	void *data;
 	uint8_t *body;
 	size_t body_size, body_capacity, body_max;
@@ -84,7 +84,7 @@ struct http_connection {
 	struct proxy_reading *proxy;    /* while the balancer speaks */
 	struct http_request *request;
 	void *tag;
-	uint8_t *pending;               /* bytes read and not yet taken (pipelined, or the body is paused); nothing is read while there are some */
+	uint8_t *pending;               /* bytes read and not yet taken (pipelined, or the handler has not asked for the body yet); nothing is read while there are some */
 	size_t pending_size, pending_at;
 	struct out_buffer out;
 	uint64_t moved;                 /* bytes in either direction in this rate window */

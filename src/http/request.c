@@ -71,7 +71,7 @@ void request_too_soon(struct http_request *request, uint64_t wait_ns)
 
 bool request_wants_body(const struct http_request *request)
 {
-	return request->mode != BODY_UNDECIDED && !request->paused && !request->answered && !request->message.body_complete;
+	return request->mode != BODY_UNDECIDED && !request->answered && !request->message.body_complete;
 }
 
 static void collect(struct http_request *request, const uint8_t *data, size_t size)
@@ -107,7 +107,7 @@ static void request_body_piece(const uint8_t *data, size_t size, void *arg)
 		collect(request, data, size);
 	else
 		server->handler->on_body(request, data, size, server->arg);
-	if (request->paused || request->answered)
+	if (request->answered)
 		message_pause(&request->message);
 }
 
@@ -124,7 +124,7 @@ size_t request_feed(struct http_request *request, const uint8_t *data, size_t si
 bool request_advance(struct http_request *request)
 {
 	struct http_server *server = request->connection->server;
-	if (request->mode == BODY_UNDECIDED || request->paused || request->answered || request->body_ended || !request->message.body_complete)
+	if (request->mode == BODY_UNDECIDED || request->answered || request->body_ended || !request->message.body_complete)
 		return false;
 	request->body_ended = true;
 	if (server->handler->on_body_end != NULL)
@@ -156,17 +156,6 @@ void http_request_collect(struct http_request *request, size_t max_bytes)
 void http_request_stream(struct http_request *request)
 {
 	begin_body(request, BODY_STREAM);
-}
-
-void http_request_pause_body(struct http_request *request)
-{
-	request->paused = true;
-}
-
-void http_request_resume_body(struct http_request *request)
-{
-	request->paused = false;
-	connection_run(request->connection);
 }
 
 /* ------------------------------------------------ what it says ------------------------------------------------ */

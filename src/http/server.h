@@ -39,7 +39,7 @@ struct http_handler {
 	void *(*on_connected)(struct span certificate, uint64_t *ret_account, void *arg);
 	/* Head is complete. Answer, or call http_request_collect (whole small body), or http_request_stream. */
 	void (*on_request)(struct http_request *request, void *arg);
-	/* Streamed body bytes; may call http_request_pause_body. Never called after the answer. */
+	/* Streamed body bytes. Never called after the answer. */
 	void (*on_body)(struct http_request *request, const uint8_t *data, size_t size, void *arg);
 	void (*on_body_end)(struct http_request *request, void *arg);           /* collected or streamed body is complete */
 	/* The connection was lost, or the peer revoked, before the answer was given: free what request_data holds. Not called after an answer. */
@@ -98,12 +98,10 @@ bool http_request_is_surplus(const struct http_request *request);
 
 void http_request_collect(struct http_request *request, size_t max_bytes);      /* 413 beyond, answered by the layer */
 void http_request_stream(struct http_request *request);                         /* sends 100 Continue when asked for */
-void http_request_pause_body(struct http_request *request);
-void http_request_resume_body(struct http_request *request);
 
 struct http_header { const char *name, *value; };
-/* Interim answer (104); any number before the final one. Sent soon: of this header's functions, only the final answers, http_request_stream,
- * http_request_resume_body and http_close may end the request before they return, when called outside its callbacks. */
+/* Interim answer (104); any number before the final one. Sent soon: of this header's functions, only the final answers, http_request_stream
+ * and http_close may end the request before they return, when called outside its callbacks. */
 int http_inform(struct http_request *request, unsigned status, const struct http_header *headers, size_t n_headers);
 /* Copies the body. HEAD sends the head alone. An unread request body closes the connection afterwards (lingering close, so the answer arrives). */
 void http_respond(struct http_request *request, unsigned status, const struct http_header *headers, size_t n_headers, const void *body, size_t size);

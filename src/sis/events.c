@@ -30,7 +30,7 @@ struct events {
 	struct sse sse;
 	char target[64], last_id[24];
 	bool has_position, greeted;             /* greeted: hello has come over this connection */
-	uint64_t position, given;               /* newest that came; that was given out */
+	uint64_t position;                      /* the newest that came */
 	struct queued *first, **last;
 	uint64_t retry_ns, heard_ns, begun_ns;
 	unsigned n_short;                       /* streams in a row that ended soon after they began */
@@ -234,7 +234,7 @@ int events_open(const struct sis *sis, const struct profile *profile, bool from_
 	(void)why;
 	events->profile = profile;
 	events->has_position = !from_now;
-	events->position = events->given = after;
+	events->position = after;
 	events->last = &events->first;
 	events->backoff_ms = BACKOFF_FIRST_MS;
 	snprintf(events->target, sizeof(events->target), "/v1/events%s%s", include != NULL ? "?include=" : "", include != NULL ? include : "");
@@ -252,7 +252,6 @@ static bool take_queued(struct events *events, struct event *ret_event)
 	if (events->first == NULL)
 		events->last = &events->first;
 	*ret_event = queued->event;
-	events->given = queued->event.sequence;
 	free(queued);
 	return true;
 }
@@ -287,11 +286,6 @@ int events_fd(const struct events *events)
 const char *events_trouble(const struct events *events)
 {
 	return events->trouble.text[0] != '\0' ? events->trouble.text : NULL;
-}
-
-uint64_t events_position(const struct events *events)
-{
-	return events->given;
 }
 
 void events_free(struct events *events)

@@ -23,6 +23,4 @@ int events_next(struct events *events, int timeout_ms, struct event *ret_event, 
 int events_fd(const struct events *events);
 /* Why the server is away, one clause; NULL while connected. */
 const char *events_trouble(const struct events *events);
-/* Everything up to here was given out. */
-uint64_t events_position(const struct events *events);
 void events_free(struct events *events);                /* accepts NULL */

@@ -238,14 +238,10 @@ int stream_get_picture(const struct stream *stream, enum job_frame frame, uint64
 static int do_job(struct pictures *pictures, uint8_t job, struct span file, enum job_frame frame, uint64_t max, struct rendered *ret_rendered)
 {
 	struct stream stream;
-	CLEANUP_BLOB struct blob tags = { 0 };
 	int r = stream_open(pictures, job, file, &stream);
 	if (r < 0)
 		return r == -SIS_ERR_CLOSED || r == -SIS_ERR_TIMEOUT ? -SIS_ERR_BAD_FORMAT : r;
-	if (job == JOB_LOOK)
-		r = stream_get(&stream, JOB_TAGS, 4096, &tags);
-	if (r == 0 || r == -SIS_ERR_CLOSED)
-		r = stream_get_picture(&stream, frame, max, ret_rendered);
+	r = stream_get_picture(&stream, frame, max, ret_rendered);
 	stream_close(&stream);
 	return r;
 }
@@ -258,12 +254,6 @@ static int hand_out(int r, struct rendered *rendered, struct blob *ret_bytes, ui
 	*ret_width = rendered->width;
 	*ret_height = rendered->height;
 	return 0;
-}
-
-int pictures_thumbnail(struct pictures *pictures, struct span file, struct blob *ret_jpeg, uint32_t *ret_width, uint32_t *ret_height)
-{
-	struct rendered rendered;
-	return hand_out(do_job(pictures, JOB_LOOK, file, JOB_JPEG, THUMBNAIL_MAX_BYTES, &rendered), &rendered, ret_jpeg, ret_width, ret_height);
 }
 
 int pictures_decode(struct pictures *pictures, struct span jpeg, struct blob *ret_pixels, uint32_t *ret_width, uint32_t *ret_height)

@@ -14,9 +14,8 @@ int pictures_start(const struct sis *sis, struct pictures **ret_pictures);
 void pictures_wake(struct pictures *pictures);
 void pictures_stop(struct pictures *pictures);          /* accepts NULL */
 
-/* The size is the whole picture's, upright. BAD_FORMAT when it is damaged or too much to look at in safety, UNAVAILABLE when the program is missing. */
-int pictures_thumbnail(struct pictures *pictures, struct span file, struct blob *ret_jpeg, uint32_t *ret_width, uint32_t *ret_height);
-/* A thumbnail that somebody else made, as red, green, blue, alpha. */
+/* Of both: BAD_FORMAT when the picture is damaged or too much to look at in safety, UNAVAILABLE when the program is missing.
+ * A thumbnail that somebody else made, as red, green, blue, alpha. */
 int pictures_decode(struct pictures *pictures, struct span jpeg, struct blob *ret_pixels, uint32_t *ret_width, uint32_t *ret_height);
 /* The whole picture as a new JPEG, upright, in sRGB, without metadata. */
 int pictures_convert(struct pictures *pictures, struct span file, struct blob *ret_jpeg, uint32_t *ret_width, uint32_t *ret_height);

@@ -70,11 +70,6 @@ void varlink_free(struct varlink *varlink)
 	free(varlink);
 }
 
-void varlink_freep(struct varlink **varlink)
-{
-	varlink_free(*varlink);
-}
-
 void varlink_reply_clear(struct varlink_reply *reply)
 {
 	json_decref(reply->parameters);

@@ -24,8 +24,6 @@ void varlink_reply_clear(struct varlink_reply *reply);
 int varlink_connect(const char *path, struct varlink **ret_varlink);
 struct varlink *varlink_from_fd(int fd);                                /* takes fd, from which replies come; aborts on no memory */
 void varlink_free(struct varlink *varlink);                             /* accepts NULL */
-void varlink_freep(struct varlink **varlink);
-#define CLEANUP_VARLINK __attribute__((cleanup(varlink_freep)))
 /* Borrows parameters. more: every reply up to one without `continues` is wanted. CLOSED, IO, NO_MEMORY. */
 int varlink_send(struct varlink *varlink, const char *method, json_t *parameters, bool more);
 /* Is there something to receive, within so many milliseconds? Also true when only receiving can tell what is wrong. */

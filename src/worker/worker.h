@@ -31,7 +31,7 @@ struct worker {
 	struct loop_source *signer_source;
 	struct http_server *server;
 	struct store_reader *store;
-	char *state_dir, *registration;
+	char *state_dir;
 	unsigned index;
 	uint64_t max_item_bytes;
 	unsigned max_waiting, n_waiting;                /* exchanges that wait for the ledger */

@@ -37,7 +37,7 @@ static struct http_server *server;
 
 /* ------------------------------------------------ the server's side ------------------------------------------------ */
 
-struct streamed { struct http_request *request; struct loop_source *timer; uint64_t n; bool gone, paused_once, answers; };
+struct streamed { struct http_request *request; struct loop_source *timer; uint64_t n; bool gone; };
 
 static void respond_number(struct http_request *request, uint64_t n)
 {
@@ -51,10 +51,7 @@ static void on_timer(void *arg)
 	struct streamed *streamed = arg;
 	if (streamed->gone)
 		return;
-	if (streamed->answers)
-		respond_number(streamed->request, streamed->n);
-	else
-		http_request_resume_body(streamed->request);
+	respond_number(streamed->request, streamed->n);
 }
 
 static struct streamed *watch(struct http_request *request)
@@ -74,7 +71,6 @@ static void begin_stream(struct http_request *request)
 static void answer_later(struct http_request *request)
 {
 	struct streamed *streamed = watch(request);
-	streamed->answers = true;
 	loop_add_timer(loop, 100, on_timer, streamed, &streamed->timer);
 }
 
@@ -177,7 +173,7 @@ static void wake(struct http_request *request)
 }
 
 static const struct { const char *path; void (*fn)(struct http_request *request); } pages[] = {
-	{ "/hello", hello }, { "/echo", echo }, { "/stream", begin_stream }, { "/pause", begin_stream }, { "/later", answer_later }, { "/file", answer_file },
+	{ "/hello", hello }, { "/echo", echo }, { "/stream", begin_stream }, { "/later", answer_later }, { "/file", answer_file },
 	{ "/inform", inform }, { "/tag", tag }, { "/close", close_tagged }, { "/early", refuse_early }, { "/never", never },
 	{ "/pieces", begin_pieces }, { "/pour", begin_pieces }, { "/watch", begin_pieces }, { "/wake", wake },
 };
@@ -196,11 +192,6 @@ static void on_body(struct http_request *request, const uint8_t *data, size_t si
 {
 	struct streamed *streamed = http_request_data(request);
 	streamed->n += size;
-	if (strcmp(http_request_path(request), "/pause") != 0 || streamed->paused_once)
-		return;
-	streamed->paused_once = true;
-	http_request_pause_body(request);
-	loop_add_timer(loop, 100, on_timer, streamed, &streamed->timer);
 }
 
 static void on_body_end(struct http_request *request, void *arg)
@@ -577,12 +568,6 @@ static void test_streamed(void **state)
 	send_large("/stream", true);
 }
 
-static void test_paused(void **state)
-{
-	send_large("/pause", false);
-	send_large("/pause", true);
-}
-
 static void test_inform(void **state)
 {
 	struct peer peer = peer_open();
@@ -953,7 +938,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kept_connection), cmocka_unit_test(test_pipelined), cmocka_unit_test(test_byte_by_byte), cmocka_unit_test(test_head_request),
-		cmocka_unit_test(test_file), cmocka_unit_test(test_streamed), cmocka_unit_test(test_paused), cmocka_unit_test(test_inform),
+		cmocka_unit_test(test_file), cmocka_unit_test(test_streamed), cmocka_unit_test(test_inform),
 		cmocka_unit_test(test_early_answer), cmocka_unit_test(test_too_large), cmocka_unit_test(test_malformed), cmocka_unit_test(test_long_heads),
 		cmocka_unit_test(test_gone), cmocka_unit_test(test_slow_handshake), cmocka_unit_test(test_plain_text), cmocka_unit_test(test_slow_head),
 		cmocka_unit_test(test_idle), cmocka_unit_test(test_slow_sender), cmocka_unit_test(test_slow_reader), cmocka_unit_test(test_per_source),
