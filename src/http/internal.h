@@ -118,7 +118,6 @@ struct http_server {
 };
 
 /* listen.c */
-void server_pause_accepting(struct http_server *server);
 void server_resume_accepting(void *server);
 /* limits.c: connections, counted; false when the source or the account has reached its limit */
 extern const unsigned source_factor[SOURCE_LEVELS];     /* how many times its limits each level of a source has */

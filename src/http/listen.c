@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-void server_pause_accepting(struct http_server *server)
+static void pause_accepting(struct http_server *server)
 {
 	for (struct listener *listener = server->listeners; listener != NULL; listener = listener->next) {
 		loop_remove(listener->io);      /* EPOLLEXCLUSIVE does not allow EPOLL_CTL_MOD */
@@ -49,7 +49,7 @@ static void listener_accept(uint32_t events, void *arg)
 			n_accepted++;
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
 			/* The connection stays in the kernel's queue, and level-triggered epoll would report it for ever. */
-			return server_pause_accepting(server);
+			return pause_accepting(server);
 		else if (errno != EINTR && errno != ECONNABORTED)
 			break;
 	}

@@ -59,5 +59,3 @@ void message_parse_head(struct http_message *message);
 /* target.c: fills path and query from the request target, which it changes in place. */
 void message_parse_target(struct http_message *message, char *target);
 const char *message_field(const struct http_message *message, const char *name);
-/* In place; false on a malformed escape, NUL, another control character, and, in a path, an encoded '/'. */
-bool message_percent_decode(char *text, bool is_path);

@@ -17,7 +17,8 @@ static int hex_value(char c)
 	return -1;
 }
 
-bool message_percent_decode(char *text, bool is_path)
+/* In place; false on a malformed escape, NUL, another control character, and, in a path, an encoded '/'. */
+static bool percent_decode(char *text, bool is_path)
 {
 	char *to = text;
 	for (const char *at = text; *at != '\0'; at++) {
@@ -49,8 +50,8 @@ static void parse_query(struct http_message *message, char *query)
 			*value++ = '\0';
 		if (*name == '\0')
 			continue;
-		if (message->n_query == MESSAGE_QUERY_MAX || !message_percent_decode(name, false) ||
-		    (value != NULL && !message_percent_decode(value, false))) {
+		if (message->n_query == MESSAGE_QUERY_MAX || !percent_decode(name, false) ||
+		    (value != NULL && !percent_decode(value, false))) {
 			message_fault(message, 400, "the query is malformed");
 			return;
 		}
@@ -72,7 +73,7 @@ void message_parse_target(struct http_message *message, char *target)
 	}
 	char *query = target;
 	char *path = strsep(&query, "?");
-	if (!message_percent_decode(path, true))
+	if (!percent_decode(path, true))
 		message_fault(message, 400, "the path is malformed");
 	message->path = path;
 	parse_query(message, query);

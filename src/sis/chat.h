@@ -66,7 +66,6 @@ void mail_errand(struct mail *mail, enum errand_kind kind, const char *to, const
 struct note *mail_take(struct mail *mail);              /* NULL: none; free with note_free */
 void note_free(struct note *note);
 void mail_note(struct mail *mail, struct note *note);   /* malloc'd, taken over */
-void errand_free(struct errand *errand);
 unsigned mail_n_open(struct mail *mail);
 void mail_add_sent(struct mail *mail, const char *id);
 bool mail_has_sent(struct mail *mail, const char *id);
@@ -121,7 +120,6 @@ void chat_take_event(struct chat *chat, const struct event *event);
 void chat_tell_held(struct chat *chat, bool all);
 void chat_hold(struct chat *chat, const struct finding *finding);
 bool chat_concerns(const struct chat *chat, const struct statement *statement);
-struct chat_person *chat_find_person(struct chat *chat, const char *user);
 /* chat_show.c: how it looks. */
 void chat_show_message(struct chat *chat, const struct item *item, struct span words, const char *audience);
 void chat_show_file(struct chat *chat, const struct item *item, const char *audience);
@@ -130,7 +128,6 @@ void chat_tell(struct chat *chat, const char *kind, const char *format, ...) __a
 void chat_format_clock(int64_t seconds, char ret_text[8]);
 void chat_show_prompt(struct chat *chat);
 char *chat_audience(const struct chat *chat, const struct statement *statement);       /* "" when it is everybody in this conversation; malloc'd */
-void chat_remember(struct chat *chat, const struct item *item, bool is_file);
 /* chat_input.c: after poll. */
 void chat_read_terminal(struct chat *chat);
 void chat_read_pipe(struct chat *chat);

@@ -11,7 +11,7 @@
 
 #define LISTEN_MS 200
 
-void errand_free(struct errand *errand)
+static void errand_free(struct errand *errand)
 {
 	if (errand == NULL)
 		return;

@@ -29,7 +29,7 @@ bool chat_concerns(const struct chat *chat, const struct statement *statement)
 	return true;
 }
 
-struct chat_person *chat_find_person(struct chat *chat, const char *user)
+static struct chat_person *find_person(struct chat *chat, const char *user)
 {
 	for (unsigned i = 0; i < chat->n_known_people; i++) {
 		if (strcmp(chat->known_people[i].user, user) == 0)
@@ -73,7 +73,7 @@ static unsigned explain(struct chat *chat, const struct finding *finding, unsign
 {
 	char user[NAME_MAX_TEXT + 1];
 	snprintf(user, sizeof(user), "%.*s", (int)strcspn(finding->device, "/"), finding->device);
-	struct chat_person *person = chat_find_person(chat, user);
+	struct chat_person *person = find_person(chat, user);
 	uint64_t wanted = finding->n - already;
 	unsigned n = person->n_removed < wanted ? person->n_removed : (unsigned)wanted;
 	person->n_removed -= n;
@@ -149,7 +149,7 @@ static void take_presence(struct chat *chat, const struct item *item, enum sight
 	bool joined = item->content.size == 6 && memcmp(item->content.data, "joined", 6) == 0;
 	if (strcmp(statement->owner, chat->visit.profile->user) == 0 || age > PRESENCE_LIFE_S)
 		return;
-	struct chat_person *person = chat_find_person(chat, statement->owner);
+	struct chat_person *person = find_person(chat, statement->owner);
 	person->is_here = joined;
 	chat_format_clock(statement->time, person->when);
 	if (sight == SIGHT_ALL && age < PRESENCE_FRESH_S)
@@ -266,7 +266,7 @@ static void take_removal(struct chat *chat, const json_t *data)
 		return;
 	}
 	if (by[0] != '\0')
-		chat_find_person(chat, by)->n_removed++;
+		find_person(chat, by)->n_removed++;
 }
 
 void chat_take_event(struct chat *chat, const struct event *event)

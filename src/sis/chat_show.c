@@ -62,7 +62,7 @@ char *chat_audience(const struct chat *chat, const struct statement *statement)
 	return text;
 }
 
-void chat_remember(struct chat *chat, const struct item *item, bool is_file)
+static void remember(struct chat *chat, const struct item *item, bool is_file)
 {
 	struct chat_item *items = realloc(chat->items, (chat->n_items + 1) * sizeof(*items));
 	if (items == NULL)
@@ -126,14 +126,14 @@ void chat_show_message(struct chat *chat, const struct item *item, struct span w
 		output_json(describe(item, "message"));
 	else
 		print(first, words);
-	chat_remember(chat, item, false);
+	remember(chat, item, false);
 }
 
 void chat_show_file(struct chat *chat, const struct item *item, const char *audience)
 {
 	char when[8], name[300], caption[400], size[32];
 	const struct manifest *manifest = &item->manifest;
-	chat_remember(chat, item, true);
+	remember(chat, item, true);
 	if (chat->sis->json) {
 		json_t *json = describe(item, "item");
 		json_object_set_new(json, "name", json_string(manifest->name));
@@ -163,7 +163,7 @@ void chat_show_own(struct chat *chat, const char *id, const struct errand *erran
 	snprintf(item.opened.statement.owner, sizeof(item.opened.statement.owner), "%s", chat->visit.profile->user);
 	item.opened.statement.time = time_now();
 	chat_format_clock(item.opened.statement.time, when);
-	chat_remember(chat, &item, false);
+	remember(chat, &item, false);
 	if (chat->sis->json)
 		output_json(json_pack("{s:s, s:s, s:s}", "event", "sent", "item", id, "to", errand->to));
 	if (!chat->is_terminal)

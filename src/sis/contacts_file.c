@@ -100,7 +100,8 @@ int contacts_write(const struct profile *profile, json_t *contacts, struct why *
 
 /* ------------------------------------------------ looking ------------------------------------------------ */
 
-json_t *contacts_device(const json_t *contacts, const char *user, const char *device)
+/* NULL: not known. */
+static json_t *find_device(const json_t *contacts, const char *user, const char *device)
 {
 	return json_object_get(json_object_get(json_object_get(contacts, user), "devices"), device);
 }
@@ -109,7 +110,7 @@ bool contacts_has_key(const json_t *contacts, const char *user, const char *devi
 {
 	size_t i;
 	json_t *one;
-	json_array_foreach(json_object_get(contacts_device(contacts, user, device), "keys"), i, one) {
+	json_array_foreach(json_object_get(find_device(contacts, user, device), "keys"), i, one) {
 		if (strcmp(json_string_value(one), key) == 0)
 			return true;
 	}
@@ -118,7 +119,7 @@ bool contacts_has_key(const json_t *contacts, const char *user, const char *devi
 
 bool contacts_has_keys(const json_t *contacts, const char *user, const char *device)
 {
-	return json_array_size(json_object_get(contacts_device(contacts, user, device), "keys")) > 0;
+	return json_array_size(json_object_get(find_device(contacts, user, device), "keys")) > 0;
 }
 
 bool contacts_is_strict(const struct profile *profile, const json_t *contacts, const char *user)
@@ -187,7 +188,7 @@ void contacts_apply(const struct profile *profile, json_t *contacts, enum contac
 		break;
 	case CONTACTS_ACCEPT:
 		add_key(contacts, user, device, key);
-		json_object_del(contacts_device(contacts, user, device), "refused");
+		json_object_del(find_device(contacts, user, device), "refused");
 		break;
 	case CONTACTS_REFUSE:
 		if (!contacts_has_key(contacts, user, device, key))

@@ -15,7 +15,6 @@ int contacts_parse(struct span text, json_t **ret_contacts);
 int contacts_read(const struct profile *profile, json_t **ret_contacts, struct why *why);
 int contacts_write(const struct profile *profile, json_t *contacts, struct why *why);
 
-json_t *contacts_device(const json_t *contacts, const char *user, const char *device);  /* NULL: not known */
 bool contacts_has_key(const json_t *contacts, const char *user, const char *device, const char *key);
 bool contacts_has_keys(const json_t *contacts, const char *user, const char *device);   /* something is pinned for it */
 /* A further device of this person is not taken on the server's word: somebody verified, or we ourselves. */
