@@ -11,8 +11,9 @@
 #define CLEANUP_JSON __attribute__((cleanup(json_decrefp_sis)))
 void json_decrefp_sis(json_t **json);
 
-int json_parse(struct span text, size_t max, json_t **ret_json);                /* BAD_FORMAT, TOO_LARGE, NO_MEMORY */
-/* Typed members of an object: NULL, fallback or an error when missing or of another type. Strings are borrowed from the object. */
+/* max: in bytes. ret_json: owned. BAD_FORMAT, TOO_LARGE, NO_MEMORY. */
+int json_parse(struct span text, size_t max, json_t **ret_json);
+/* Typed members of an object: NULL, fallback or BAD_FORMAT when missing, of another type or negative. Strings are borrowed from the object. */
 const char *json_member_string(const json_t *object, const char *name);
 int json_member_u64(const json_t *object, const char *name, uint64_t *ret_value);
 bool json_member_bool(const json_t *object, const char *name, bool fallback);

@@ -9,4 +9,5 @@
 
 #define SIPHASH_KEY_BYTES 16
 
+/* key: random, the process's own. */
 uint64_t siphash(const uint8_t key[SIPHASH_KEY_BYTES], const void *data, size_t size);

@@ -10,7 +10,7 @@
 
 void digest_sha256(const void *data, size_t size, uint8_t ret_digest[DIGEST_BYTES]);
 
-/* Of an open file, from its beginning to its end. 0 or a negative error. */
+/* Of an open file, from its beginning to its end, wherever its offset is. NO_MEMORY, or errno's error. */
 int digest_file(int fd, uint8_t ret_digest[DIGEST_BYTES], uint64_t *ret_size);
 
 /* Leaf: SHA-256(0x00 || chunk). Node: SHA-256(0x01 || left || right). No leaves: SHA-256(""). Leaves must come in order. */

@@ -11,8 +11,8 @@ enum hash_algorithm { HASH_SHA1, HASH_SHA256, HASH_SHA512 };
 #define HASH_ALGORITHMS 3
 #define HASH_BYTES_MAX 64
 
-struct hash;
-size_t hash_bytes(enum hash_algorithm algorithm);
+struct hash;                                                            /* nettle's: FIPS 180-4 */
+size_t hash_bytes(enum hash_algorithm algorithm);                       /* of a digest: 20, 32, 64 */
 struct hash *hash_new(enum hash_algorithm algorithm);                   /* NULL: no memory */
 void hash_add(struct hash *hash, const void *data, size_t size);
 void hash_end(struct hash *hash, uint8_t *ret_digest);                  /* hash_bytes(algorithm) bytes; begins anew */

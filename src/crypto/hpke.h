@@ -9,6 +9,7 @@
 #define HPKE_KEY_BYTES 32
 #define HPKE_TAG_BYTES 16
 
+/* X25519, from getrandom(2): its error. */
 int  hpke_generate_key(struct secret32 *ret_private_key, uint8_t ret_public_key[HPKE_KEY_BYTES]);
 void hpke_public_key(const struct secret32 *private_key, uint8_t ret_public_key[HPKE_KEY_BYTES]);
 /* ret_sealed holds plain.size + 16. */

@@ -31,7 +31,7 @@ int seal_plain_size(uint64_t sealed_size, uint64_t *ret_plain_size);
 /* Padmé (Nikitin et al. 2019, §4), and at least SEAL_PADDED_MIN_BYTES: the padded size, >= size. */
 uint64_t seal_padded_size(uint64_t size);
 
-/* A cipher context for one part key; one per thread. */
+/* A cipher context for one part key; one per thread. NO_MEMORY. */
 struct seal_cipher;
 int seal_cipher_new(const struct secret32 *key, struct seal_cipher **ret_cipher);
 void seal_cipher_free(struct seal_cipher *cipher);

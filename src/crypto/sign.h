@@ -20,8 +20,9 @@ struct signing_key {                    /* wipe with signing_key_wipe */
 	struct secret32 secret;
 };
 
-size_t public_key_size(enum key_algorithm algorithm);
+size_t public_key_size(enum key_algorithm algorithm);                   /* bytes; 0 for an algorithm that is none */
 const char *key_algorithm_name(enum key_algorithm algorithm);           /* "ed25519", "ecdsa-p256" : as in the signature lines */
+/* UNKNOWN_SUITE for an algorithm that is none, or the error of random_bytes. */
 int signing_key_generate(enum key_algorithm algorithm, struct signing_key *ret_key);
 void signing_key_from_secret(const struct secret32 *secret, struct signing_key *ret_key);          /* Ed25519 */
 void signing_key_wipe(struct signing_key *key);

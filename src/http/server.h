@@ -54,11 +54,12 @@ struct http_handler {
 	void (*on_limit)(enum limit limit, const char *peer, void *arg);
 };
 
+/* handler is borrowed for the server's life. NO_MEMORY. */
 int http_server_new(struct loop *loop, const struct http_handler *handler, void *arg, struct http_server **ret_server);
-void http_server_free(struct http_server *server);
+void http_server_free(struct http_server *server);                             /* ends every connection; accepts NULL */
 void http_server_set_limits(struct http_server *server, const struct http_limits *limits);
 void http_server_set_identity(struct http_server *server, struct tls_identity *identity);      /* takes a reference; for new connections */
-int http_server_listen(struct http_server *server, int listener_fd);                            /* takes the descriptor; EPOLLEXCLUSIVE */
+int http_server_listen(struct http_server *server, int listener_fd);                            /* takes the descriptor, also when it fails; EPOLLEXCLUSIVE */
 void http_server_stop_listening(struct http_server *server);
 /* Busy connections close after their answer (Connection: close), event streams end; fn when the last is gone. Patient: idle ones, too, are answered once
  * more, or end by their timeout, since a request may be under way to us. Otherwise they close now, and who has just connected has two seconds. */
@@ -101,7 +102,8 @@ void http_request_stream(struct http_request *request);                         
 
 struct http_header { const char *name, *value; };
 /* Interim answer (104); any number before the final one. Sent soon: of this header's functions, only the final answers, http_request_stream
- * and http_close may end the request before they return, when called outside its callbacks. */
+ * and http_close may end the request before they return, when called outside its callbacks. CONFLICT after
+ * the answer; NO_MEMORY: the connection is closed. */
 int http_inform(struct http_request *request, unsigned status, const struct http_header *headers, size_t n_headers);
 /* Copies the body. HEAD sends the head alone. An unread request body closes the connection afterwards (lingering close, so the answer arrives). */
 void http_respond(struct http_request *request, unsigned status, const struct http_header *headers, size_t n_headers, const void *body, size_t size);

@@ -24,16 +24,16 @@ typedef void channel_packet_fn(struct channel *channel, struct channel_packet *p
 typedef void channel_broken_fn(struct channel *channel, int error, const char *reason, void *arg);
 
 int channel_pair(int ret_fds[2]);       /* close-on-exec, with the send buffer that MESSAGE_MAX_BYTES needs */
-/* Takes fd. loop may be NULL for blocking use only (channel_call, channel_receive). */
+/* Takes fd when it returns 0. loop may be NULL for blocking use only (channel_call, channel_receive). */
 int channel_new(struct loop *loop, int fd, enum role self, enum role peer, channel_packet_fn *on_packet, channel_broken_fn *on_broken,
                 void *arg, struct channel **ret_channel);
 void channel_free(struct channel *channel);                     /* accepts NULL; safe inside its callbacks */
 /* For a handler that finds a peer breaking a rule that the table cannot express: the channel is dead at once and `broken` is called with PROTOCOL. */
 void channel_break(struct channel *channel, const char *reason);
-uint64_t channel_next_id(struct channel *channel);
+uint64_t channel_next_id(struct channel *channel);              /* for a question of one's own: never 0 */
 
 /* Queues when the peer is slow (bounded: BUSY beyond 64 MiB or 256 descriptors, and the channel is then broken). Descriptors are duplicated into
- * the packet; the caller keeps its own. */
+ * the packet; the caller keeps its own. CLOSED on a dead channel, TOO_LARGE beyond MESSAGE_MAX_BYTES, or the error of sendmsg(2). */
 int channel_send(struct channel *channel, enum message_type type, uint64_t id, const struct builder *payload, const int *fds, unsigned n_fds);
 /* Blocking request and answer on a channel without a loop: the answer has the same id and the type wanted; packets that come before it go to
  * on_packet, or break the channel when there is none. TIMEOUT after timeout_ms. The packet's payload borrows a buffer of the channel until the

@@ -2,7 +2,8 @@
  *
  * X.509 as sis uses it: the CA, server and device certificates, CSRs, CRLs and EST bodies. Everything is DER in and out unless the name says PEM.
  * A device certificate's subject is CN=<user>, OU=<device>; key usage digitalSignature, extended key usage clientAuth. Signer-only functions take
- * a struct pki_ca. */
+ * a struct pki_ca. Times are seconds since the epoch; what a ret_ names is the caller's to free. Whatever reads one certificate gives BAD_FORMAT for what is
+ * none, TOO_LARGE beyond CERTIFICATE_MAX_BYTES, and NO_MEMORY. */
 #pragma once
 
 #include "base/cursor.h"
@@ -40,6 +41,7 @@ int pki_ca_cross_sign(const struct pki_ca *ca, struct span other_ca_der, struct 
 int pki_ca_certificate(const struct pki_ca *ca, struct blob *ret_der, uint8_t ret_fingerprint[FINGERPRINT_BYTES]);
 /* names: DNS names and IP addresses, one a line. */
 int pki_ca_issue_server(const struct pki_ca *ca, const struct public_key *key, struct span names, uint64_t lifetime_s, struct blob *ret_der);
+/* BAD_NAME. */
 int pki_ca_issue_device(const struct pki_ca *ca, const struct public_key *key, const char *user, const char *device, uint64_t lifetime_s,
                         struct blob *ret_der);
 struct crl_entry { uint8_t serial[SERIAL_MAX]; size_t serial_size; int64_t time; uint8_t reason; };    /* reason: RFC 5280 §5.3.1 */
@@ -51,7 +53,7 @@ int certificate_parse(struct span der, struct certificate *ret_certificate);
 void certificate_fingerprint(struct span der, uint8_t ret_fingerprint[FINGERPRINT_BYTES]);
 /* A device's: signature by one of the authorities, validity of both at time `at`, clientAuth: UNTRUSTED or EXPIRED. */
 int certificate_verify(struct span der, struct span authorities, int64_t at);
-/* The CA's own: self-signed, CA:TRUE, keyCertSign. */
+/* The CA's own: self-signed, CA:TRUE, keyCertSign. 0, else UNTRUSTED. */
 int certificate_is_ca(struct span der);
 int certificate_from_pem(struct span pem, struct blob *ret_der);
 int certificate_to_pem(struct span der, struct blob *ret_pem);

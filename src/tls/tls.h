@@ -17,7 +17,8 @@ typedef int tls_sign_fn(uint32_t generation, enum key_algorithm algorithm, struc
                         size_t *ret_size, void *arg);
 /* chain: u32-sized DER certificates, leaf first. ca: the device CAs (a set, verified against; the name of the first is sent). ticket_key: 64 bytes shared by all workers.
  * Client certificates are requested, never required: the caller looks at tls_peer_certificate. A certificate that does not verify (signature,
- * validity) still completes the handshake and is reported by tls_peer_error, so that the answer can be a clear HTTP error. */
+ * validity) still completes the handshake and is reported by tls_peer_error, so that the answer can be a clear HTTP error.
+ * NOT_ALLOWED for another algorithm; NO_MEMORY; the errors of a certificate that cannot be read. */
 int tls_identity_new(uint32_t generation, enum key_algorithm algorithm, struct span chain, struct span ca, const uint8_t ticket_key[64],
                      tls_sign_fn *sign, void *arg, struct tls_identity **ret_identity);
 /* Clients that do not offer the ALPN protocol "sis/1", and so do not know the own authority, are shown external instead (takes a reference; NULL: none).
@@ -38,7 +39,7 @@ struct tls_client_config {
 };
 
 struct tls_session;
-/* Neither takes the fd. */
+/* Neither takes the fd, which is non-blocking. */
 int tls_server_new(struct tls_identity *identity, int fd, struct tls_session **ret_session);
 int tls_client_new(const struct tls_client_config *config, int fd, struct tls_session **ret_session);
 void tls_session_free(struct tls_session *session);             /* accepts NULL; does not send close_notify */
