@@ -50,37 +50,51 @@ static void status_add_disk(json_t *status)
 	status_add(status, "disk_bytes", (uint64_t)disk.f_blocks * disk.f_frsize);
 }
 
-static int status_add_figures(json_t *status)
+static void status_add_totals(json_t *status, const struct store_totals *totals)
 {
-	limits_add(json_object_get(status, "limits"));
-	struct store_totals totals;
-	struct transact_figures figures = transact_figures();
-	int r = store_count(ledger.view, &totals);
-	if (r < 0)
-		return r;
-	status_add(status, "users", totals.n_users);
-	status_add(status, "devices", totals.n_devices);
-	status_add(status, "certificates", totals.n_certificates);
-	status_add(status, "items", totals.n_items);
-	status_add(status, "bytes", totals.bytes);
+	status_add(status, "users", totals->n_users);
+	status_add(status, "devices", totals->n_devices);
+	status_add(status, "certificates", totals->n_certificates);
+	status_add(status, "items", totals->n_items);
+	status_add(status, "bytes", totals->bytes);
 	status_add_disk(status);
-	status_add(status, "sequence", totals.sequence);
+	status_add(status, "sequence", totals->sequence);
+}
+
+static void status_add_work(json_t *status)
+{
+	struct transact_figures figures = transact_figures();
 	status_add(status, "uploads_in_flight", uploads_count());
 	status_add(status, "commits_in_flight", commit_n_running());
 	status_add(status, "batches", figures.n_batches);
 	status_add(status, "largest_batch", figures.largest);
 	status_add(status, "changes", figures.n_changes);
+}
+
+static void status_add_authority(json_t *status)
+{
+	char time[TIME_TEXT + 1], fingerprint[2 * STORE_FINGERPRINT_BYTES + 1];
 	status_add(status, "crl_number", (uint64_t)store_get_meta_number(ledger.view, "crl_number", 0));
-	char time[TIME_TEXT + 1];
 	if (time_encode(store_get_meta_number(ledger.view, "crl_next", 0), time) == 0)
 		json_object_set_new(status, "crl_next_update", json_string(time));
 	if (crl_problem() != 0)
 		json_object_set_new(status, "crl_problem", json_string(error_text(crl_problem())));
-	char fingerprint[2 * STORE_FINGERPRINT_BYTES + 1];
 	hex_encode(ledger.ca_fingerprint, STORE_FINGERPRINT_BYTES, fingerprint);
 	json_object_set_new(status, "ca_fingerprint", json_string(fingerprint));
 	(void)store_get_ca(ledger.view, status_add_ca, status);
 	ending_add(status);
+}
+
+static int status_add_figures(json_t *status)
+{
+	limits_add(json_object_get(status, "limits"));
+	struct store_totals totals;
+	int r = store_count(ledger.view, &totals);
+	if (r < 0)
+		return r;
+	status_add_totals(status, &totals);
+	status_add_work(status);
+	status_add_authority(status);
 	clock_add_status(status);
 	json_object_set_new(status, "commit_seconds", figures_print(FIGURES_COMMIT));
 	json_object_set_new(status, "revocation_seconds", figures_print(FIGURES_REVOCATION));

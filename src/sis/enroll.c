@@ -163,40 +163,44 @@ static int publish_or_mark(const struct sis *sis, struct profile *profile, int d
 	return renewal_mark_unpublished(&growing);
 }
 
+/* A new profile, in the nursery until it is whole. */
+static int grow_profile(const struct sis *sis, const struct enroll_options *options, const struct invite *invite, const char *password,
+                        struct profile *profile, const struct nursery *nursery, struct why *why)
+{
+	CLEANUP_RECOVERY struct recovery recovery = { 0 };
+	int r = options->recovery != NULL ? recovery_ask(options->recovery, &recovery, why) : 0;
+	if (r == 0 && options->passphrase)
+		r = terminal_ask_new_secret("New passphrase for the keys: ", &profile->passphrase, why);
+	if (r == 0)
+		r = nursery_reserve(nursery, why);
+	if (r == 0)
+		r = recovery.profile != NULL ? enroll_certify_recovered(options->device, invite, profile, recovery.profile, why)
+		                             : enroll_certify_new(invite, password, profile, NULL, why);
+	nursery_release(nursery);
+	if (r == 0)
+		r = profile_write(profile, nursery->dir_fd, profile->passphrase);
+	if (r == 0 && recovery.profile != NULL)
+		r = recovery_write_files(&recovery, nursery->dir_fd, strcmp(profile->device, recovery.profile->device) == 0, why);
+	return r == 0 ? publish_or_mark(sis, profile, nursery->dir_fd, why) : r;
+}
+
 static int make_profile(const struct sis *sis, const struct enroll_options *options, const struct invite *invite, const char *password,
                         struct profile *profile, struct why *why)
 {
 	struct nursery nursery = NURSERY_NONE;
-	CLEANUP_RECOVERY struct recovery recovery = { 0 };
+	bool is_plain = password == NULL && options->device == NULL && options->recovery == NULL;
 	const char *name;
 	int r = profile_name(sis, &name, why);
 	if (r == 0)
 		r = nursery_open(sis, name, &nursery, why);
-	if (r == -SIS_ERR_EXISTS && password == NULL && options->device == NULL && options->recovery == NULL && enroll_fits(sis, invite)) {
+	if (r == 0) {
+		r = grow_profile(sis, options, invite, password, profile, &nursery, why);
+		if (r == 0)
+			r = nursery_publish(&nursery, name, why);
+	} else if (r == -SIS_ERR_EXISTS && is_plain && enroll_fits(sis, invite)) {
 		why->text[0] = '\0';
 		r = enroll_again(sis, invite, profile, why);
-		nursery_close(&nursery);
-		return r;
 	}
-	if (r == 0 && options->recovery != NULL)
-		r = recovery_ask(options->recovery, &recovery, why);
-	if (r == 0 && options->passphrase)
-		r = terminal_ask_new_secret("New passphrase for the keys: ", &profile->passphrase, why);
-	if (r == 0)
-		r = nursery_reserve(&nursery, why);
-	if (r == 0)
-		r = recovery.profile != NULL ? enroll_certify_recovered(options->device, invite, profile, recovery.profile, why)
-		                             : enroll_certify_new(invite, password, profile, NULL, why);
-	if (nursery.dir_fd >= 0)
-		nursery_release(&nursery);
-	if (r == 0)
-		r = profile_write(profile, nursery.dir_fd, profile->passphrase);
-	if (r == 0 && recovery.profile != NULL)
-		r = recovery_write_files(&recovery, nursery.dir_fd, strcmp(profile->device, recovery.profile->device) == 0, why);
-	if (r == 0)
-		r = publish_or_mark(sis, profile, nursery.dir_fd, why);
-	if (r == 0)
-		r = nursery_publish(&nursery, name, why);
 	nursery_close(&nursery);
 	return r;
 }

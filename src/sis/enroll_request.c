@@ -34,27 +34,34 @@ static int enroll_call(struct http_client *client, const struct http_call *call,
 	return session_reply_error(ret_reply, (struct span){ ret_body->data, ret_body->size }, why);
 }
 
-/* Takes the one certificate for our key out of what the server sent. */
+static bool is_for_key(struct span der, const struct signing_key *key, struct certificate *ret_facts)
+{
+	return certificate_parse(der, ret_facts) == 0 && memcmp(&ret_facts->public_key, &key->public_key, sizeof(ret_facts->public_key)) == 0;
+}
+
+static int check_certificate(struct span der, const struct certificate *facts, const struct profile *profile, struct why *why)
+{
+	int r = certificate_verify(der, (struct span){ profile->ca.data, profile->ca.size }, facts->not_before);
+	if (r == 0 && strcmp(facts->user, profile->user) == 0 && name_is_valid(span_from_string(facts->device)))
+		return 0;
+	return why_set(why, r < 0 ? r : -SIS_ERR_MISMATCH, "the server sent a certificate that is not ours or not by its authority");
+}
+
+/* Takes the first certificate for our key that holds out of what the server sent. */
 static int pick_certificate(struct span base64, const struct profile *profile, const struct signing_key *key, struct blob *ret_certificate, struct why *why)
 {
 	struct blob ders[EST_MAX_CERTIFICATES] = { 0 };
 	size_t n = 0;
-	int r = est_decode_certificates(base64, ders, EST_MAX_CERTIFICATES, &n);
-	if (r < 0)
+	if (est_decode_certificates(base64, ders, EST_MAX_CERTIFICATES, &n) < 0)
 		return why_set(why, -SIS_ERR_PROTOCOL, "the server's certificate cannot be read");
-	r = why_set(why, -SIS_ERR_PROTOCOL, "the server sent no certificate for our key");
+	int r = why_set(why, -SIS_ERR_PROTOCOL, "the server sent no certificate for our key");
 	for (size_t i = 0; i < n; i++) {
 		struct certificate facts;
 		struct span der = { ders[i].data, ders[i].size };
-		if (r != 0 && certificate_parse(der, &facts) == 0 && memcmp(&facts.public_key, &key->public_key, sizeof(facts.public_key)) == 0) {
-			r = certificate_verify(der, (struct span){ profile->ca.data, profile->ca.size }, facts.not_before);
-			if (r == 0 && strcmp(facts.user, profile->user) == 0 && name_is_valid(span_from_string(facts.device))) {
-				*ret_certificate = ders[i];
-				ders[i] = (struct blob){ 0 };
-				why->text[0] = '\0';
-			} else {
-				r = why_set(why, r < 0 ? r : -SIS_ERR_MISMATCH, "the server sent a certificate that is not ours or not by its authority");
-			}
+		if (r != 0 && is_for_key(der, key, &facts) && (r = check_certificate(der, &facts, profile, why)) == 0) {
+			*ret_certificate = ders[i];
+			ders[i] = (struct blob){ 0 };
+			why->text[0] = '\0';
 		}
 		blob_free(&ders[i]);
 	}

@@ -54,38 +54,50 @@ static int choose_key(struct profile *profile, struct signing_key *ret_key)
 }
 
 /* Everything that needs room in the profile comes before the server makes a certificate, which it tells to everybody at once. */
-int renewal_renew(struct profile *profile, bool new_key, struct why *why)
+static int ask_certificate(struct profile *profile, const struct signing_key *key, const struct http_client_header *proof, struct blob *ret_certificate,
+                           struct why *why)
 {
-	struct signing_key key = profile->key;
-	char proof[REKEY_PROOF_TEXT + 1];
-	const struct http_client_header header = { "Sis-Rekey-Proof", proof };
 	struct http_client *client = NULL;
-	CLEANUP_BLOB struct blob certificate = { 0 };
 	bool was_published = is_published(profile);
-	int r = new_key ? choose_key(profile, &key) : 0;
-	if (r == 0 && new_key)
-		r = rekey_proof_make(&profile->key, profile->facts.fingerprint, &key.public_key, proof);
-	if (r == 0)
-		r = profile_prepare_certificate(profile, new_key ? &key : NULL, why);
+	int r = profile_prepare_certificate(profile, proof != NULL ? key : NULL, why);
 	if (r == 0)
 		r = renewal_mark_unpublished(profile);
 	if (r == 0)
 		r = enroll_client(profile, NULL, true, &client);
 	if (r == 0)
-		r = enroll_request(client, "/.well-known/est/simplereenroll", new_key ? &header : NULL, profile, &key, &certificate, why);
+		r = enroll_request(client, "/.well-known/est/simplereenroll", proof, profile, key, ret_certificate, why);
 	http_client_free(client);
 	if (r < 0 && was_published)
 		renewal_mark_published(profile);
+	return r;
+}
+
+static int take_certificate(struct profile *profile, const struct signing_key *new_key, struct blob *certificate, struct why *why)
+{
+	int r = profile_replace_certificate(profile, new_key, (struct span){ certificate->data, certificate->size }, why);
+	if (r < 0)
+		return r;
+	if (new_key != NULL)
+		profile->key = *new_key;
+	blob_free(&profile->certificate);
+	profile->certificate = *certificate;
+	*certificate = (struct blob){ 0 };
+	return certificate_parse((struct span){ profile->certificate.data, profile->certificate.size }, &profile->facts);
+}
+
+int renewal_renew(struct profile *profile, bool new_key, struct why *why)
+{
+	struct signing_key key = profile->key;
+	char proof[REKEY_PROOF_TEXT + 1];
+	const struct http_client_header header = { "Sis-Rekey-Proof", proof };
+	CLEANUP_BLOB struct blob certificate = { 0 };
+	int r = new_key ? choose_key(profile, &key) : 0;
+	if (r == 0 && new_key)
+		r = rekey_proof_make(&profile->key, profile->facts.fingerprint, &key.public_key, proof);
 	if (r == 0)
-		r = profile_replace_certificate(profile, new_key ? &key : NULL, (struct span){ certificate.data, certificate.size }, why);
-	if (r == 0) {
-		if (new_key)
-			profile->key = key;
-		blob_free(&profile->certificate);
-		profile->certificate = certificate;
-		certificate = (struct blob){ 0 };
-		r = certificate_parse((struct span){ profile->certificate.data, profile->certificate.size }, &profile->facts);
-	}
+		r = ask_certificate(profile, &key, new_key ? &header : NULL, &certificate, why);
+	if (r == 0)
+		r = take_certificate(profile, new_key ? &key : NULL, &certificate, why);
 	signing_key_wipe(&key);
 	return r;
 }

@@ -65,25 +65,36 @@ static void respond_part(struct exchange *exchange, int fd, const struct store_p
 	http_respond_file(exchange->request, whole ? 200 : 206, headers, ARRAY_SIZE(headers) - (whole ? 1 : 0), fd, part->offset + range.first, range.size);
 }
 
-static void get_part(struct exchange *exchange, enum seal_part which)
+/* The item, and its object's file; refused when it cannot be had. */
+static bool open_part(struct exchange *exchange, enum seal_part which, struct store_item *ret_item, int *ret_fd)
 {
-	struct store_item item = { 0 };
 	CLEANUP_FD int fd = -1;
 	uint64_t file_size;
-	int error = items_find(exchange, take_item, &item);
-	const struct store_part *part = &item.part[which];
+	int error = items_find(exchange, take_item, ret_item);
+	const struct store_part *part = &ret_item->part[which];
 	if (error == 0 && part->size == 0) {
 		route_refuse(exchange, SIS_ERR_NO_INPUT, "This item has no such part.");
-		return;
+		return false;
 	}
 	if (error == 0)
-		error = store_open_object(exchange->worker->store, item.id, &fd, &file_size);
+		error = store_open_object(exchange->worker->store, ret_item->id, &fd, &file_size);
 	if (error == 0 && (part->offset > file_size || part->size > file_size - part->offset))
 		error = -SIS_ERR_IO;
 	if (error < 0) {
 		items_refuse_store(exchange, error);
-		return;
+		return false;
 	}
+	*ret_fd = fd_take(&fd);
+	return true;
+}
+
+static void get_part(struct exchange *exchange, enum seal_part which)
+{
+	struct store_item item = { 0 };
+	CLEANUP_FD int fd = -1;
+	if (!open_part(exchange, which, &item, &fd))
+		return;
+	const struct store_part *part = &item.part[which];
 	char etag[2 * DIGEST_BYTES + 3] = "\"";
 	hex_encode(part->root, DIGEST_BYTES, etag + 1);
 	strcat(etag, "\"");

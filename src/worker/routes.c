@@ -100,27 +100,31 @@ static const char *tus_method(const struct http_request *request)
 	return strcmp(override, "PATCH") == 0 || strcmp(override, "DELETE") == 0 ? override : method;
 }
 
+static void route_take(struct exchange *exchange, const struct route *route, const struct argument argument[ARGUMENTS_MAX])
+{
+	exchange->route = route;
+	exchange->argument = exchange->path + argument[0].at;
+	exchange->second_argument = exchange->path + argument[1].at;
+	for (unsigned n = 0; n < ARGUMENTS_MAX && argument[n].size > 0; n++)
+		exchange->path[argument[n].at + argument[n].size] = '\0';
+	exchange->upload.is_tus = route->is_tus;
+}
+
 int route_find(struct exchange *exchange, char *ret_allow, size_t capacity)
 {
 	bool is_tus = request_is_tus(exchange->request);
 	const char *plain = http_request_method(exchange->request), *in_tus = tus_method(exchange->request);
 	struct builder allow = builder_from(ret_allow, capacity - 1);
-	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
+	for (const struct route *route = routes; route < routes + ARRAY_SIZE(routes); route++) {
 		struct argument argument[ARGUMENTS_MAX] = { 0 };
-		if ((routes[i].is_tus && !is_tus) || !pattern_matches(routes[i].pattern, exchange->path, argument))
+		if ((route->is_tus && !is_tus) || !pattern_matches(route->pattern, exchange->path, argument))
 			continue;
-		if (method_matches(&routes[i], routes[i].is_tus ? in_tus : plain)) {
-			exchange->route = &routes[i];
-			exchange->argument = exchange->path + argument[0].at;
-			exchange->second_argument = exchange->path + argument[1].at;
-			for (unsigned n = 0; n < ARGUMENTS_MAX && argument[n].size > 0; n++)
-				exchange->path[argument[n].at + argument[n].size] = '\0';
-			exchange->upload.is_tus = routes[i].is_tus;
+		if (method_matches(route, route->is_tus ? in_tus : plain)) {
+			route_take(exchange, route, argument);
 			return 0;
 		}
-		if (routes[i].is_tus)
-			continue;
-		builder_printf(&allow, "%s%s%s", allow.size > 0 ? ", " : "", routes[i].method, strcmp(routes[i].method, "GET") == 0 ? ", HEAD" : "");
+		if (!route->is_tus)
+			builder_printf(&allow, "%s%s%s", allow.size > 0 ? ", " : "", route->method, strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
 	}
 	ret_allow[allow.size] = '\0';
 	return allow.size > 0 ? -SIS_ERR_USAGE : -SIS_ERR_NO_INPUT;

@@ -37,25 +37,42 @@ static size_t base64_size(const char *text)
 	return (n + n_padding) % 4 == 0 && n_padding <= 2 ? n + n_padding : SIZE_MAX;
 }
 
+static bool has_key(const struct span *keys, unsigned n_keys, struct span key)
+{
+	for (unsigned i = 0; i < n_keys; i++) {
+		if (keys[i].size == key.size && memcmp(keys[i].data, key.data, key.size) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* "KEY" or "KEY BASE64", of which *field is moved to the end. */
+static int take_pair(const char **field, struct span *ret_key)
+{
+	size_t size = key_size(*field), value_size = 0;
+	if (size == 0)
+		return -SIS_ERR_BAD_FORMAT;
+	*ret_key = (struct span){ (const uint8_t *)*field, size };
+	*field += size;
+	if (**field == ' ' && (value_size = base64_size(++*field)) == SIZE_MAX)
+		return -SIS_ERR_BAD_FORMAT;
+	*field += value_size;
+	return 0;
+}
+
 int tus_field_metadata(const char *field)
 {
-	struct span keys[KEYS_MAX];
+	struct span keys[KEYS_MAX], key;
 	if (strlen(field) > TUS_METADATA_MAX)
 		return -SIS_ERR_TOO_LARGE;
 	for (unsigned n_keys = 0; *field != '\0'; n_keys++) {
-		size_t size = key_size(field), value_size = 0;
-		if (size == 0)
+		if (take_pair(&field, &key) < 0)
 			return -SIS_ERR_BAD_FORMAT;
 		if (n_keys == KEYS_MAX)
 			return -SIS_ERR_TOO_LARGE;
-		keys[n_keys] = (struct span){ (const uint8_t *)field, size };
-		for (unsigned i = 0; i < n_keys; i++)
-			if (keys[i].size == size && memcmp(keys[i].data, field, size) == 0)
-				return -SIS_ERR_BAD_FORMAT;
-		field += size;
-		if (*field == ' ' && (value_size = base64_size(++field)) == SIZE_MAX)
+		if (has_key(keys, n_keys, key))
 			return -SIS_ERR_BAD_FORMAT;
-		field += value_size;
+		keys[n_keys] = key;
 		if (*field == '\0')
 			return 0;
 		if (*field++ != ',')
