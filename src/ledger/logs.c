@@ -10,10 +10,11 @@
 #include <string.h>
 
 #define LOGS_PAGE 64
+#define LOGS_SPAN 4096                  /* lines that are looked at before others get their turn, whether or not they are what is asked for: the trail may have millions */
 
 struct logs {
 	struct control_call *call;
-	uint64_t after;
+	uint64_t after;                         /* all before were looked at */
 	struct store_audit_filter filter;       /* words of the call's parameters */
 	bool follow, busy, gone;
 	unsigned n_sent;
@@ -64,29 +65,58 @@ static int logs_send(const struct store_audit *audit, void *arg)
 	return logs->gone;
 }
 
-/* Sends pages until the caller does not keep up, or there is no more. */
+/* Sends pages of the next lines until the caller does not keep up, or they are through; ret_last: of the trail, as it is now. */
+static int logs_look(struct logs *logs, uint64_t *ret_last)
+{
+	int r = store_last_audit(ledger.view, ret_last);
+	uint64_t to = *ret_last > logs->after && *ret_last - logs->after > LOGS_SPAN ? logs->after + LOGS_SPAN : *ret_last;
+	while (r == 0 && !logs->gone && logs->after < to && control_is_drained(logs->call)) {
+		logs->n_sent = 0;
+		r = store_list_audit(ledger.view, &logs->filter, logs->after, to, LOGS_PAGE, logs_send, logs);
+		if (r == 0 && logs->n_sent < LOGS_PAGE)
+			logs->after = to;
+	}
+	return r;
+}
+
+static void logs_resume(void *arg);
+
 static void logs_continue(struct logs *logs)
 {
-	int r = 0;
+	uint64_t last = logs->after;
 	logs->busy = true;
-	do {
-		logs->n_sent = 0;
-		r = store_list_audit(ledger.view, &logs->filter, logs->after, LOGS_PAGE, logs_send, logs);
-	} while (r == 0 && !logs->gone && logs->n_sent == LOGS_PAGE && control_is_drained(logs->call));
-	logs->busy = false;
+	int r = logs_look(logs, &last);
+	if (r == 0 && !logs->gone && logs->after < last && control_is_drained(logs->call))
+		r = loop_add_after(ledger.role.loop, logs_resume, logs);
+	else
+		logs->busy = false;
 	struct control_call *call = logs->call;
-	if (logs->gone) {
+	if (logs->gone && !logs->busy) {
 		logs_end(logs);
 		control_end(call);
 	} else if (r < 0) {
 		logs_end(logs);
 		call->on_gone = NULL;
 		control_fail_error(call, r, NULL);
-	} else if (logs->n_sent < LOGS_PAGE && !logs->follow) {
+	} else if (logs->after >= last && !logs->follow) {
 		logs_end(logs);
 		call->on_gone = NULL;
 		control_reply(call, NULL, false);
 	}
+}
+
+/* After the others had their turn. */
+static void logs_resume(void *arg)
+{
+	struct logs *logs = arg;
+	struct control_call *call = logs->call;
+	logs->busy = false;
+	if (!logs->gone) {
+		logs_continue(logs);
+		return;
+	}
+	logs_end(logs);
+	control_end(call);
 }
 
 static void logs_drained(struct control_call *call)
@@ -114,15 +144,8 @@ static void logs_turn_done(struct completion *completion)
 {
 	struct logs_turn *turn = (struct logs_turn *)completion;
 	struct logs *logs = turn->logs;
-	struct control_call *call = logs->call;
 	free(turn);
-	logs->busy = false;
-	if (!logs->gone) {
-		logs_continue(logs);
-		return;
-	}
-	logs_end(logs);
-	control_end(call);
+	logs_resume(logs);
 }
 
 /* Whoever asks sees everything that happened before: the lines that are gathered go into the table first. */

@@ -15,15 +15,15 @@ static const char *audit_wanted(const char *text)
 	return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
-int store_list_audit(struct store_reader *reader, const struct store_audit_filter *filter, uint64_t after, unsigned limit,
+int store_list_audit(struct store_reader *reader, const struct store_audit_filter *filter, uint64_t after, uint64_t to, unsigned limit,
                      int (*fn)(const struct store_audit *audit, void *arg), void *arg)
 {
 	static const char sql[] = "SELECT sequence, time, event, role, user, device, item, peer, text FROM audit"
 	                          " WHERE sequence>?1 AND time>=?2 AND (?3=0 OR time<?3) AND (?4 IS NULL OR user=?4) AND (?5 IS NULL OR device=?5)"
-	                          " AND (?6 IS NULL OR item=?6) AND (?7 IS NULL OR event=?7) ORDER BY sequence LIMIT ?8";
+	                          " AND (?6 IS NULL OR item=?6) AND (?7 IS NULL OR event=?7) AND sequence<=?9 ORDER BY sequence LIMIT ?8";
 	DB_STATEMENT sqlite3_stmt *row = NULL;
-	int r = db_bind(reader, &row, sql, "iiitttti", (int64_t)after, filter->since, filter->until, audit_wanted(filter->user), audit_wanted(filter->device),
-	                audit_wanted(filter->item), audit_wanted(filter->event), (int64_t)limit);
+	int r = db_bind(reader, &row, sql, "iiittttii", (int64_t)after, filter->since, filter->until, audit_wanted(filter->user), audit_wanted(filter->device),
+	                audit_wanted(filter->item), audit_wanted(filter->event), (int64_t)limit, (int64_t)to);
 	while (r == 0 && (r = db_step(row)) > 0) {
 		struct store_audit audit = {
 			.sequence = (uint64_t)sqlite3_column_int64(row, 0),

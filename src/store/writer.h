@@ -247,8 +247,8 @@ struct store_audit_filter {
 	int64_t since, until;                   /* from since on, before until; until 0: without end */
 	const char *user, *device, *item, *event;       /* NULL or empty: any */
 };
-/* In order, what the filter lets through with sequence > after, at most limit. */
-int store_list_audit(struct store_reader *reader, const struct store_audit_filter *filter, uint64_t after, unsigned limit,
+/* In order, what the filter lets through with sequence > after and <= to, at most limit. */
+int store_list_audit(struct store_reader *reader, const struct store_audit_filter *filter, uint64_t after, uint64_t to, unsigned limit,
                      int (*fn)(const struct store_audit *audit, void *arg), void *arg);
 int store_last_audit(struct store_reader *reader, uint64_t *ret_sequence);
 

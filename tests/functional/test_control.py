@@ -2,8 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The control socket: Varlink as the specification has it, and whatever else comes."""
 
+import contextlib
 import os
+import sqlite3
+import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
 from sis_testlib import *
@@ -145,6 +149,37 @@ def places_for_root():
         member.stdin.close()
         member.wait()
     daemon.wait_log("LIMIT_HIT .*refusals are noted in measure", since)
+
+
+@test("a long trail is looked through in turns: what is asked for is found wherever it is, also by who follows")
+def long_trail():
+    with Daemon(workers=1) as daemon:
+        daemon.client("alice")
+        daemon.stop()
+        n, wanted = 30000, (0, 4095, 4096, 12345, 29999)
+        with contextlib.closing(sqlite3.connect(os.path.join(daemon.state_dir, "db/sis.db"))) as database:
+            head = database.execute("SELECT CAST(value AS TEXT) FROM meta WHERE name='audit_head'").fetchone()[0]
+            first = int(head.split(":")[0]) + 1
+            database.executemany("INSERT INTO audit(sequence, time, event, role, text, hash) VALUES(?, ?, ?, 'worker', ?, x'00')",
+                                 ((first + i, int(time.time()), "LOGIN_REFUSED" if i in wanted else "FETCHED", "line %d" % i) for i in range(n)))
+            database.execute("UPDATE meta SET value=? WHERE name='audit_head'", ("%d:%s" % (first + n - 1, head.split(":")[1]),))
+            database.commit()
+        daemon.start()
+
+        def lines(*words):
+            return [line.split(" ", 1)[1] for line in daemon.sisctl("logs", "--audit", *words).stdout.splitlines()]
+        check_equal(lines("-e", "login_refused"), ["line %d" % i for i in wanted], "lines of one kind")
+        check_equal(len(lines("-e", "fetched")), n - len(wanted), "lines of the other")
+        check_equal(lines("-u", "nobody"), [], "lines of nobody")
+        follower = subprocess.Popen([SISCTL, "-s", daemon.control, "logs", "--audit", "-f", "-e", "user_added"], stdout=subprocess.PIPE)
+        try:
+            check_in(b"alice", follower.stdout.readline())
+            for user in ("bob", "carol"):
+                daemon.sisctl("add", user)
+                check_in(user.encode(), follower.stdout.readline())
+        finally:
+            follower.kill()
+            follower.wait()
 
 
 @test("Logs with more streams entries; without it answers once")

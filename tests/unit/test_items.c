@@ -166,11 +166,11 @@ static void a_step_is_undone_alone(void **state)
 	OK(store_commit(fixture->writer));
 	OK(store_find_user(fixture->view, "kept", &user));
 	assert_int_equal(store_find_user(fixture->view, "undone", &user), -SIS_ERR_NO_USER);
-	OK(store_list_audit(fixture->view, &(struct store_audit_filter){ .user = "kept", .since = 5, .event = "X" }, 0, 10, count_audit, &n));
-	OK(store_list_audit(fixture->view, &(struct store_audit_filter){ .user = "kept", .since = 6 }, 0, 10, count_audit, &n));
-	OK(store_list_audit(fixture->view, &(struct store_audit_filter){ .user = "other" }, 0, 10, count_audit, &n));
-	OK(store_list_audit(fixture->view, &(struct store_audit_filter){ .until = 5 }, 0, 10, count_audit, &n));
-	OK(store_list_audit(fixture->view, &(struct store_audit_filter){ .device = "laptop" }, 0, 10, count_audit, &n));
+	OK(store_list_audit(fixture->view, &(struct store_audit_filter){ .user = "kept", .since = 5, .event = "X" }, 0, 99, 10, count_audit, &n));
+	OK(store_list_audit(fixture->view, &(struct store_audit_filter){ .user = "kept", .since = 6 }, 0, 99, 10, count_audit, &n));
+	OK(store_list_audit(fixture->view, &(struct store_audit_filter){ .user = "other" }, 0, 99, 10, count_audit, &n));
+	OK(store_list_audit(fixture->view, &(struct store_audit_filter){ .until = 5 }, 0, 99, 10, count_audit, &n));
+	OK(store_list_audit(fixture->view, &(struct store_audit_filter){ .device = "laptop" }, 0, 99, 10, count_audit, &n));
 	assert_int_equal(n, 1);
 }
 
