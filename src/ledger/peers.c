@@ -6,17 +6,23 @@
 #include "ledger/metrics.h"
 
 #include "base/error.h"
+#include "base/rate.h"
 #include "base/util.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+/* Of sources that a worker calls known, beyond what a morning's first hour brings: each goes to all other workers, and who floods them would break their channels. */
+#define SOURCES_PER_S 200
+#define SOURCES_BURST_NS (10ull * NS_PER_S)
+
 struct peer {
 	uint64_t serial;                        /* never used twice, unlike a worker's number */
 	uint32_t worker;
 	struct channel *channel;
 	uint64_t revoke_sent, revoke_answered;  /* the last REVOKE that it was sent, and that it has answered: they only grow */
+	uint64_t sources_until_ns;              /* base/rate.h */
 	struct peer *next;
 };
 
@@ -147,11 +153,21 @@ void peers_broadcast_published(uint64_t sequence, struct span users)
 		(void)CHANNEL_SEND(peer->channel, 0, published, PUBLISHED, &(struct message_published){ .sequence = sequence, .users = users });
 }
 
+static bool may_tell_source(uint64_t serial)
+{
+	struct peer *peer = peers_get(serial);
+	uint64_t now = time_monotonic_ns();
+	if (peer == NULL || rate_wait_ns(peer->sources_until_ns, SOURCES_PER_S, SOURCES_BURST_NS, now) > 0)
+		return false;
+	rate_take(&peer->sources_until_ns, SOURCES_PER_S, 1, now);
+	return true;
+}
+
 /* Whose device came from there, and so whose share of the places this takes, is looked up. */
 static void peers_pass_source(struct request request, const struct message_know_source *message)
 {
 	struct store_caller caller;
-	if (callers_find(message->caller, &caller) != 0)
+	if (!may_tell_source(request.peer) || callers_find(message->caller, &caller) != 0)
 		return;
 	struct message_source_known known = { .user_id = (uint64_t)caller.user_id };
 	memcpy(known.address, message->address, sizeof(known.address));
