@@ -63,6 +63,8 @@ int db_column_fixed(sqlite3_stmt *statement, int column, void *ret_data, size_t 
 	"(coalesce(i.expires, " DB_NEVER ")>unixepoch() AND (i.user_id=b.user_id OR coalesce((SELECT max(coalesce(g.expires, " DB_NEVER "))" \
 	" FROM grants g WHERE g.item_row=b.item_row AND g.user_id=b.user_id), " DB_NEVER ")>unixepoch()))"
 
+struct store_new_item;
+int items_insert(struct store_reader *reader, const struct store_new_item *item, int64_t item_row, int64_t *ret_item_row);
 /* items.c: the item ends with the last of its grants; without any it keeps what it had. */
 int items_set_expiry(struct store_reader *reader, int64_t item_row);
 /* Row, grants and inboxes, and the bytes back to the owner's quota. */

@@ -11,7 +11,9 @@
 
 int store_add_device(struct store_writer *writer, int64_t user_id, const char *name, int64_t now, int64_t *ret_device_id)
 {
-	static const char sql[] = "INSERT INTO devices(user_id, name, state, enrolled) VALUES(?, ?, 0, ?)";
+	/* Never the number of a device whose row is lost: its certificates would be this one's. */
+	static const char sql[] = "INSERT INTO devices(device_id, user_id, name, state, enrolled) VALUES(1+max(coalesce((SELECT max(device_id) FROM devices), 0),"
+	                          " coalesce((SELECT max(device_id) FROM certificates), 0)), ?, ?, 0, ?)";
 	int r = db_run(&writer->reader, sql, "iti", user_id, name, now);
 	if (r < 0)
 		return r;

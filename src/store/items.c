@@ -16,14 +16,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int items_insert(struct store_reader *reader, const struct store_new_item *item, int64_t *ret_item_row)
+/* item_row 0: a new number, and never that of an item whose row is lost, or its readers would have this one. */
+int items_insert(struct store_reader *reader, const struct store_new_item *item, int64_t item_row, int64_t *ret_item_row)
 {
 	static const char sql[] =
-		"INSERT INTO items(id, user_id, device_id, received, statement, statement_hash, bytes, object_offset, object_size, object_root,"
+		"INSERT INTO items(item_row, id, user_id, device_id, received, statement, statement_hash, bytes, object_offset, object_size, object_root,"
 		" manifest_offset, manifest_size, manifest_root, thumbnail_offset, thumbnail_size, thumbnail_root)"
-		" VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+		" VALUES(coalesce(?, 1+max(coalesce((SELECT max(item_row) FROM items), 0), coalesce((SELECT max(item_row) FROM grants), 0),"
+		" coalesce((SELECT max(item_row) FROM inbox), 0))), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 #define PART(n) (int64_t)item->part[n].offset, (int64_t)item->part[n].size, ((struct span){ item->part[n].root, DIGEST_BYTES })
-	int r = db_run(reader, sql, "biiisbiiibiibiib", ((struct span){ item->id, ITEM_ID_BYTES }), item->user_id, item->device_id, item->received,
+	int r = db_run(reader, sql, "obiiisbiiibiibiib", item_row, ((struct span){ item->id, ITEM_ID_BYTES }), item->user_id, item->device_id, item->received,
 	               item->statement, ((struct span){ item->statement_hash, DIGEST_BYTES }), (int64_t)item->bytes,
 	               PART(SEAL_OBJECT), PART(SEAL_MANIFEST), PART(SEAL_THUMBNAIL));
 #undef PART
@@ -91,7 +93,7 @@ int store_add_item(struct store_writer *writer, const struct store_new_item *ite
 	uint64_t sequence = 0;
 	int r = items_charge_owner(reader, item);
 	if (r == 0)
-		r = items_insert(reader, item, &item_row);
+		r = items_insert(reader, item, 0, &item_row);
 	if (r == 0)
 		r = store_next_sequence(writer, &sequence);
 	for (unsigned i = 0; i < item->n_audience && r == 0; i++) {

@@ -89,7 +89,10 @@ int store_list_users(struct store_reader *reader, int (*fn)(const struct store_u
 
 int store_add_user(struct store_writer *writer, const char *name, const char *password, int64_t now, int64_t *ret_user_id)
 {
-	static const char sql[] = "INSERT INTO users(name, state, created, password) VALUES(?, 0, ?, ?)";
+	/* Never the number of a user whose row is lost: devices, lists and news would be this one's. */
+	static const char sql[] = "INSERT INTO users(user_id, name, state, created, password) VALUES(1+max(coalesce((SELECT max(user_id) FROM users), 0),"
+	                          " coalesce((SELECT max(user_id) FROM devices), 0), coalesce((SELECT max(user_id) FROM inbox), 0),"
+	                          " coalesce((SELECT max(user_id) FROM events), 0)), ?, 0, ?, ?)";
 	int r = db_run(&writer->reader, sql, "tit", name, now, password);
 	if (r < 0)
 		return r == -SIS_ERR_CONFLICT ? -SIS_ERR_EXISTS : r;

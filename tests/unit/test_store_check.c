@@ -118,13 +118,39 @@ static void rows_that_do_not_fit_are_found(void **state)
 	fixture_free_sample(sample);
 }
 
+static void a_number_whose_row_is_lost_is_given_to_nobody_else(void **state)
+{
+	static const char damage[] = "PRAGMA foreign_keys=OFF; INSERT INTO inbox VALUES(1, 900, 70); INSERT INTO devices(device_id, user_id, name, state, enrolled)"
+	                             " VALUES(50, 60, 'phone', 0, 1); INSERT INTO certificates VALUES(90, x'01', 80, x'01', x'01', 1, 2)";
+	struct fixture *fixture = *state;
+	char path[256], who[STORE_WHO_TEXT];
+	struct sample *first = publish(fixture, path);
+	sqlite3 *db;
+	fixture_path(fixture, "db/sis.db", path);
+	OK(sqlite3_open(path, &db));
+	OK(sqlite3_exec(db, damage, NULL, NULL, NULL));
+	struct person bob = fixture_add(fixture, "bob");
+	assert_true(bob.user_id > 60 && bob.device_id > 80);
+	struct sample *second = fixture_make_sample(fixture, &bob, NULL);
+	uint64_t sequence;
+	OK(fixture_add_item(fixture, second, &sequence, who));
+	sqlite3_stmt *row;
+	OK(sqlite3_prepare_v2(db, "SELECT max(item_row) FROM items", -1, &row, NULL));
+	assert_int_equal(sqlite3_step(row), SQLITE_ROW);
+	assert_true(sqlite3_column_int64(row, 0) > 70);
+	sqlite3_finalize(row);
+	sqlite3_close(db);
+	fixture_free_sample(first);
+	fixture_free_sample(second);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_whole_store_has_no_problems), TEST(a_missing_object_is_found), TEST(a_shortened_object_is_found),
 		TEST(an_altered_byte_is_found_by_the_full_check_alone), TEST(a_stranger_among_the_objects_is_found),
-		TEST(rows_that_do_not_fit_are_found),
+		TEST(rows_that_do_not_fit_are_found), TEST(a_number_whose_row_is_lost_is_given_to_nobody_else),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
