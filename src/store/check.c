@@ -67,6 +67,7 @@ void check_tell(struct check *check, enum store_problem_kind kind, const struct 
 	check_make_harmless(problem.user, sizeof(problem.user));
 	check_make_harmless(problem.readers, sizeof(problem.readers));
 	problem.kind = kind;
+	check->damaged |= kind == PROBLEM_DATABASE;
 	check->result.n_problems++;
 	check->options->problem(&problem, check->options->arg);
 }
@@ -75,7 +76,8 @@ int check_failed(struct check *check, int error, const char *what)
 {
 	if (error == -SIS_ERR_NO_MEMORY || check_ends(check))
 		return check->stopped != 0 ? check->stopped : error;
-	if (error < 0)
+	/* What cannot be read of a damaged database follows from that. */
+	if (error < 0 && !(error == -SIS_ERR_DAMAGED && check->damaged))
 		check_tell(check, error == -SIS_ERR_DAMAGED ? PROBLEM_DATABASE : PROBLEM_UNREADABLE, NULL, "%s: %s", what, error_text(error));
 	return 0;
 }

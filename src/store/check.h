@@ -10,6 +10,7 @@ struct check {
 	struct store_reader *reader;
 	const struct store_check_options *options;
 	struct store_check_result result;
+	bool damaged;                           /* the database, which has been told */
 	int stopped;                            /* what options->problem, or a wish to end, has ended it with */
 };
 

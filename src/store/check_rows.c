@@ -28,8 +28,10 @@ int check_database(struct check *check)
 		r = 0;
 		if (text == NULL || strcmp(text, "ok") == 0)
 			continue;
-		if (!check_is_index(text))
-			check_tell(check, PROBLEM_DATABASE, NULL, "the database is damaged: %s", text);
+		/* After "*** in database main ***", on a line of its own. */
+		text = strchr(text, '\n') != NULL ? strchr(text, '\n') + 1 : text;
+		if (!check_is_index(text) && !check->damaged)
+			check_tell(check, PROBLEM_DATABASE, NULL, "the database is damaged, and rows of it may be lost (%.*s)", (int)strcspn(text, "\n"), text);
 		else if (!index)
 			check_tell(check, PROBLEM_INDEX, NULL, "an index of the database does not fit its rows: %s", text);
 		index |= check_is_index(text);

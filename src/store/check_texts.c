@@ -18,6 +18,7 @@ struct texts {
 	char id[ITEM_ID_TEXT + 1];
 	struct statement statement;
 	uint8_t hash[DIGEST_BYTES];             /* of its text */
+	bool no_signer;                         /* its certificate is lost */
 };
 
 /* ------------------------------------------------ the statement ------------------------------------------------ */
@@ -32,12 +33,13 @@ static bool texts_parts_match(const struct texts *texts)
 	return true;
 }
 
-static const char *texts_signature_fault(const struct texts *texts, struct span text, int64_t device_id)
+static const char *texts_signature_fault(struct texts *texts, struct span text, int64_t device_id)
 {
 	static const char sql[] = "SELECT device_id FROM certificates WHERE fingerprint=?";
 	struct public_key key;
 	DB_STATEMENT sqlite3_stmt *row = NULL;
-	if (db_bind(texts->check->reader, &row, sql, "b", ((struct span){ texts->statement.device, DIGEST_BYTES })) < 0 || db_step(row) <= 0)
+	texts->no_signer = db_bind(texts->check->reader, &row, sql, "b", ((struct span){ texts->statement.device, DIGEST_BYTES })) < 0 || db_step(row) <= 0;
+	if (texts->no_signer)
 		return "was signed with a certificate that the database does not have";
 	if (sqlite3_column_int64(row, 0) != device_id)
 		return "was signed by another device than the one it came from";
@@ -138,7 +140,7 @@ void check_texts(struct check *check, const struct check_row *item, const struct
 	}
 	const char *fault = texts_statement_fault(texts, row);
 	if (fault != NULL)
-		check_tell(check, PROBLEM_STATEMENT, about, "item %s: its statement %s", texts->id, fault);
+		check_tell(check, texts->no_signer ? PROBLEM_SIGNER : PROBLEM_STATEMENT, about, "item %s: its statement %s", texts->id, fault);
 	else if (!check_bundle_begins(fd, item->bytes, texts->hash))
 		check_tell(check, PROBLEM_OBJECT_DAMAGED, about, "item %s: the head of its object was altered on the disk", texts->id);
 	else

@@ -245,6 +245,17 @@ def texts():
         check_in(item, check_store(daemon, "--full")["problems"][1]["sentence"])
 
 
+@test("a certificate that is lost is no reason to give up what was signed with it: the item is whole, and a backup of the database has the rest")
+def no_certificate():
+    with Daemon() as daemon:
+        item = daemon.client("alice").upload(make_picture())
+        edit(daemon, "DELETE FROM certificates")
+        found = check_store(daemon, "--full", "--repair", "--remove-lost")
+        check_equal([(p["kind"], p["item"], p["mended"]) for p in found["problems"]], [("SIGNER", item, False)], "what is found")
+        check_in("restore a backup", found["problems"][0]["mend"])
+        check_equal([i["item"] for i in json.loads(daemon.sisctl("--json", "items").stdout)["items"]], [item], "items")
+
+
 @test("full while it repairs: nothing is half mended, the sentence says so, and the next repair does it", root=True)
 def full_disk():
     state = temporary("small")
