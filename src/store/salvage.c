@@ -188,6 +188,13 @@ static int salvage_keep(const struct salvage *salvage, const char *name)
 	return linkat(salvage->db_fd, name, salvage->lost_fd, as, 0) == 0 || errno == ENOENT ? 0 : error_from_errno(errno);
 }
 
+/* What people were told is gone in part: the next start says so to everybody, as after a restore. Durable before the new database is there. */
+static int salvage_mark(const struct salvage *salvage)
+{
+	CLEANUP_FD int fd = openat(salvage->db_fd, STORE_RESTORED, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd < 0 ? error_from_errno(errno) : 0;
+}
+
 /* The damaged one gets its second name first; a log that could not be carried over must be gone before the new one is there, which it does not belong to. */
 static int salvage_replace(const struct salvage *salvage)
 {
@@ -198,17 +205,15 @@ static int salvage_replace(const struct salvage *salvage)
 		r = error_from_errno(errno);
 	if (r < 0)
 		return r;
+	if (salvage->lost_rows)
+		r = salvage_mark(salvage);
+	if (r < 0)
+		return r;
 	(void)unlinkat(salvage->db_fd, "sis.db-wal", 0);
 	(void)unlinkat(salvage->db_fd, "sis.db-shm", 0);
 	if (fsync(salvage->db_fd) < 0 || renameat(salvage->db_fd, SALVAGED, salvage->db_fd, "sis.db") < 0 || fsync(salvage->db_fd) < 0)
 		return error_from_errno(errno);
-	if (!salvage->lost_rows)
-		return 0;
-	/* What people were told is gone in part: the next start says so to everybody, as after a restore. */
-	int fd = openat(salvage->db_fd, STORE_RESTORED, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int marked = fd < 0 ? error_from_errno(errno) : 0;
-	fd_close(fd);
-	return marked;
+	return 0;
 }
 
 int store_salvage(const char *state_dir, void (*told)(const char *sentence, void *arg), void *arg)
