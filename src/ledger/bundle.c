@@ -136,7 +136,7 @@ static int bundle_check_parts(struct bundle *bundle, const struct bundle_head *h
 		if (to->size == 0)
 			continue;
 		uint8_t root[DIGEST_BYTES];
-		int r = roots_of_part(fd, to->offset, to->size, root);
+		int r = (bundle->one_thread ? store_part_root : roots_of_part)(fd, to->offset, to->size, root);
 		if (r < 0)
 			return r;
 		if (memcmp(root, to->root, DIGEST_BYTES) != 0)

@@ -52,7 +52,7 @@ static void check_note_progress(const struct store_check_result *result, void *a
 	atomic_store(&job->bytes, result->bytes);
 }
 
-static bool check_ends(void *arg)
+bool check_job_ends(void *arg)
 {
 	struct check_job *job = arg;
 	return atomic_load(&job->ends) || (job->alone && check_alone_ends(job));
@@ -66,14 +66,17 @@ static int check_find_key(struct store_reader *reader, const uint8_t fingerprint
 static int check_by_kind(const void *a, const void *b)
 {
 	const struct check_problem *one = a, *other = b;
-	return (one->problem.kind > other->problem.kind) - (one->problem.kind < other->problem.kind);
+	if (one->problem.kind != other->problem.kind)
+		return one->problem.kind < other->problem.kind ? -1 : 1;
+	/* What is read back comes into lists in the order in which it first came. */
+	return (one->problem.received > other->problem.received) - (one->problem.received < other->problem.received);
 }
 
 int check_look(struct check_job *job, struct store_reader *reader, bool alone)
 {
 	const struct store_check_options options = {
-		.full = job->full, .alone = alone, .problem = check_take, .progress = check_note_progress, .ends = check_ends,
-		.is_kept = alone ? NULL : backup_keeps, .find_key = check_find_key, .arg = job,
+		.full = job->full, .alone = alone, .problem = check_take, .progress = check_note_progress, .ends = check_job_ends,
+		.is_kept = alone ? NULL : backup_keeps, .find_key = check_find_key, .read_object = check_read_object, .recover_items = job->recover_items, .arg = job,
 	};
 	struct store_totals totals;
 	if (store_count(reader, &totals) == 0)
@@ -91,6 +94,8 @@ static struct log_args check_describe_mend(const struct check_job *job, const st
 	const char *user = problem->user[0] != '\0' ? problem->user : NULL;
 	if (store_problem_is_lost(problem->kind) && !job->staged)
 		return LOG(ITEM_LOST, .item = item, .user = user, .peer = job->by, .reason = problem->sentence);
+	if (job->read_back)
+		return LOG(ITEM_READ_BACK, .item = item, .user = user, .peer = job->by, .detail = deed);
 	return LOG(REPAIRED, .item = problem->has_item ? item : NULL, .user = user, .peer = job->by, .reason = problem->sentence, .detail = deed);
 }
 
@@ -100,9 +105,12 @@ int check_mend_one(struct store_writer *writer, struct check_job *job, const str
 	char item[ITEM_ID_TEXT + 1];
 	item_id_encode(problem->item, item);
 	job->staged = mending->staged;
+	job->read_back = mending->item != NULL;
+	job->deed = NULL;
 	int r = store_mend(writer, problem, mending, ret_mended);
 	if (r < 0 || ret_mended->deed == NULL)
 		return r;
+	job->deed = ret_mended->deed;
 	struct log_args args = check_describe_mend(job, problem, ret_mended->deed, item);
 	return audit_write(writer, &args);
 }
@@ -130,6 +138,8 @@ static void check_change_done(struct completion *completion)
 	if (mend->change.result == 0) {
 		check_log_mend(mend->job, mend->problem, &mend->mended);
 		publish(mend->mended.sequence, &mend->mended.told);
+		if (mend->mending.item != NULL)
+			expiry_note(time_now());        /* whatever its grants say */
 		logs_wake();
 	}
 	pthread_mutex_lock(&lock);
@@ -153,23 +163,6 @@ static int check_mend_online(struct check_job *job, const struct store_problem *
 	int r = mend->change.result;
 	free(mend);
 	return r;
-}
-
-void check_mend_all(struct check_job *job, struct store_reader *reader, struct store_writer *writer, check_mend_fn *mend)
-{
-	for (unsigned i = 0; i < job->n_problems && !check_ends(job); i++) {
-		struct check_problem *found = &job->problem[i];
-		struct store_mending mending = { .remove_lost = job->remove_lost };
-		bool lost = store_problem_is_lost(found->problem.kind);
-		if (lost)
-			mending.staged = store_verify_staged(writer, reader, found->problem.item) == 0;
-		if (!store_problem_is_mended(found->problem.kind) && !(lost && (mending.staged || mending.remove_lost)))
-			continue;
-		found->error = mend(job, &found->problem, &mending);
-		found->mended = found->error == 0;
-		found->put_back = found->mended && mending.staged;
-		job->n_mended += found->mended;
-	}
 }
 
 static void check_work(struct job *work)
@@ -248,6 +241,7 @@ void check_start(struct control_call *call)
 	job->full = json_member_bool(call->text.parameters, "full", false);
 	job->repair = json_member_bool(call->text.parameters, "repair", false);
 	job->remove_lost = json_member_bool(call->text.parameters, "remove_lost", false);
+	job->recover_items = json_member_bool(call->text.parameters, "recover_items", false);
 	memcpy(job->by, call->by, sizeof(job->by));
 	job->call = call;
 	call->on_gone = check_on_gone;

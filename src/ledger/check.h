@@ -8,14 +8,20 @@
 
 #include <stdatomic.h>
 
-struct check_problem { struct store_problem problem; bool mended, put_back; int error; };
+struct check_problem {
+	struct store_problem problem;
+	bool mended, put_back, read_back;
+	const char *deed;                       /* what was done, in words */
+	int error;
+};
 
 struct check_job {
 	struct job job;                         /* first */
 	struct control_call *call;              /* NULL: who asked is gone */
 	char by[64];
-	bool full, repair, remove_lost, alone;
-	bool staged;                            /* of the mend that is being done */
+	bool full, repair, remove_lost, recover_items, alone;
+	bool staged, read_back;                 /* of the mend that is being done */
+	const char *deed;
 	atomic_bool ends;
 	atomic_ulong n_items, n_all, bytes;     /* how far it is */
 	int error;
@@ -34,7 +40,12 @@ int  check_mend_one(struct store_writer *writer, struct check_job *job, const st
 void check_log_mend(struct check_job *job, const struct store_problem *problem, const struct store_mended *mended);
 void check_log_left(const struct check_job *job, void (*log)(const struct log_args *args));
 void check_take(const struct store_problem *problem, void *arg);       /* arg: the job */
+/* check_object.c: 0; 1: none of its owner's devices can open it; negative: it is nothing to read back. why: in words. The item in the bundle, released by the
+ * caller, has no grants but its owner's. */
+int  check_verify_object(struct store_reader *reader, const struct store_problem *problem, int fd, struct bundle *bundle, char ret_why[STORE_WHY_TEXT]);
+int  check_read_object(struct store_reader *reader, int fd, struct store_problem *about, char ret_why[STORE_WHY_TEXT]);
 bool check_alone_ends(struct check_job *job);           /* check_alone.c */
 json_t *check_print_progress(const struct check_job *job);
 json_t *check_print(const struct check_job *job);       /* the reply */
+bool check_job_ends(void *job);
 void check_free(struct check_job *job);

@@ -15,6 +15,7 @@
 #include <sysexits.h>
 
 #define PROGRESS_NS 1000000000u
+#define SAVED "the rows that could be read are in a new database, and the damaged one is kept in lost/"
 
 static struct { struct store_writer *writer; int fd; uint64_t told_ns; } alone = { .fd = -1 };
 
@@ -72,6 +73,7 @@ static void alone_add(struct check_job *job, const char *sentence, bool mended)
 	check_take(&problem, job);
 	if (job->n_problems > 0 && mended) {
 		job->problem[job->n_problems - 1].mended = true;
+		job->problem[job->n_problems - 1].deed = SAVED;
 		job->n_mended++;
 	}
 }
@@ -79,7 +81,7 @@ static void alone_add(struct check_job *job, const char *sentence, bool mended)
 static void alone_salvaged(const char *sentence, void *arg)
 {
 	alone_add(arg, sentence, true);
-	log_event(&LOG(REPAIRED, .peer = ((struct check_job *)arg)->by, .reason = sentence, .detail = "the rows that could be read are in a new database"));
+	log_event(&LOG(REPAIRED, .peer = ((struct check_job *)arg)->by, .reason = sentence, .detail = SAVED));
 }
 
 /* 0, also when it is too damaged to be opened: that is what was found then. */
@@ -157,6 +159,7 @@ int check_alone(const struct message_check_store *message, int fd)
 	job->full = message->full != 0;
 	job->repair = message->repair != 0;
 	job->remove_lost = message->remove_lost != 0;
+	job->recover_items = message->recover_items != 0;
 	job->alone = true;
 	snprintf(job->by, sizeof(job->by), "sisctl check --offline");
 	int r = alone_work(job);

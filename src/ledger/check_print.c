@@ -28,10 +28,11 @@ static json_t *check_print_problem(const struct check_problem *found)
 		item_id_encode(problem->item, item);
 	if (problem->received != 0)
 		(void)time_encode(problem->received, received);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:s, s:b, s:b, s:b, s:s}", "kind", store_problem_name(problem->kind), "sentence", problem->sentence,
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:s, s:b, s:b, s:b, s:b, s:s, s:s}", "kind", store_problem_name(problem->kind), "sentence", problem->sentence,
 	                 "item", item, "user", problem->user, "received", received, "readers", check_readers(problem), "more_readers",
 	                 (json_int_t)problem->n_more_readers, "mend", store_problem_mend(problem->kind), "mendable", store_problem_is_mended(problem->kind),
-	                 "mended", found->mended, "given_up", found->mended && store_problem_is_lost(problem->kind) && !found->put_back, "error", found->error < 0 ? error_text(found->error) : "");
+	                 "mended", found->mended, "given_up", found->mended && store_problem_is_lost(problem->kind) && !found->put_back,
+	                 "read_back", found->read_back, "deed", found->deed != NULL ? found->deed : "", "error", found->error < 0 ? error_text(found->error) : "");
 }
 
 json_t *check_print(const struct check_job *job)

@@ -45,9 +45,11 @@ static const struct control_row table[CONTROL_METHODS] = {
 		"entry: ?Entry", "The audit log, one reply an entry; only with \"more\". The last reply has no entry" },
 	[CONTROL_STATUS] = { CONTROL_INTERFACE, "Status", { { 0 } },
 		"status: object", "The processes, their sandboxes, and figures" },
-	[CONTROL_CHECK] = { CONTROL_INTERFACE, "Check", { { "full", JSON_TRUE, true }, { "repair", JSON_TRUE, true }, { "remove_lost", JSON_TRUE, true } },
+	[CONTROL_CHECK] = { CONTROL_INTERFACE, "Check", { { "full", JSON_TRUE, true }, { "repair", JSON_TRUE, true }, { "remove_lost", JSON_TRUE, true },
+		{ "recover_items", JSON_TRUE, true } },
 		"problems: []Problem, state_dir: string, more: int, items: int, bytes: int, mended: ?int, all: ?int, done: bool", "Compares database and objects; full reads every byte and"
-		" verifies every signature. repair mends what can be\n# mended without losing anything, remove_lost also removes items that are lost. more: problems that are not listed. With \"more\", until it is\n"
+		" verifies every signature. repair mends what can be\n# mended without losing anything, remove_lost also removes items that are lost. recover_items also looks at objects in lost/, and with repair\n"
+		"# reads items whose rows are lost back from their objects, for their owners alone. more: problems that are not listed. With \"more\", until it is\n"
 		"# done: once a second how many items, of all, were looked at" },
 	[CONTROL_AUDIT_VERIFY] = { CONTROL_INTERFACE, "AuditVerify", { { "head", JSON_STRING, true } },
 		"problems: []string, lines: int, anchor: string, head: string", "Verifies the chain of the audit log; head, NUMBER:HASH, is one that was noted before" },
@@ -94,7 +96,7 @@ static const char control_types[] =
 	"type Item (item: string, user: string, received: string, bytes: int, kind: string, readers: int, expires: ?string)\n\n"
 	"type OpenInvite (id: int, user: string, device: string, created: string, expires: string)\n\n"
 	"type Problem (kind: string, sentence: string, item: string, user: string, received: string, readers: []string, more_readers: int, mend: string,\n"
-	"  mendable: bool, mended: bool, error: string)\n\n"
+	"  mendable: bool, mended: bool, given_up: bool, read_back: bool, deed: string, error: string)\n\n"
 	"type Entry (sequence: int, time: string, event: string, role: string, user: string, device: string, item: string, peer: string,\n"
 	"  text: string)\n";
 static const char control_errors[] =

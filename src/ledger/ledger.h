@@ -203,6 +203,7 @@ struct bundle {
 	struct store_caller caller;
 	struct signers signers;                 /* of the caller's device: the statement is signed with one of them */
 	uint64_t length;                        /* bytes that the file must have */
+	bool one_thread;                        /* nobody waits for it */
 	/* out */
 	struct store_new_item item;             /* its texts borrow from the members below */
 	char detail[160];                       /* a sentence on failure; may be empty */

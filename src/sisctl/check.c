@@ -13,84 +13,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-/* ------------------------------------------------ for people ------------------------------------------------ */
-
-static void print_word(const char *before, const json_t *problem, const char *member)
-{
-	const char *word = json_member_string(problem, member);
-	if (word == NULL || *word == '\0')
-		return;
-	fputs(before, stdout);
-	output_text(stdout, word);
-}
-
-static void print_whose(const json_t *problem)
-{
-	const char *user = json_member_string(problem, "user"), *item = json_member_string(problem, "item");
-	const json_t *readers = json_object_get(problem, "readers"), *reader;
-	uint64_t more = 0;
-	size_t index;
-	if (user == NULL || *user == '\0' || item == NULL || *item == '\0' || json_member_string(problem, "received") == NULL)
-		return;
-	print_word("  it is of ", problem, "user");
-	print_word(", received ", problem, "received");
-	json_array_foreach(readers, index, reader) {
-		fputs(index == 0 ? "; others who can read it: " : ", ", stdout);
-		output_text(stdout, json_is_string(reader) ? json_string_value(reader) : "?");
-	}
-	if (json_member_u64(problem, "more_readers", &more) == 0 && more > 0)
-		printf(" and %" PRIu64 " more", more);
-	putchar('\n');
-}
-
-static void print_mend(const json_t *problem, bool repair)
-{
-	const char *error = json_member_string(problem, "error");
-	bool mendable = json_member_bool(problem, "mendable", false);
-	if (json_member_bool(problem, "mended", false)) {
-		puts(json_member_bool(problem, "given_up", false) ? "  given up: it is removed, and its owner and readers are told that it is lost" : "  mended");
-		return;
-	}
-	if (error != NULL && *error != '\0')
-		print_word("  not mended: ", problem, "error");
-	else if (json_member_string(problem, "backup") != NULL && !repair)
-		fputs("  with --repair: it is put back from there", stdout);
-	else
-		print_word(mendable && !repair ? "  with --repair: " : "  ", problem, "mend");
-	putchar('\n');
-}
-
-static void print_problem(const json_t *problem, bool repair)
-{
-	const char *sentence = json_member_string(problem, "sentence");
-	output_text(stdout, sentence != NULL ? sentence : "a problem without words");
-	putchar('\n');
-	print_whose(problem);
-	if (json_member_string(problem, "backup") != NULL) {
-		print_word("  the backup ", problem, "backup");
-		puts(" has it");
-	}
-	print_mend(problem, repair);
-}
-
-static void print_for_people(const struct check_order *order, const json_t *reply, uint64_t n, uint64_t n_mended)
-{
-	uint64_t items = 0, bytes = 0, more = 0;
-	const json_t *problem;
-	size_t index;
-	char size[32];
-	(void)json_member_u64(reply, "items", &items);
-	(void)json_member_u64(reply, "bytes", &bytes);
-	(void)json_member_u64(reply, "more", &more);
-	json_array_foreach(json_object_get(reply, "problems"), index, problem)
-		print_problem(problem, order->repair);
-	if (more > 0)
-		printf("%" PRIu64 " more problems are not listed: mend these, then check again\n", more);
-	size_format(bytes, size, sizeof(size));
-	printf("%" PRIu64 " item%s, %s checked: %" PRIu64 " problem%s", items, items == 1 ? "" : "s", size, n + more, n + more == 1 ? "" : "s");
-	printf(n_mended > 0 ? ", %" PRIu64 " mended\n" : "\n", n_mended);
-}
-
 /* ------------------------------------------------ asking ------------------------------------------------ */
 
 /* How far it is, on a terminal; NULL: it has ended. */
@@ -133,6 +55,7 @@ static int ask_online(struct sisctl *sisctl, const struct check_order *order, bo
 	json_t *parameters = json_object();
 	if (parameters == NULL || (order->full && json_object_set_new(parameters, "full", json_true()) < 0) ||
 	    (repair && json_object_set_new(parameters, "repair", json_true()) < 0) ||
+	    (order->recover_items && json_object_set_new(parameters, "recover_items", json_true()) < 0) ||
 	    (repair && order->remove_lost && json_object_set_new(parameters, "remove_lost", json_true()) < 0))
 		abort();
 	int r = sisctl_send(sisctl, "Check", parameters, true);
@@ -192,12 +115,12 @@ int command_check(struct sisctl *sisctl, char **arguments, const char *const *va
 {
 	struct check_order order = {
 		.full = values[0] != NULL, .repair = values[1] != NULL, .backup = values[2], .remove_lost = values[3] != NULL,
-		.offline = values[4] != NULL, .conf = values[5],
+		.recover_items = values[4] != NULL, .offline = values[5] != NULL, .conf = values[6],
 	};
 	CLEANUP_JSON json_t *reply = NULL;
 	uint64_t n, n_mended;
-	if (values[6] != NULL)
-		return n_given(values, 6) > 0 ? output_error(EX_USAGE, "--backup looks at a snapshot alone, and takes no other option") : check_snapshot(sisctl, values[6]);
+	if (values[7] != NULL)
+		return n_given(values, 7) > 0 ? output_error(EX_USAGE, "--backup looks at a snapshot alone, and takes no other option") : check_snapshot(sisctl, values[7]);
 	if (order.remove_lost && !order.repair)
 		return output_error(EX_USAGE, "--remove-lost is for --repair; without both, nothing is changed, and what is lost is listed");
 	if (order.conf != NULL && !order.offline)
@@ -209,7 +132,7 @@ int command_check(struct sisctl *sisctl, char **arguments, const char *const *va
 	if (sisctl->json)
 		output_json(reply);
 	else
-		print_for_people(&order, reply, n, n_mended);
+		check_print(&order, reply, n, n_mended);
 	r = output_finish();
 	return r != 0 ? r : status;
 }

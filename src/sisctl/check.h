@@ -5,8 +5,10 @@
 
 #include "sisctl/sisctl.h"
 
-struct check_order { bool full, repair, remove_lost, offline; const char *backup, *conf; };
+struct check_order { bool full, repair, remove_lost, recover_items, offline; const char *backup, *conf; };
 
+/* check_print.c: n problems were listed, n_mended of them are mended. */
+void check_print(const struct check_order *order, const json_t *reply, uint64_t n, uint64_t n_mended);
 /* What was asked for: shows how far it is, and returns the last reply, owned by the caller; 0 or an exit status. */
 int  check_receive(struct sisctl *sisctl, json_t **ret_reply);
 /* check_offline.c: a sisd of our own looks; 0 or an exit status after having said why. */

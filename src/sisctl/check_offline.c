@@ -33,6 +33,7 @@ static int start(const char *directory, const struct check_order *order, bool re
 	const struct { const char *word; bool given; } words[] = {
 		{ "sisd", true }, { "--check-store", true }, { "-c", order->conf != NULL }, { order->conf, order->conf != NULL }, { "-L", beside },
 		{ directory, beside }, { "--full", order->full }, { "--repair", repair }, { "--remove-lost", repair && order->remove_lost },
+		{ "--recover-items", order->recover_items },
 	};
 	char *arguments[ARRAY_SIZE(words) + 1] = { NULL };
 	for (size_t i = 0, n = 0; i < ARRAY_SIZE(words); i++) {

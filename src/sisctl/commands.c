@@ -33,6 +33,7 @@ static const struct command_option check_options[] = {
 	{ 0, "repair", NULL, "mend what can be mended without losing anything" },
 	{ 0, "from-backup", "DIR", "look for what is lost in this directory of backups; with --repair: put it back" },
 	{ 0, "remove-lost", NULL, "with --repair: give up items that are lost, and tell their owners and readers" },
+	{ 0, "recover-items", NULL, "look into lost/, too; with --repair: read items back from objects that have lost their rows, for their owners alone" },
 	{ 0, "offline", NULL, "with a sisd of its own, when sisd cannot start; saves what can be read of a damaged database" },
 	{ 0, "config", "FILE", "with --offline: the configuration that names the state directory" },
 	{ 0, "backup", "DIR", "look at this snapshot instead, or at the newest in a directory of them" }, { 0 }

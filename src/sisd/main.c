@@ -16,7 +16,7 @@
 
 #define DEFAULT_CONF SIS_SYSCONFDIR "/sis/sisd.conf"
 
-enum { OPTION_CHECK = 256, OPTION_CHECK_STORE, OPTION_FULL, OPTION_REPAIR, OPTION_REMOVE_LOST, OPTION_PRINT, OPTION_PRINT_EVENTS, OPTION_READY_FILE, OPTION_VERSION };
+enum { OPTION_CHECK = 256, OPTION_CHECK_STORE, OPTION_FULL, OPTION_REPAIR, OPTION_REMOVE_LOST, OPTION_RECOVER_ITEMS, OPTION_PRINT, OPTION_PRINT_EVENTS, OPTION_READY_FILE, OPTION_VERSION };
 
 static const struct option long_options[] = {
 	{ "check", no_argument, NULL, OPTION_CHECK },
@@ -24,6 +24,7 @@ static const struct option long_options[] = {
 	{ "full", no_argument, NULL, OPTION_FULL },
 	{ "repair", no_argument, NULL, OPTION_REPAIR },
 	{ "remove-lost", no_argument, NULL, OPTION_REMOVE_LOST },
+	{ "recover-items", no_argument, NULL, OPTION_RECOVER_ITEMS },
 	{ "print-options", required_argument, NULL, OPTION_PRINT },
 	{ "print-events", required_argument, NULL, OPTION_PRINT_EVENTS },
 	{ "ready-file", required_argument, NULL, OPTION_READY_FILE },
@@ -35,7 +36,7 @@ static const struct option long_options[] = {
 static const char usage[] =
 	"Usage: sisd [-f] [-c FILE] [-L DIR] [--ready-file FILE]\n"
 	"       sisd [-c FILE] --check\n"
-	"       sisd [-c FILE] [-L DIR] --check-store [--full] [--repair [--remove-lost]]\n"
+	"       sisd [-c FILE] [-L DIR] --check-store [--full] [--repair [--remove-lost]] [--recover-items]\n"
 	"       sisd --print-options conf|man | --print-events catalog|man | --version | --help\n"
 	"\n"
 	"The daemon of Secure Image Sharing. It stays in the foreground.\n"
@@ -104,6 +105,7 @@ static int command_line_parse(int argc, char *argv[], struct command_line *ret_l
 		case OPTION_FULL: options->full = true; break;
 		case OPTION_REPAIR: options->repair = true; break;
 		case OPTION_REMOVE_LOST: options->remove_lost = true; break;
+		case OPTION_RECOVER_ITEMS: options->recover_items = true; break;
 		case OPTION_PRINT: ret_line->print = optarg; break;
 		case OPTION_PRINT_EVENTS: ret_line->print_events = optarg; break;
 		case OPTION_READY_FILE: options->ready_file = optarg; break;
@@ -135,8 +137,8 @@ int main(int argc, char *argv[])
 		return print_events(line.print_events);
 	if (line.check_store)
 		return master_check_store(&line.options);
-	if (line.options.full || line.options.repair || line.options.remove_lost) {
-		complain("--full, --repair and --remove-lost are for --check-store");
+	if (line.options.full || line.options.repair || line.options.remove_lost || line.options.recover_items) {
+		complain("--full, --repair, --remove-lost and --recover-items are for --check-store");
 		return EX_USAGE;
 	}
 	return line.check ? master_check(&line.options) : master_run(&line.options);

@@ -29,7 +29,7 @@ struct master_options {                 /* the command line */
 	const char *libexec_dir;
 	const char *ready_file;         /* NULL: none */
 	bool log_to_stderr;
-	bool full, repair, remove_lost; /* with --check-store */
+	bool full, repair, remove_lost, recover_items; /* with --check-store */
 };
 
 /* Whom a role becomes; both UINT32_MAX when sisd was not started as root. */

@@ -40,6 +40,7 @@ static int check_serve(struct master *master)
 	struct message_check_store message = {
 		.state_dir = span_from_string(master->conf->state_dir), .uid = master->users.ledger.uid, .gid = master->users.ledger.gid,
 		.full = options->full, .repair = options->repair, .remove_lost = options->remove_lost,
+		.recover_items = options->recover_items,
 	};
 	int r = spawn_role(&master->ledger);
 

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TOLD, MENDED, LOST };
+enum { TOLD, MENDED, READ, ASKED, LOST };
 
 static const struct { const char *name; int mending; const char *mend; } problems[] = {
 #define PROBLEM(name, mending, mend) { #name, mending, mend },
@@ -31,7 +31,17 @@ const char *store_problem_mend(enum store_problem_kind kind)
 
 bool store_problem_is_mended(enum store_problem_kind kind)
 {
-	return problems[kind].mending == MENDED;
+	return problems[kind].mending == MENDED || store_problem_is_read_back(kind);
+}
+
+bool store_problem_is_read_back(enum store_problem_kind kind)
+{
+	return problems[kind].mending == READ || problems[kind].mending == ASKED;
+}
+
+bool store_problem_is_asked(enum store_problem_kind kind)
+{
+	return problems[kind].mending == ASKED;
 }
 
 bool store_problem_is_lost(enum store_problem_kind kind)
@@ -94,6 +104,8 @@ int store_check(struct store_reader *reader, const struct store_check_options *o
 	int r = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(steps) && r == 0; i++)
 		r = check_failed(&check, steps[i].run(&check), steps[i].what);
+	check_ids_release(&check.deleted);
+	check_ids_release(&check.granted);
 	if (r == 0)
 		*ret_result = check.result;
 	return r;

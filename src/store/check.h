@@ -6,10 +6,19 @@
 #include "store/db.h"
 #include "store/writer.h"
 
+#include <sys/stat.h>
+
+/* Items, sorted; filled when first asked for. */
+struct check_id { uint8_t id[ITEM_ID_BYTES]; int64_t row; };
+struct check_ids { struct check_id *one; size_t n, capacity; bool filled; int error; };
+void check_ids_release(struct check_ids *ids);
+
 struct check {
 	struct store_reader *reader;
 	const struct store_check_options *options;
 	struct store_check_result result;
+	struct check_ids deleted;               /* what the database remembers as deleted, in news and in the audit trail */
+	struct check_ids granted;               /* items of grants that have lost their item's row: the row's number */
 	bool damaged;                           /* the database, which has been told */
 	int stopped;                            /* what options->problem, or a wish to end, has ended it with */
 };
@@ -39,8 +48,19 @@ bool check_row_exists(struct store_reader *reader, const uint8_t id[ITEM_ID_BYTE
 /* True when the open bundle begins with the statement of this digest. (check_texts.c) */
 bool check_bundle_begins(int fd, uint64_t bytes, const uint8_t statement_hash[DIGEST_BYTES]);
 
-/* Whose object it is, and when it was made, says the statement in it. (check_files.c) */
-bool check_name_object(int objects_fd, const char *path, char ret_user[NAME_MAX_TEXT + 1], char ret_made[TIME_TEXT + 1]);
+/* Calls fn for each entry of a directory that is not hidden. (check_files.c) */
+int  check_each_entry(struct check *check, int dir_fd, const char *path, void (*fn)(struct check *check, int fd, const char *path, const char *name));
+
+/* check_orphans.c: an object that no row names, and those in lost/ */
+void check_orphan(struct check *check, const char *prefix, const char *name, const uint8_t id[ITEM_ID_BYTES], const struct stat *stat);
+int  check_lost(struct check *check);
+#define CHECK_LOST_PATH "../lost/"              /* from objects/ */
+bool orphan_is_lost(const struct store_problem *problem);
+
+/* salvage_item.c: its owner is still told that the item was deleted */
+bool salvage_was_removed(struct store_reader *reader, const uint8_t id[ITEM_ID_BYTES], const char *owner);
+/* The item of a problem that is read back, whose object is verified. */
+int salvage_item(struct store_writer *writer, const struct store_problem *problem, const struct store_new_item *item, struct store_mended *mended);
 /* The object that no item names: what the database remembers as deleted goes, anything else may be somebody's, and goes to lost/. (repair.c) */
 int repair_drop_orphan(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES], const char *path, struct store_mended *mended);
 

@@ -5,22 +5,19 @@
 
 #include "base/error.h"
 #include "base/util.h"
-#include "format/item.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CHECK_YOUNG_SECONDS 60          /* an object this young may be on its way into the database */
+#define CHECK_UPLOAD_YOUNG_SECONDS 60   /* its file may be just being made */
 #define CHECK_IDLE_SECONDS 86400        /* an upload that has no row, and of which nothing came for so long, is nobody's */
 
-/* Calls fn for each entry that is not hidden. */
-static int check_each_entry(struct check *check, int dir_fd, const char *path, void (*fn)(struct check *check, int fd, const char *path, const char *name))
+int check_each_entry(struct check *check, int dir_fd, const char *path, void (*fn)(struct check *check, int fd, const char *path, const char *name))
 {
 	int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
@@ -39,40 +36,6 @@ static int check_each_entry(struct check *check, int dir_fd, const char *path, v
 }
 
 /* ------------------------------------------------ objects/ ------------------------------------------------ */
-
-bool check_name_object(int objects_fd, const char *path, char ret_user[NAME_MAX_TEXT + 1], char ret_made[TIME_TEXT + 1])
-{
-	uint8_t start[BUNDLE_HEAD_MAX_BYTES];
-	struct bundle_head head;
-	CLEANUP_FD int fd = openat(objects_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	ssize_t n = fd < 0 ? -1 : pread(fd, start, sizeof(start), 0);
-	if (n < 0 || bundle_head_parse((struct span){ start, (size_t)n }, &head, NULL) < 0 || head.statement_size > STATEMENT_MAX_BYTES)
-		return false;
-	CLEANUP_FREE uint8_t *text = malloc(STATEMENT_MAX_BYTES);
-	CLEANUP_FREE struct statement *statement = malloc(sizeof(*statement));
-	if (text == NULL || statement == NULL || fd_pread_all(fd, text, head.statement_size, head.head_size) < 0 ||
-	    statement_parse((struct span){ text, head.statement_size }, statement, NULL) < 0 || time_encode(statement->time, ret_made) < 0)
-		return false;
-	memcpy(ret_user, statement->owner, sizeof(statement->owner));
-	return true;
-}
-
-static void check_orphan(struct check *check, const char *prefix, const char *name, const uint8_t id[ITEM_ID_BYTES], const struct stat *stat)
-{
-	const struct store_check_options *options = check->options;
-	struct store_problem about = { .has_item = true };
-	char made[TIME_TEXT + 1] = "";
-	bool young = !options->alone && stat->st_ctime + CHECK_YOUNG_SECONDS >= time_now();
-	if (young || check_row_exists(check->reader, id))
-		return;
-	if (options->is_kept != NULL && options->is_kept(id))
-		return;                 /* deleted while a backup is made, which still has it */
-	memcpy(about.item, id, ITEM_ID_BYTES);
-	snprintf(about.path, sizeof(about.path), "%s/%s", prefix, name);
-	bool named = check_name_object(check->reader->objects_fd, about.path, about.user, made);
-	check_tell(check, PROBLEM_ORPHAN, &about, "objects/%s/%s, %lld bytes%s%s%s%s, belongs to no item", prefix, name, (long long)stat->st_size,
-	           named ? ", of " : "", about.user, named ? ", made " : "", made);
-}
 
 static void check_file(struct check *check, int dir_fd, const char *prefix, const char *name)
 {
@@ -137,7 +100,7 @@ static int check_upload_rows(struct check *check)
 			continue;
 		db_column_name(row, 2, about.user);
 		strncat(path, about.path, sizeof(path) - strlen(path) - 1);
-		if (sqlite3_column_int64(row, 1) + CHECK_YOUNG_SECONDS < time_now() && faccessat(check->reader->objects_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		if (sqlite3_column_int64(row, 1) + CHECK_UPLOAD_YOUNG_SECONDS < time_now() && faccessat(check->reader->objects_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
 			check_tell(check, PROBLEM_UPLOAD_ROW, &about, "an unfinished upload of %s has lost its file, incoming/%s", about.user, about.path);
 	}
 	return r;
@@ -150,5 +113,7 @@ int check_files(struct check *check)
 	/* Workers and their rights do not reach in there, nor does an administrator's who is not root: the ledger does. */
 	if (r == 0)
 		r = check_failed(check, check_each_entry(check, check->reader->objects_fd, "../incoming", check_incoming_file), "incoming/");
-	return r < 0 ? r : check_failed(check, check_upload_rows(check), "the unfinished uploads");
+	if (r == 0)
+		r = check_failed(check, check_upload_rows(check), "the unfinished uploads");
+	return r == 0 && check->options->read_object != NULL ? check_failed(check, check_lost(check), "lost/") : r;
 }

@@ -47,7 +47,7 @@ bool check_row_exists(struct store_reader *reader, const uint8_t id[ITEM_ID_BYTE
 
 /* ------------------------------------------------ what is lost with it ------------------------------------------------ */
 
-static void problem_add_reader(struct store_problem *about, unsigned n, const char *name)
+void store_problem_add_reader(struct store_problem *about, unsigned n, const char *name)
 {
 	size_t used = strlen(about->readers);
 	if (n < READERS_NAMED)
@@ -74,7 +74,7 @@ void problem_about(struct store_reader *reader, const uint8_t id[ITEM_ID_BYTES],
 		return;
 	for (unsigned n = 0; db_step(reader_row) > 0; n++) {
 		db_column_name(reader_row, 0, name);
-		problem_add_reader(ret_about, n, name);
+		store_problem_add_reader(ret_about, n, name);
 	}
 }
 

@@ -204,6 +204,17 @@ int store_link_object(struct store_writer *writer, const char *upload_id, const 
 	return r;
 }
 
+int store_take_object(struct store_writer *writer, int from_fd, const char *name, const uint8_t id[ITEM_ID_BYTES])
+{
+	char path[DB_OBJECT_PATH];
+	db_object_path(id, path);
+	CLEANUP_FD int directory = -1;
+	int r = items_open_directory(writer, path, &directory);
+	if (r == 0 && renameat2(from_fd, name, directory, path + 3, RENAME_NOREPLACE) < 0)
+		r = error_from_errno(errno);
+	return r == 0 && fsync(directory) < 0 ? error_from_errno(errno) : r;
+}
+
 int store_remove_object(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES])
 {
 	char path[DB_OBJECT_PATH];

@@ -48,8 +48,11 @@ static int mend_reference(struct store_writer *writer, const struct store_proble
 {
 	if (problem->row < 0 || (size_t)problem->row >= n_db_references || db_references[problem->row].drop == NULL)
 		return -SIS_ERR_NOT_ALLOWED;
-	mended->deed = "rows that spoke of nothing were removed";
-	return db_exec(&writer->reader, db_references[problem->row].drop);
+	int r = db_exec(&writer->reader, db_references[problem->row].drop);
+	/* None, when the items that they are of were read back. */
+	if (r == 0 && sqlite3_changes(writer->reader.db) > 0)
+		mended->deed = "rows that spoke of nothing were removed";
+	return r;
 }
 
 static int mend_expiry(struct store_writer *writer, const struct store_problem *problem, struct store_mended *mended)
@@ -114,19 +117,11 @@ static int repair_move_aside(struct store_writer *writer, int dir_fd, const char
 	return r == -SIS_ERR_NO_INPUT && faccessat(dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 ? 0 : r;
 }
 
-/* Its owner was told so; others are also when only their access ends. */
-static bool repair_was_removed(struct store_reader *reader, const uint8_t id[ITEM_ID_BYTES], const char *path)
-{
-	static const char sql[] = "SELECT 1 FROM events e JOIN users u USING(user_id) WHERE e.item=? AND e.kind=? AND u.name=? LIMIT 1";
-	char owner[NAME_MAX_TEXT + 1], made[TIME_TEXT + 1];
-	DB_STATEMENT sqlite3_stmt *row = NULL;
-	return check_name_object(reader->objects_fd, path, owner, made) &&
-	       db_bind(reader, &row, sql, "bit", ((struct span){ id, ITEM_ID_BYTES }), (int64_t)STORE_EVENT_REMOVED, owner) == 0 && db_step(row) > 0;
-}
-
 int repair_drop_orphan(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES], const char *path, struct store_mended *mended)
 {
-	if (repair_was_removed(&writer->reader, id, path)) {
+	struct store_object_owner owner;
+	CLEANUP_FD int fd = openat(writer->reader.objects_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd >= 0 && store_read_object_owner(fd, &owner) == 0 && salvage_was_removed(&writer->reader, id, owner.user)) {
 		mended->deed = "the object of an item that had been deleted was removed";
 		return store_remove_object(writer, id);
 	}
@@ -140,6 +135,14 @@ static int mend_orphan(struct store_writer *writer, const struct store_problem *
 	if (check_row_exists(&writer->reader, problem->item) || fstatat(writer->reader.objects_fd, problem->path, &stat, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
 	return stat.st_nlink > 1 ? -SIS_ERR_BUSY : repair_drop_orphan(writer, problem->item, problem->path, mended);
+}
+
+static int mend_item_object(struct store_writer *writer, const struct store_problem *problem, struct store_mended *mended)
+{
+	int r = orphan_is_lost(problem) ? -SIS_ERR_NOT_ALLOWED : mend_orphan(writer, problem, mended);
+	if (r == 0 && mended->deed != NULL)
+		mended->deed = "its object was moved to lost/, from where --recover-items reads it back";
+	return r;
 }
 
 static int mend_stray(struct store_writer *writer, const struct store_problem *problem, struct store_mended *mended)
@@ -274,13 +277,15 @@ static int lost_give_up(struct store_writer *writer, const struct store_problem 
 
 static int (*const mends[PROBLEM_END])(struct store_writer *writer, const struct store_problem *problem, struct store_mended *mended) = {
 	[PROBLEM_AUDIT_HEAD] = mend_audit_head, [PROBLEM_SEQUENCE] = mend_sequence, [PROBLEM_INDEX] = mend_index, [PROBLEM_REFERENCE] = mend_reference,
-	[PROBLEM_EXPIRY] = mend_expiry, [PROBLEM_INBOX] = mend_inbox, [PROBLEM_USED] = mend_used, [PROBLEM_ORPHAN] = mend_orphan, [PROBLEM_STRAY] = mend_stray,
+	[PROBLEM_EXPIRY] = mend_expiry, [PROBLEM_INBOX] = mend_inbox, [PROBLEM_USED] = mend_used, [PROBLEM_ORPHAN] = mend_orphan, [PROBLEM_ITEM_OBJECT] = mend_item_object, [PROBLEM_STRAY] = mend_stray,
 	[PROBLEM_UPLOAD_ROW] = mend_upload_row, [PROBLEM_UPLOAD_FILE] = mend_upload_file,
 };
 
 int store_mend(struct store_writer *writer, const struct store_problem *problem, const struct store_mending *mending, struct store_mended *ret_mended)
 {
 	*ret_mended = (struct store_mended){ 0 };
+	if (store_problem_is_read_back(problem->kind) && mending->item != NULL)
+		return salvage_item(writer, problem, mending->item, ret_mended);
 	if (store_problem_is_lost(problem->kind) && mending->staged)
 		return lost_put_back(writer, problem, ret_mended);
 	if (store_problem_is_lost(problem->kind) && mending->remove_lost)

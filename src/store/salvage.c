@@ -99,9 +99,31 @@ static int salvage_range(struct salvage *salvage, int64_t low, int64_t high)
 	return r < 0 ? r : salvage_range(salvage, middle + 1, high);
 }
 
+/* What it means for people that rows of a table are lost. */
+static const struct { const char *table, *means; } salvage_means[] = {
+	{ "users", "who is in none cannot connect, and only a backup brings them back" },
+	{ "devices", "a device that is in none cannot connect: its user needs an invite for a new one (sisctl certs, sisctl invite), or restore a backup" },
+	{ "certificates", "a device whose certificate is in none cannot connect, and what it signed is refused: restore a backup when there is one" },
+	{ "items", "those whose objects are whole are read back, as said below" },
+	{ "grants", "who was given an item by one has to be given it again by its owner (sis share)" },
+	{ "inbox", "who still has access to an item gets it into the list again, as said below" },
+	{ "events", "some removals are forgotten: look at what is read back" },
+	{ "audit", "the trail has a gap, which every check will tell" },
+	{ "meta", "sisd makes most of them anew when it starts" },
+};
+
+static const char *salvage_find_meaning(const char *table)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(salvage_means); i++) {
+		if (strcmp(salvage_means[i].table, table) == 0)
+			return salvage_means[i].means;
+	}
+	return "nobody's items are in them";
+}
+
 static int salvage_table(struct salvage *salvage)
 {
-	char sql[SQL_TEXT], sentence[256];
+	char sql[SQL_TEXT], sentence[320];
 	sqlite3_stmt *row = NULL;
 	salvage->n_attempts = salvage->n_failed = 0;
 	int r = salvage_range(salvage, INT64_MIN / 2, INT64_MAX / 2);
@@ -110,8 +132,8 @@ static int salvage_table(struct salvage *salvage)
 	snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s", salvage->table);
 	if (sqlite3_prepare_v2(salvage->to, sql, -1, &row, NULL) != SQLITE_OK || sqlite3_step(row) != SQLITE_ROW)
 		return db_error(salvage->to);
-	snprintf(sentence, sizeof(sentence), "the database was damaged: of %s, %lld rows were saved, and others could not be read", salvage->table,
-	         (long long)sqlite3_column_int64(row, 0));
+	snprintf(sentence, sizeof(sentence), "the database was damaged: of %s, %lld rows were saved, and others could not be read; %s", salvage->table,
+	         (long long)sqlite3_column_int64(row, 0), salvage_find_meaning(salvage->table));
 	sqlite3_finalize(row);
 	salvage->lost_rows |= strcmp(salvage->table, "audit") != 0;
 	salvage->told(sentence, salvage->arg);

@@ -186,6 +186,8 @@ int store_add_item(struct store_writer *writer, const struct store_new_item *ite
 int store_delete_item(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES], int64_t user_id, uint64_t *ret_sequence, struct store_told *told);
 /* Any thread: gives incoming/upload_id its second name objects/ab/ID and makes bytes and name durable. EXISTS never replaces. */
 int store_link_object(struct store_writer *writer, const char *upload_id, const uint8_t id[ITEM_ID_BYTES], int fd);
+/* A file of another directory becomes the object, durably. EXISTS never replaces. */
+int store_take_object(struct store_writer *writer, int from_fd, const char *name, const uint8_t id[ITEM_ID_BYTES]);
 int store_remove_object(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES]);
 
 /* The Merkle root over a sealed part of the open file. Any thread. */
@@ -313,6 +315,8 @@ enum store_problem_kind {
 const char *store_problem_name(enum store_problem_kind kind);           /* "OBJECT_MISSING" */
 const char *store_problem_mend(enum store_problem_kind kind);           /* what repairing does about it, or who else can */
 bool store_problem_is_mended(enum store_problem_kind kind);             /* store_mend does */
+bool store_problem_is_read_back(enum store_problem_kind kind);          /* … from its object, when store_mend is given the item */
+bool store_problem_is_asked(enum store_problem_kind kind);              /* … only when the administrator says so */
 bool store_problem_is_lost(enum store_problem_kind kind);               /* an item is: store_mend puts back what was staged, or, when told to, removes it */
 
 #define STORE_PROBLEM_PATH 192
@@ -330,28 +334,47 @@ struct store_problem {
 	char path[STORE_PROBLEM_PATH];
 };
 
+void store_problem_add_reader(struct store_problem *about, unsigned n, const char *name);       /* the n-th, from 0 on */
+#define STORE_WHY_TEXT 160
+
 struct store_check_result { uint64_t n_items, bytes, n_problems; };
 struct public_key;
 struct store_check_options {
 	bool full;                              /* every byte and every signature, too */
 	bool alone;                             /* no daemon is at work: nothing is on its way */
+	bool recover_items;                     /* objects in lost/, too */
 	void (*problem)(const struct store_problem *problem, void *arg);
 	void (*progress)(const struct store_check_result *result, void *arg);   /* NULL allowed */
 	bool (*ends)(void *arg);                /* true: the check ends with INTERRUPTED; NULL allowed */
 	bool (*is_kept)(const uint8_t id[ITEM_ID_BYTES]);       /* an object whose item is gone, and that is to stay for now; NULL: none */
 	/* The key of the certificate; NULL: signatures are not verified. */
 	int (*find_key)(struct store_reader *reader, const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], struct public_key *ret_key);
+	/* The item that an object holds, verified as at its upload: fills received, readers and n_more_readers. ret_why: what is wrong with it. NULL: objects
+	 * without a row are only named. */
+	int (*read_object)(struct store_reader *reader, int fd, struct store_problem *about, char ret_why[STORE_WHY_TEXT]);
 	void *arg;
 };
 /* Any thread with its own reader, beside the ledger's work. What cannot be read is a problem, not a failure. */
 int store_check(struct store_reader *reader, const struct store_check_options *options, struct store_check_result *ret_result);
+
+/* ---- check_orphans.c ---- */
+int store_open_orphan(struct store_reader *reader, const struct store_problem *problem, int *ret_fd);
+/* Whose the object says that it is, by its statement: the user's name, and the certificate's fingerprint. BAD_FORMAT. */
+struct store_object_owner { char user[NAME_MAX_TEXT + 1]; uint8_t fingerprint[STORE_FINGERPRINT_BYTES]; int64_t made; };
+int store_read_object_owner(int fd, struct store_object_owner *ret_owner);
+/* The device of a certificate, whatever has become of it. NO_KEY when there is none; *ret_state is the user's. */
+int store_find_signer(struct store_reader *reader, const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], struct store_caller *ret_signer, enum store_state *ret_state);
+bool store_has_live_device(struct store_reader *reader, int64_t user_id, const char *device);
 
 /* -------------------------------------------------------------- repair.c ---------------------------------------------------------------- */
 #define STORE_STAGED ".restored."               /* incoming/.restored.ID: the bytes of a lost object, brought by who has a backup */
 /* Is there what was lost, byte for byte? Any thread with its own reader. NO_INPUT when nothing was brought, MISMATCH when it is something else. */
 int store_verify_staged(struct store_writer *writer, struct store_reader *reader, const uint8_t item[ITEM_ID_BYTES]);
 void store_remove_staged(struct store_writer *writer, const uint8_t item[ITEM_ID_BYTES]);
-struct store_mending { bool staged, remove_lost; };     /* store_verify_staged has said yes; remove what is lost */
+struct store_mending {
+	bool staged, remove_lost;               /* store_verify_staged has said yes; remove what is lost */
+	const struct store_new_item *item;      /* to be read back, with its owner as its only reader; NULL: it is not */
+};
 struct store_mended { const char *deed; uint64_t sequence; struct store_told told; };
 /* In a transaction: mends what was found, after looking again. deed: what was done, in words, for the log; NULL: it was gone already. Files that are moved go
  * to lost/. NOT_ALLOWED when this is nothing to mend, or not like that; BUSY when it may be under way. */
