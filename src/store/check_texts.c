@@ -35,12 +35,12 @@ static bool texts_parts_match(const struct texts *texts)
 
 static const char *texts_signature_fault(struct texts *texts, struct span text, int64_t device_id)
 {
-	static const char sql[] = "SELECT device_id FROM certificates WHERE fingerprint=?";
+	static const char sql[] = "SELECT device_id FROM certificates JOIN devices USING(device_id) WHERE fingerprint=?";
 	struct public_key key;
 	DB_STATEMENT sqlite3_stmt *row = NULL;
 	texts->no_signer = db_bind(texts->check->reader, &row, sql, "b", ((struct span){ texts->statement.device, DIGEST_BYTES })) < 0 || db_step(row) <= 0;
 	if (texts->no_signer)
-		return "was signed with a certificate that the database does not have";
+		return "was signed with a certificate, or by a device, that the database does not have";
 	if (sqlite3_column_int64(row, 0) != device_id)
 		return "was signed by another device than the one it came from";
 	if (texts->check->options->find_key(texts->check->reader, texts->statement.device, &key) < 0)

@@ -221,14 +221,16 @@ def texts():
         check_in(item, check_store(daemon, "--full")["problems"][1]["sentence"])
 
 
-@test("a certificate that is lost is no reason to give up what was signed with it: the item is whole, and a backup of the database has the rest")
+@test("a certificate or a device that is lost is no reason to give up what was signed with it: the item is whole, and a backup of the database has the rest")
 def no_certificate():
     with Daemon() as daemon:
         item = daemon.client("alice").upload(make_picture())
-        edit(daemon, "DELETE FROM certificates")
-        found = check_store(daemon, "--full", "--repair", "--remove-lost")
-        check_equal([(p["kind"], p["item"], p["mended"]) for p in found["problems"]], [("SIGNER", item, False)], "what is found")
-        check_in("restore a backup", found["problems"][0]["mend"])
+        for table in ("devices", "certificates"):
+            edit(daemon, "DELETE FROM " + table)
+            found = check_store(daemon, "--full", "--repair", "--remove-lost")
+            signer = [p for p in found["problems"] if p["kind"] != "USERS"]
+            check_equal([(p["kind"], p["item"], p["mended"]) for p in signer], [("SIGNER", item, False)], "what is found without " + table)
+            check_in("restore a backup", signer[0]["mend"])
         check_equal([i["item"] for i in json.loads(daemon.sisctl("--json", "items").stdout)["items"]], [item], "items")
 
 

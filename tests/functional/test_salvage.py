@@ -242,6 +242,28 @@ def later():
         check_equal((find_item_ids(alice.run("--json", "list").stdout), bob.items()), ([item], []), "who has it")
 
 
+@test("a backup is restored beside the objects of what came after it, as sis-backup(7) says: they come back for their owners, and nothing else does")
+def after_restore():
+    directory, state = temporary("backups"), os.path.join(temporary("restored"), "state")
+    with Daemon() as daemon:
+        alice, bob = daemon.client("alice"), daemon.client("bob")
+        saved, gone, later = alice.upload(make_picture(seed=1), "bob"), None, None
+        daemon.sisctl("backup", directory, "--with-keys")
+        gone, later = alice.upload(make_picture(seed=2), "bob"), alice.upload(make_picture(seed=3), "bob")
+        alice.run("rm", gone)
+        wait_for(lambda: not os.path.exists(object_of(daemon, gone)), "the object to go")
+        daemon.stop()
+        owners = ["--ledger-user", str(LEDGER_ID), "--signer-user", str(SIGNER_ID), "--group", str(GROUP_ID)] if IS_ROOT else []
+        run_program([os.path.join(BUILD, "sisctl"), "restore", directory, "--state-dir", state] + owners)
+        old, daemon.options["state_dir"] = daemon.state_dir, state
+        daemon.start()
+        # All of them are brought: those that the backup has are passed over.
+        run_program(["find", os.path.join(old, "objects"), "-type", "f", "-exec", "cp", "-a", "-t", os.path.join(state, "lost"), "{}", "+"])
+        check_equal(read_back(check_store(daemon, "--repair", "--recover-items", status=1)), [later], "what is read back")
+        check_equal([set(find_item_ids(who.run("--json", "list", "--accept-restored").stdout)) for who in (alice, bob)], [{saved, later}, {saved}], "who has what")
+        check_equal(read_file(alice.get(later)), read_file(make_picture(seed=3)), "alice's picture")
+
+
 class Killing:
     """sisd --check-store on copies of a store, killed before its 1st, 2nd, … write, until it comes to its end."""
 
