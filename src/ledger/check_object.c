@@ -92,6 +92,7 @@ int check_read_object(struct store_reader *reader, int fd, struct store_problem 
 		return object_fail(ret_why, -SIS_ERR_NO_MEMORY, error_text(SIS_ERR_NO_MEMORY));
 	int r = check_verify_object(reader, about, fd, bundle, ret_why);
 	about->received = bundle->item.received;
+	memcpy(about->statement_hash, bundle->item.statement_hash, DIGEST_BYTES);
 	for (unsigned i = 0, n = 0; r >= 0 && i < bundle->item.n_audience; i++) {
 		if (strcmp(bundle->item.audience[i], bundle->caller.user) != 0)
 			store_problem_add_reader(about, n++, bundle->item.audience[i]);

@@ -59,6 +59,8 @@ bool orphan_is_lost(const struct store_problem *problem);
 
 /* salvage_item.c: its owner is still told that the item was deleted */
 bool salvage_was_removed(struct store_reader *reader, const uint8_t id[ITEM_ID_BYTES], const char *owner);
+/* Something that shows that the row was there when grants were last written: at least one belongs to this very statement. */
+bool salvage_has_grant(struct store_reader *reader, int64_t item_row, const uint8_t item[ITEM_ID_BYTES], const uint8_t statement_hash[DIGEST_BYTES]);
 /* The item of a problem that is read back, whose object is verified. */
 int salvage_item(struct store_writer *writer, const struct store_problem *problem, const struct store_new_item *item, struct store_mended *mended);
 /* The object that no item names: what the database remembers as deleted goes, anything else may be somebody's, and goes to lost/. (repair.c) */

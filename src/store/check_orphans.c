@@ -181,9 +181,12 @@ static enum store_problem_kind orphan_judge(struct check *check, int fd, struct 
 		snprintf(why, STORE_WHY_TEXT, "%s", deleted ? "it was deleted" : "the database cannot say whether it was deleted");
 		return PROBLEM_ORPHAN;
 	}
-	/* Whole, but none of its owner's devices can open it: then it is of use only to others. */
 	r = check->options->read_object(check->reader, fd, about, why);
+	/* That a grant of another statement names the item shows nothing. */
+	if (r >= 0 && item_row != 0 && !salvage_has_grant(check->reader, item_row, about->item, about->statement_hash))
+		item_row = 0;
 	about->row = item_row;
+	/* r > 0: none of its owner's devices can open it, so it is of use only to those whom grants name. */
 	return r < 0 || (r > 0 && item_row == 0) ? PROBLEM_ORPHAN : item_row != 0 ? PROBLEM_ITEM_ROW : PROBLEM_ITEM_OBJECT;
 }
 

@@ -31,13 +31,25 @@ static int salvage_bring_object(struct store_writer *writer, const struct store_
 	return writer->lost_fd < 0 ? -SIS_ERR_NO_INPUT : store_take_object(writer, writer->lost_fd, path + 3, problem->item);
 }
 
-/* What is left of the item that had this number: grants of this very statement stay in force, for whom they name; whatever else there is goes. */
+/* Of the row ?1, the grants that are of item ?2 and statement ?3, and for whom their row says. Each of these lines a grant has once. */
+#define SALVAGE_GRANTS "FROM grants WHERE item_row=?1 AND (instr(text, char(10)||'item '||?2||char(10)||'statement '||?3||char(10))>0 AND EXISTS" \
+	" (SELECT 1 FROM users u WHERE u.user_id=grants.user_id AND instr(text, char(10)||'recipient '||u.name||char(10)||'device '||grants.device||char(10))>0))"
+
+bool salvage_has_grant(struct store_reader *reader, int64_t item_row, const uint8_t item[ITEM_ID_BYTES], const uint8_t statement_hash[DIGEST_BYTES])
+{
+	static const char sql[] = "SELECT 1 " SALVAGE_GRANTS " LIMIT 1";
+	char id[ITEM_ID_TEXT + 1], hash[2 * DIGEST_BYTES + 1];
+	DB_STATEMENT sqlite3_stmt *row = NULL;
+	item_id_encode(item, id);
+	hex_encode(statement_hash, DIGEST_BYTES, hash);
+	return db_bind(reader, &row, sql, "itt", item_row, id, hash) == 0 && db_step(row) > 0;
+}
+
+/* What is left of the item that had this number: its grants stay in force; whatever else there is goes. */
 static int salvage_sift(struct store_reader *reader, int64_t item_row, const struct store_new_item *item)
 {
 	static const char inbox[] = "DELETE FROM inbox WHERE item_row=?";
-	static const char grants[] =
-		"DELETE FROM grants WHERE item_row=?1 AND (instr(text, char(10)||'item '||?2||char(10)||'statement '||?3||char(10))=0 OR NOT EXISTS"
-		" (SELECT 1 FROM users u WHERE u.user_id=grants.user_id AND instr(text, char(10)||'recipient '||u.name||char(10)||'device '||grants.device||char(10))>0))";
+	static const char grants[] = "DELETE FROM grants WHERE item_row=?1 AND (user_id, device) NOT IN (SELECT user_id, device " SALVAGE_GRANTS ")";
 	char id[ITEM_ID_TEXT + 1], hash[2 * DIGEST_BYTES + 1];
 	item_id_encode(item->id, id);
 	hex_encode(item->statement_hash, DIGEST_BYTES, hash);

@@ -332,6 +332,7 @@ struct store_problem {
 	/* for store_mend */
 	int64_t row, user_id;
 	char path[STORE_PROBLEM_PATH];
+	uint8_t statement_hash[DIGEST_BYTES];   /* of an object that is read back */
 };
 
 void store_problem_add_reader(struct store_problem *about, unsigned n, const char *name);       /* the n-th, from 0 on */
@@ -349,7 +350,7 @@ struct store_check_options {
 	bool (*is_kept)(const uint8_t id[ITEM_ID_BYTES]);       /* an object whose item is gone, and that is to stay for now; NULL: none */
 	/* The key of the certificate; NULL: signatures are not verified. */
 	int (*find_key)(struct store_reader *reader, const uint8_t fingerprint[STORE_FINGERPRINT_BYTES], struct public_key *ret_key);
-	/* The item that an object holds, verified as at its upload: fills received, readers and n_more_readers. ret_why: what is wrong with it. NULL: objects
+	/* The item that an object holds, verified as at its upload: fills received, readers, n_more_readers and statement_hash. ret_why: what is wrong with it. NULL: objects
 	 * without a row are only named. */
 	int (*read_object)(struct store_reader *reader, int fd, struct store_problem *about, char ret_why[STORE_WHY_TEXT]);
 	void *arg;

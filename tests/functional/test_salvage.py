@@ -196,10 +196,17 @@ def sifted():
         alice, bob, carol = [daemon.client(name) for name in ("alice", "bob", "carol")]
         item, other = alice.upload(make_picture(seed=1), "bob"), alice.upload(make_picture(seed=2), "carol")
         daemon.stop()
+        digest = ask(daemon, "SELECT lower(hex(statement_hash)) FROM items WHERE id=x'%s'" % raw_id(item).hex())[0][0]
         row, other_row = [ask(daemon, "SELECT item_row FROM items WHERE id=x'%s'" % raw_id(i).hex())[0][0] for i in (item, other)]
         edit(daemon, "UPDATE grants SET user_id=(SELECT user_id FROM users WHERE name='carol') WHERE item_row=%d AND user_id=(SELECT user_id FROM users WHERE name='bob')" % row,
              "INSERT INTO grants SELECT %d, user_id, device||'x', text, expires, may_share FROM grants WHERE item_row=%d AND user_id=(SELECT user_id FROM users WHERE name='carol')" % (row, other_row),
              "DELETE FROM items WHERE item_row=%d" % row)
+        # That a grant of another statement names the item shows nothing.
+        run_program(["cp", "-a", daemon.state_dir, daemon.state_dir + ".copy"])
+        edit(daemon, "UPDATE grants SET text=replace(text, 'statement %s', 'statement %s') WHERE item_row=%d" % (digest, digest[::-1], row))
+        check_equal([p["kind"] for p in offline(daemon, status=65)["problems"] if p["item"]], ["ITEM_OBJECT"], "without a grant of its own")
+        shutil.rmtree(daemon.state_dir)
+        os.rename(daemon.state_dir + ".copy", daemon.state_dir)
         check_equal(read_back(offline(daemon, "--repair", status=1)), [item], "what is read back")
         daemon.start()
         check_equal([set(who.items()) for who in (alice, bob, carol)], [{item, other}, set(), {other}], "who has what")
