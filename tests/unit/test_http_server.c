@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The server over real sockets and TLS: a child process runs it, with short limits; the test is the peer, honest or not. */
+ * The server over real sockets and TLS: child processes run it, one with limits that no busy machine reaches, one with short limits for the tests of
+ * these; the test is the peer, honest or not. */
 #include "http/server.h"
 
 #include "base/error.h"
@@ -23,14 +24,17 @@
 
 #define FILE_BYTES (3 * 1024 * 1024 + 7)
 #define MAX_SOURCE 12
-#define HEADER_MS 400
-#define IDLE_MS 800
+#define HEADER_MS 1000                  /* of the server with short limits */
+#define IDLE_MS 1500
+#define PATIENT_MS 60000                /* of the other one; and how long a test waits for anything */
 
 /* What the child counts, for the test to see. */
-static struct shared { unsigned n_pieces, n_requests, n_gone, n_refused, n_sent, n_cut, n_connections; char reason[128]; } *shared;
+struct shared { unsigned n_pieces, n_requests, n_gone, n_refused, n_sent, n_cut, n_connections; char reason[128]; };
+struct child { unsigned header_ms, idle_ms; struct shared *shared; uint16_t port; pid_t pid; };
 
-static uint16_t port;
-static pid_t child;
+static struct child patient = { .header_ms = PATIENT_MS, .idle_ms = PATIENT_MS }, hurried = { .header_ms = HEADER_MS, .idle_ms = IDLE_MS };
+static struct child *child = &patient;  /* whom the test talks with */
+static struct shared *shared;           /* and what that one counts */
 static struct blob ca_der;
 static struct loop *loop;
 static struct http_server *server;
@@ -282,8 +286,8 @@ static void on_term(int signal_number, void *arg)
 
 static void serve(int listener, struct tls_identity *identity)
 {
-	static const struct http_limits limits = { .max_connections = 64, .max_connections_per_source = MAX_SOURCE, .header_timeout_ms = HEADER_MS,
-		.idle_timeout_ms = IDLE_MS, .min_rate_bytes_s = 20000, .max_body_bytes = 4096, .max_head_bytes = 16384 };
+	const struct http_limits limits = { .max_connections = 64, .max_connections_per_source = MAX_SOURCE, .header_timeout_ms = child->header_ms,
+		.idle_timeout_ms = child->idle_ms, .min_rate_bytes_s = 20000, .max_body_bytes = 4096, .max_head_bytes = 16384 };
 	signal(SIGPIPE, SIG_IGN);
 	if (loop_new(&loop) < 0 || http_server_new(loop, &handler, NULL, &server) < 0)
 		_exit(1);
@@ -300,34 +304,64 @@ static void serve(int listener, struct tls_identity *identity)
 	exit(0);                        /* not _exit: a sanitizer's report of leaks belongs to the test */
 }
 
+static int talk_with(struct child *whom)
+{
+	child = whom;
+	shared = whom->shared;
+	return 0;
+}
+
+static int be_patient(void **state)
+{
+	return talk_with(&patient);
+}
+
+static int be_hurried(void **state)
+{
+	return talk_with(&hurried);
+}
+
+static int start(struct child *which, struct tls_identity *identity)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	which->shared = mmap(NULL, sizeof(*which->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (which->shared == MAP_FAILED || bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, 128) < 0 ||
+	    getsockname(listener, (struct sockaddr *)&address, &size) < 0)
+		return -1;
+	which->port = ntohs(address.sin_port);
+	talk_with(which);
+	which->pid = fork();
+	if (which->pid == 0)
+		serve(listener, identity);
+	close(listener);
+	return which->pid < 0 ? -1 : 0;
+}
+
 static int set_up(void **state)
 {
 	static struct signing_key key;
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t size = sizeof(address);
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (shared == MAP_FAILED || bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, 128) < 0 ||
-	    getsockname(listener, (struct sockaddr *)&address, &size) < 0)
-		return -1;
-	port = ntohs(address.sin_port);
 	struct tls_identity *identity = make_identity(&key);
-	child = fork();
-	if (child == 0)
-		serve(listener, identity);
-	close(listener);
+	int error = start(&hurried, identity) < 0 || start(&patient, identity) < 0 ? -1 : 0;
 	tls_identity_unref(identity);
 	signal(SIGPIPE, SIG_IGN);
-	return child < 0 ? -1 : 0;
+	return error;
+}
+
+static int end(const struct child *which)
+{
+	int status;
+	kill(which->pid, SIGTERM);
+	waitpid(which->pid, &status, 0);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
-	int status;
-	kill(child, SIGTERM);
-	waitpid(child, &status, 0);
+	int error = end(&patient) + end(&hurried);
 	blob_free(&ca_der);
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
+	return error;
 }
 
 /* ------------------------------------------------ the peer's side ------------------------------------------------ */
@@ -336,8 +370,8 @@ struct peer { int fd; struct tls_session *tls; };
 
 static int dial(void)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port) };
-	struct timeval limit = { .tv_sec = 5 };
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(child->port) };
+	struct timeval limit = { .tv_sec = PATIENT_MS / 1000 };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
@@ -353,17 +387,22 @@ static bool peer_try(struct peer *peer)
 	return tls_handshake(peer->tls) == 0;
 }
 
-static struct peer peer_open(void)
-{
-	struct peer peer;
-	assert_true(peer_try(&peer));
-	return peer;
-}
-
 static void peer_close(struct peer *peer)
 {
 	tls_session_free(peer->tls);
 	close(peer->fd);
+}
+
+/* Tries again: the server may not have noticed yet that others are gone, or the machine was too busy for a handshake within short limits. */
+static struct peer peer_open(void)
+{
+	struct peer peer;
+	for (int i = 0; !peer_try(&peer); i++) {
+		assert_true(i < 100);
+		peer_close(&peer);
+		usleep(50000);
+	}
+	return peer;
 }
 
 static bool peer_send(struct peer *peer, const void *data, size_t size)
@@ -459,7 +498,7 @@ static bool peer_is_ended(struct peer *peer)
 
 static void wait_for(const unsigned *counter, unsigned value)
 {
-	for (unsigned i = 0; i < 500 && __atomic_load_n(counter, __ATOMIC_SEQ_CST) < value; i++)
+	for (unsigned i = 0; i < PATIENT_MS / 10 && __atomic_load_n(counter, __ATOMIC_SEQ_CST) < value; i++)
 		usleep(10000);
 	assert_true(__atomic_load_n(counter, __ATOMIC_SEQ_CST) >= value);
 }
@@ -678,10 +717,8 @@ static void test_slow_handshake(void **state)
 {
 	int fd = dial();
 	char byte;
-	uint64_t began = time_monotonic_ns();
 	assert_true(write(fd, "\x16\x03", 2) == 2);
 	assert_true(read(fd, &byte, 1) <= 0);
-	assert_true(time_monotonic_ns() - began < 3000000000u);
 	assert_string_equal(shared->reason, "no TLS handshake in time");
 	close(fd);
 }
@@ -701,7 +738,7 @@ static void test_slow_head(void **state)
 	struct peer peer = peer_open();
 	char body[512];
 	/* Each byte comes well within any idle time: only the time for the whole head ends this. */
-	for (int i = 0; i < 40; i++) {
+	for (int i = 0; i < HEADER_MS * 2 / 25; i++) {
 		if (!peer_say(&peer, i == 0 ? "GET / HTTP/1.1\r\nX: " : "y"))
 			break;
 		usleep(25000);
@@ -726,7 +763,7 @@ static void test_slow_sender(void **state)
 	unsigned n_gone = shared->n_gone;
 	char body[512];
 	peer_say(&peer, "POST /stream HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
-	for (int i = 0; i < 40 && peer_say(&peer, "a few bytes"); i++)
+	for (int i = 0; i < IDLE_MS * 2 / 50 && peer_say(&peer, "a few bytes"); i++)
 		usleep(50000);
 	assert_int_equal(peer_hear(&peer, body), 408);
 	assert_int_equal(shared->n_gone, n_gone + 1);
@@ -761,7 +798,6 @@ static void test_slow_reader(void **state)
 static void test_per_source(void **state)
 {
 	struct peer peers[MAX_SOURCE], extra;
-	usleep(50000);
 	for (size_t i = 0; i < ARRAY_SIZE(peers); i++)
 		peers[i] = peer_open();
 	assert_false(peer_try(&extra));
@@ -769,7 +805,6 @@ static void test_per_source(void **state)
 	peer_close(&extra);
 	for (size_t i = 0; i < ARRAY_SIZE(peers); i++)
 		peer_close(&peers[i]);
-	usleep(50000);
 	extra = peer_open();
 	peer_close(&extra);
 }
@@ -922,7 +957,7 @@ static void test_drain(void **state)
 	unsigned seen = shared->n_requests;
 	peer_say(&busy, GET("/later"));
 	wait_for(&shared->n_requests, seen + 1);
-	kill(child, SIGTERM);
+	kill(child->pid, SIGTERM);
 	assert_true(peer_is_ended(&idle));
 	assert_int_equal(peer_hear_sized(&busy, body, sizeof(body), &size, head, true), 200);
 	assert_non_null(strstr(head, "Connection: close\r\n"));
@@ -934,16 +969,17 @@ static void test_drain(void **state)
 	peer_close(&busy);
 }
 
+#define PATIENT(test) cmocka_unit_test_setup(test, be_patient)
+#define HURRIED(test) cmocka_unit_test_setup(test, be_hurried)
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kept_connection), cmocka_unit_test(test_pipelined), cmocka_unit_test(test_byte_by_byte), cmocka_unit_test(test_head_request),
-		cmocka_unit_test(test_file), cmocka_unit_test(test_streamed), cmocka_unit_test(test_inform),
-		cmocka_unit_test(test_early_answer), cmocka_unit_test(test_too_large), cmocka_unit_test(test_malformed), cmocka_unit_test(test_long_heads),
-		cmocka_unit_test(test_gone), cmocka_unit_test(test_slow_handshake), cmocka_unit_test(test_plain_text), cmocka_unit_test(test_slow_head),
-		cmocka_unit_test(test_idle), cmocka_unit_test(test_slow_sender), cmocka_unit_test(test_slow_reader), cmocka_unit_test(test_per_source),
-		cmocka_unit_test(test_revocation), cmocka_unit_test(test_stream), cmocka_unit_test(test_stream_wakes),
-		cmocka_unit_test(test_stream_waits_for_the_reader), cmocka_unit_test(test_stream_that_nobody_takes), cmocka_unit_test(test_drain),
+		PATIENT(test_kept_connection), PATIENT(test_pipelined), PATIENT(test_byte_by_byte), PATIENT(test_head_request), PATIENT(test_file),
+		PATIENT(test_streamed), PATIENT(test_inform), PATIENT(test_early_answer), PATIENT(test_too_large), PATIENT(test_malformed),
+		PATIENT(test_long_heads), PATIENT(test_gone), HURRIED(test_slow_handshake), PATIENT(test_plain_text), HURRIED(test_slow_head), HURRIED(test_idle),
+		HURRIED(test_slow_sender), HURRIED(test_slow_reader), PATIENT(test_per_source), PATIENT(test_revocation), PATIENT(test_stream),
+		HURRIED(test_stream_wakes), PATIENT(test_stream_waits_for_the_reader), HURRIED(test_stream_that_nobody_takes), PATIENT(test_drain),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, set_up, tear_down);
