@@ -17,6 +17,7 @@ from sis_machine import *
 EXCUSES = (69, 74, 75, 76)
 SIZES = (300, 20000, 20000, 70000, 300000, 3 << 20)
 SAMPLE = 60
+KEPT = 300                      # items: a load that goes on for long removes the oldest, or the disk would be full
 PAUSE_S = 0.1                   # between tries: a server that is away is not to be all that these processors do
 
 
@@ -41,6 +42,7 @@ class Load:
         os.mkdir(self.place)
         os.chmod(self.place, 0o777)
         self.acknowledged, self.refused, self.wrong = {}, {}, []        # item → (name, digest); sentence → how often; what must not be
+        self.removing, self.removed = set(), set()                      # items: to be removed, whose removal was acknowledged
         self.n_tried = self.n_fetched = 0
         self.uncertain = set()                                          # files whose first try had no answer: the item may be there
         self.over, self.lock = threading.Event(), threading.Lock()
@@ -100,6 +102,7 @@ class Load:
             while not self._upload(name, hashlib.sha256(data).hexdigest()):
                 if self.over.wait(PAUSE_S):
                     return
+            self._make_room()
 
     def _upload(self, name, digest):
         with self.lock:
@@ -112,6 +115,16 @@ class Load:
             self.acknowledged[find_item_id(done.stdout)] = (name, digest)
         os.unlink(os.path.join(self.place, name))
         return True
+
+    def _make_room(self):
+        with self.lock:
+            kept = [item for item in self.acknowledged if item not in self.removing]
+            if len(kept) <= KEPT:
+                return
+            self.removing.add(kept[0])
+        # Once: that it was refused, or had no answer, says nothing of whether it is still there.
+        if self._run(self.sender, "rm", kept[0]) is not None:
+            self.removed.add(kept[0])
 
     def _fetch_on(self):
         chance = random.Random(self.seed)
@@ -143,7 +156,7 @@ class Load:
     def missed(self):
         seen = {event["item"] for event in self.events("item")}
         with self.lock:
-            return [item for item in self.acknowledged if item not in seen]
+            return [item for item in self.acknowledged if item not in seen and item not in self.removing]
 
     def wait_uploads(self, n=3, limit_s=60):
         """Until n more uploads are acknowledged; returns how many seconds it took until the first was."""
@@ -182,15 +195,18 @@ class Load:
         names = [event.get("name") for event in self.events("item")]
         check_equal(sorted({name for name in names if names.count(name) > 1} - self.uncertain), [], "files that became two items, and were tried once")
         # check --full below reads all of them; as people do, some are enough.
-        for item in random.Random(self.seed).sample(sorted(self.acknowledged), min(SAMPLE, len(self.acknowledged))):
+        there = sorted(set(self.acknowledged) - self.removing)
+        for item in random.Random(self.seed).sample(there, min(SAMPLE, len(there))):
             check(self._fetch(item), lambda: "%s was acknowledged, and cannot be fetched: %s" % (item, list(self.refused)[-1:]))
         check_equal(self.wrong, [], "what went wrong while everything was fetched")
+        if self.removed:
+            check_equal(sorted(self.removed & set(find_item_ids(self.reader.run("--json", "list", "--all").stdout))), [], "items whose removal was acknowledged")
         done = self.machine.sisctl("--json", "check", "--full", status=None)
         check_equal((done.returncode, json.loads(done.stdout or "{}").get("problems")), (0, []), "check --full (%s)" % done.stderr)
         self.machine.sisctl("audit", "verify")
         check(self.machine.is_active("sisd.service") and self.machine.is_active("sisd.socket"), "the units are not active")
-        print("# %d uploads acknowledged of %d tried, %d fetched; people were told: %s" % (len(self.acknowledged), self.n_tried, self.n_fetched,
-              "; ".join("%s (%d)" % pair for pair in self.refused.items()) or "nothing else"), flush=True)
+        print("# %d uploads acknowledged of %d tried, %d fetched, %d removed; people were told: %s" % (len(self.acknowledged), self.n_tried,
+              self.n_fetched, len(self.removed), "; ".join("%s (%d)" % pair for pair in self.refused.items()) or "nothing else"), flush=True)
 
 
 # ------------------------------------------------------------------------------------------------ the daemon on a machine
