@@ -285,7 +285,7 @@ def kill_workers(daemon):
 
 
 # Heartbeats, which make a worker look as well, come every 20 s, as do the time limits of our sockets: nobody is helped by them in this time.
-AT_ONCE_S = min(5 * SLOW, 15)
+AT_ONCE_S = 15
 
 
 def check_heard(followers, stored):
