@@ -45,6 +45,12 @@ def serves(daemon, source, who=None, path="/healthz"):
         return False
 
 
+def check_refused(statuses, began):
+    """60 requests, at a rate of 1 a second of which 10 may come at once: so many of them have had their turn, and no more."""
+    most = 10 + 1 + int(time.monotonic() - began)
+    check(statuses.count(200) + statuses.count(429) == 60 and 10 <= statuses.count(200) <= most < 60, "statuses %r" % statuses)
+
+
 def refused_count(daemon, limit):
     (row,) = [row for row in daemon.status()["limits"] if row["limit"] == limit]
     return row["refused"]
@@ -66,12 +72,13 @@ def check_counted(daemon, limit, text, wanted=None):
 
 @test("one user's requests above the rate get 429 with Retry-After, are counted and summed in the log; others are served; a reload is in force at once")
 def requests_per_user():
-    with Daemon(workers=1, requests_per_user=3) as daemon:
+    with Daemon(workers=1, requests_per_user=1) as daemon:
         greedy, modest = enroll_device(daemon), enroll_device(daemon)
         connection = daemon.http(greedy)
+        began = time.monotonic()
         replies = [daemon.request("GET", "/v1/whoami", connection=connection) for _ in range(60)]
+        check_refused([reply.status for reply in replies], began)
         refused = [reply for reply in replies if reply.status == 429]
-        check(20 <= len(refused) <= 30, "%d of 60 were refused" % len(refused))
         refused[0].check_problem(429, "too-many")
         check(1 <= int(refused[-1].headers["Retry-After"]) <= 10, "Retry-After %r" % refused[-1].headers["Retry-After"])
         check_equal(daemon.request("GET", "/v1/whoami", who=modest).status, 200, "another user")
@@ -79,24 +86,26 @@ def requests_per_user():
         check_in("(%s)" % greedy.user, daemon.wait_log("too many requests of this user.*"), "the line names the user")
         daemon.write_config(requests_per_user=0)
         daemon.reload()
-        wait_for(lambda: daemon.request("GET", "/v1/whoami", connection=connection).status == 200, "the rate to be none", 2)
-        daemon.write_config(requests_per_user=3)
+        wait_for(lambda: daemon.request("GET", "/v1/whoami", connection=connection).status == 200, "the rate to be none")
+        daemon.write_config(requests_per_user=1)
         daemon.reload()
         wait_for(lambda: daemon.request("GET", "/v1/whoami", connection=connection).status == 200, "the rate to come again")
 
 
 @test("one source's requests above the rate get 429, before anything is looked up; another source is served")
 def requests_per_source():
-    with Daemon(workers=1, requests_per_source=3) as daemon:
+    with Daemon(workers=1, requests_per_source=1) as daemon:
         daemon.ca()
         with tls_from(daemon, "127.0.0.21") as connection:
-            statuses = [ask_on(connection)[0] for _ in range(60)]
-            check(20 <= statuses.count(429) <= 30 and statuses.count(200) + statuses.count(429) == 60, "statuses %r" % statuses)
-            status, headers, body = ask_on(connection)
+            began = time.monotonic()
+            answers = [ask_on(connection) for _ in range(60)]
+            check_refused([status for status, _, _ in answers], began)
+            refused = [answer for answer in answers if answer[0] == 429]
+            status, headers, body = refused[-1]
             check_equal((status, headers["Content-Type"], json.loads(body)["type"]), (429, "application/problem+json", "urn:sis:error:too-many"), "the problem")
             check(int(headers["Retry-After"]) >= 1, "Retry-After")
         check(serves(daemon, "127.0.0.22"), "another source")
-        check_counted(daemon, "requests_per_source", "too many requests from this source in a short time", statuses.count(429) + 1)
+        check_counted(daemon, "requests_per_source", "too many requests from this source in a short time", len(refused))
 
 
 @test("new connections above the rate of their source are refused at once; another source, and a connection that is there, are served")
@@ -104,9 +113,12 @@ def handshakes_per_source():
     with Daemon(workers=1, handshakes_per_source=2) as daemon:
         daemon.ca()
         early = tls_from(daemon, "127.0.0.31")
-        for _ in range(100):
-            connect_from(daemon, "127.0.0.31").close()
-        check(not serves(daemon, "127.0.0.31"), "served above its rate")
+        def is_refused():
+            for _ in range(100):
+                connect_from(daemon, "127.0.0.31").close()
+            return not serves(daemon, "127.0.0.31")
+        # Between the last of those and this one there was time for one more, on a busy machine.
+        wait_for(is_refused, "a refusal above its rate")
         check(serves(daemon, "127.0.0.32"), "another source")
         check_equal(ask_on(early)[0], 200, "the connection that was there")
         wait_for(lambda: refused_count(daemon, "handshakes_per_source") >= 70, "refusals in the status")
@@ -172,7 +184,7 @@ def offend(daemon, source, times):
 
 @test("misbehaving adds up to a penalty: then the source's new connections are refused, and with time served again; nobody else notices", limit_s=240)
 def penalties():
-    with Daemon(workers=1, penalty_exempt=["127.0.0.1"], penalty_min="3s", penalty_max="5s") as daemon:
+    with Daemon(workers=1, penalty_exempt=["127.0.0.1"], penalty_min="3s", penalty_max="10s") as daemon:
         daemon.ca()
         early = tls_from(daemon, "127.0.0.61")
         offend(daemon, "127.0.0.61", 2)
@@ -183,7 +195,7 @@ def penalties():
         check_equal(ask_on(early)[0], 200, "the connection that was there")
         wait_for(lambda: daemon.status()["penalised"] == 1, "the status shows it")
         check_in("penalised: 1", daemon.sisctl("status").stdout, "status")
-        wait_for(lambda: serves(daemon, "127.0.0.61"), "service after the penalty")
+        wait_for(lambda: serves(daemon, "127.0.0.61"), "service after the penalty", 40)
         wait_for(lambda: daemon.status()["penalised"] == 0, "the end of the penalty in the status")
         check_counted(daemon, "penalty_max", "this source is refused for a time")
         check(refused_count(daemon, "penalty_max") > 10, "refusals are counted")
@@ -222,7 +234,7 @@ def offences():
 
 @test("whoever shares an address with a misbehaving stranger is let in again within the least penalty, and for at least as long", limit_s=240)
 def neighbours():
-    with Daemon(workers=1, penalty_exempt=["127.0.0.1"], penalty_min="2s", penalty_max="1h", penalty_handshake="10m") as daemon:
+    with Daemon(workers=1, penalty_exempt=["127.0.0.1"], penalty_min="5s", penalty_max="1h", penalty_handshake="10m") as daemon:
         device = enroll_device(daemon)
         check(serves(daemon, "127.0.0.81", device, "/v1/whoami"), "before")
         started = time.monotonic()
@@ -426,9 +438,11 @@ def uploads():
         check_equal(modest.upload(modest.seal(b"x")).status, 201, "another user's")
         daemon.write_config(uploads_per_user=64, new_uploads_per_user=1)
         daemon.reload()
-        statuses = [daemon.request("POST", "/v1/items", who=greedy, body=b"no bundle", headers={"Content-Type": "application/vnd.sis.item"}).status
-                    for _ in range(75)]
-        check(58 <= statuses.index(429) <= 75 and set(statuses[:58]) == {400}, "statuses %r" % statuses)
+        statuses, began = [], time.monotonic()
+        while len(statuses) < 65 or (429 not in statuses and len(statuses) < 500):
+            statuses.append(daemon.request("POST", "/v1/items", who=greedy, body=b"no bundle", headers={"Content-Type": "application/vnd.sis.item"}).status)
+        first = statuses.index(429)
+        check(58 <= first <= 60 + time.monotonic() - began + 1 and set(statuses[:first]) == {400}, "statuses %r" % statuses)
         check_equal(refused_count(daemon, "new_uploads_per_user"), statuses.count(429), "the status")
         check_equal(modest.upload(modest.seal(b"y")).status, 201, "another user's, again")
         daemon.write_config(new_uploads_per_user=0)
@@ -725,7 +739,7 @@ def floods():
             done.set()
             for thread in threads:
                 thread.join()
-        check(slowest[0] < 5 * SLOW, "the good client waited %.1f s" % slowest[0])
+        check(slowest[0] < 10 * SLOW, "the good client waited %.1f s" % slowest[0])
         check_equal(refused_count(daemon, "requests_per_user"), 0, "the good client's own limits")
         daemon.is_serving()
 

