@@ -12,6 +12,7 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -557,12 +558,14 @@ static void test_files(void **state)
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(fstatat(daemon_.keys_fd, "ca.pem", &st, 0), 0);
 	assert_int_equal(fstatat(daemon_.keys_fd, "ca.key.new", &st, 0), -1);
-	/* Nothing of the directory is open in the confined process any more, but what a successor's key will be written into. */
+	/* Nothing of the directory is open in the confined process any more, but what a successor's key will be written into. The kernel shows that to
+	 * who may trace it, which is not its own user: it is not dumpable. */
 	char path[64], target[256];
-	unsigned n_open = 0;
+	unsigned n_open = 0, n_hidden = 0;
 	for (int fd = 0; fd < 64; fd++) {
 		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)daemon_.pid, fd);
 		ssize_t n = readlink(path, target, sizeof(target) - 1);
+		n_hidden += n < 0 && errno == EACCES;
 		target[n > 0 ? n : 0] = '\0';
 		if (strstr(target, keys_directory) == NULL)
 			continue;
@@ -571,7 +574,7 @@ static void test_files(void **state)
 		assert_int_equal(lstat(path, &st), 0);
 		assert_int_equal(st.st_mode & 0777, 0300);              /* only to be written: proc(5) */
 	}
-	assert_int_equal(n_open, 1);
+	assert_int_equal(n_open, n_hidden > 0 ? 0 : 1);
 	assert_int_equal(fstatat(daemon_.keys_fd, "next", &st, 0), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(st.st_size, 0);
