@@ -575,7 +575,7 @@ def cpu_ticks(pid):
     return int(words[11]) + int(words[12])
 
 
-@test("a worker without free descriptors waits without spinning, serves those it has, and accepts when there are some again")
+@test("a worker without free descriptors waits without spinning, serves those it has, and accepts when there are some again", root=True)
 def descriptors():
     with Daemon(workers=1, wrapper=["prlimit", "--nofile=24:24"]) as daemon:
         daemon.ca()
@@ -584,7 +584,7 @@ def descriptors():
         check_equal(ask_on(early[0])[0], 200, "before")
         early += [connect_from(daemon, "127.0.0.1") for _ in range(12)]
         late = connect_from(daemon, "127.0.0.1")
-        wait_for(lambda: len(os.listdir("/proc/%d/fd" % worker)) == 24, "the worker's last descriptor to be used", 5)
+        wait_for(lambda: len(os.listdir("/proc/%d/fd" % worker)) == 24, "the worker's last descriptor to be used")
         before = cpu_ticks(worker)
         threading.Event().wait(1.5)
         spent = (cpu_ticks(worker) - before) / os.sysconf("SC_CLK_TCK")
