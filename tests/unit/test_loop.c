@@ -48,7 +48,7 @@ static void note_arg(void *arg)
 	note(*(const char *)arg);
 }
 
-static void timers_come_in_order(void **state)
+static void add_timers(void)
 {
 	assert_int_equal(loop_add_timer(loop, 30, note_arg, &letters[2], NULL), 0);
 	assert_int_equal(loop_add_timer(loop, 10, note_arg, &letters[0], NULL), 0);
@@ -56,6 +56,15 @@ static void timers_come_in_order(void **state)
 	assert_int_equal(loop_add_timer(loop, -1, note_arg, &letters[3], NULL), 0);
 	assert_int_equal(loop_add_timer(loop, 5, note_arg, &letters[4], &sources[0]), 0);
 	loop_remove(sources[0]);
+}
+
+static void timers_come_in_order(void **state)
+{
+	/* Anew where the machine did other things in between, for so long that another order is the right one. */
+	for (uint64_t began = time_monotonic_ns(); add_timers(), time_monotonic_ns() - began > 5000000; began = time_monotonic_ns()) {
+		loop_free(loop);
+		assert_int_equal(loop_new(&loop), 0);
+	}
 	stop_in(40);
 	assert_string_equal(order, "abc");
 }
