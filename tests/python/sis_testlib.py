@@ -253,7 +253,7 @@ class Daemon:
         self.ready_file = os.path.join(self.directory, "ready")
         self.log_path = os.path.join(self.directory, "log")
         self.process, self.host, self.port = None, "127.0.0.1", None
-        self._ca = None
+        self._ca = self._held = None
         if start:
             self.start()
 
@@ -336,6 +336,12 @@ class Daemon:
     def _gone(self):
         if self in Daemon.running:
             Daemon.running.remove(self)
+        if self._held is None and self.options["listen"] == ["127.0.0.1:%s" % self.port]:
+            # Bound and not listened on, so that no other program on this host is given the port before the restart.
+            self._held = socket.socket()
+            self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                self._held.bind(self.address)
 
     def restart(self, hard=False):
         if hard:
