@@ -12,6 +12,10 @@
 #define CERTIFICATES_MAX SIGNERS_MAX
 #define TOO_MANY_CERTIFICATES "this device has too many certificates that are still valid: use the newest one"
 
+/* Of one user, live. Whoever shares with him, or asks for him, gets all of them, and each enrollment looks at all. */
+#define DEVICES_MAX 64
+#define TOO_MANY_DEVICES "this user has 64 devices, and may not have more; ask the administrator to revoke one that is not used any more"
+
 struct enrollment {
 	struct change change;
 	struct job job;                         /* for the password */
@@ -40,7 +44,7 @@ void enroll_refuse(struct enrollment *enrollment, int error, const char *detail)
 void enroll_let_wait(struct enrollment *enrollment, enum limit limit, const char *detail, uint32_t wait_s);
 
 /* ---- enroll_certificate.c: the login was right ---- */
-int  enroll_check_number(struct store_reader *reader, const struct enrollment *enrollment);     /* TOO_MANY */
+int  enroll_check_number(struct store_reader *reader, const struct enrollment *enrollment);     /* of a device's certificates: TOO_MANY */
 void enroll_mint(struct enrollment *enrollment);                /* the device's name is settled: asks for the certificate, and stores it */
 void enroll_name_device(struct enrollment *enrollment);         /* the invite's name, else the one asked for, else the next free "device-N" */
 

@@ -31,6 +31,14 @@ int enroll_check_number(struct store_reader *reader, const struct enrollment *en
 	return r == 0 && count.n >= CERTIFICATES_MAX ? -SIS_ERR_TOO_MANY : r;
 }
 
+/* So few that nobody's devices make an answer, or an enrollment, a burden for all others. */
+static int enroll_check_devices(struct store_reader *reader, const struct enrollment *enrollment)
+{
+	uint64_t n;
+	int r = store_count_devices(reader, enrollment->user_id, &n);
+	return r == 0 && n >= DEVICES_MAX ? -SIS_ERR_NOT_ALLOWED : r;
+}
+
 struct enroll_key { const struct enrollment *enrollment; bool is_other, newest_is_same; };
 
 static int enroll_compare_key(const struct store_certificate *stored, void *arg)
@@ -72,6 +80,8 @@ static int enroll_check_again(struct store_writer *writer, struct enrollment *en
 	int r = store_find_user(store_as_reader(writer), enrollment->user, &user);
 	if (r == 0 && (user.state != STORE_LIVE || user.user_id != enrollment->user_id))
 		r = user.state == STORE_DISABLED ? -SIS_ERR_DISABLED : -SIS_ERR_REVOKED;
+	if (r == 0 && !enrollment->renewal)
+		r = enroll_check_devices(store_as_reader(writer), enrollment);
 	if (r == 0 && enrollment->renewal) {
 		r = store_find_device(store_as_reader(writer), user.user_id, enrollment->device, &device_id, &state);
 		if (r == 0 && (state != STORE_LIVE || device_id != enrollment->device_id))
@@ -108,7 +118,8 @@ static void enroll_done(struct completion *completion)
 	if (error < 0) {
 		const char *detail = error == -SIS_ERR_CONFLICT ? "the invite was used, or the device enrolled, by somebody else just now" :
 		                     error == -SIS_ERR_EXISTS ? "somebody else just took this name" :
-		                     error == -SIS_ERR_TOO_MANY ? TOO_MANY_CERTIFICATES : NULL;
+		                     error == -SIS_ERR_TOO_MANY ? TOO_MANY_CERTIFICATES :
+		                     error == -SIS_ERR_NOT_ALLOWED ? TOO_MANY_DEVICES : NULL;
 		enroll_refuse(enrollment, error, detail);
 		return;
 	}
@@ -180,11 +191,14 @@ static void enroll_again(struct enrollment *enrollment, int64_t device_id, enum 
 
 static void enroll_new_device(struct enrollment *enrollment)
 {
-	int r = enrollment->new_user ? 0 : enroll_find_key(ledger.view, enrollment);
+	int r = enrollment->new_user ? 0 : enroll_check_devices(ledger.view, enrollment);
+	if (r == 0 && !enrollment->new_user)
+		r = enroll_find_key(ledger.view, enrollment);
 	if (r == 0)
 		enroll_mint(enrollment);
 	else
-		enroll_refuse(enrollment, r, r == -SIS_ERR_CONFLICT ? "this key is that of another device: a new device needs a key of its own" : NULL);
+		enroll_refuse(enrollment, r, r == -SIS_ERR_CONFLICT ? "this key is that of another device: a new device needs a key of its own" :
+		              r == -SIS_ERR_NOT_ALLOWED ? TOO_MANY_DEVICES : NULL);
 }
 
 void enroll_name_device(struct enrollment *enrollment)

@@ -35,6 +35,19 @@ int store_find_device(struct store_reader *reader, int64_t user_id, const char *
 	return 0;
 }
 
+int store_count_devices(struct store_reader *reader, int64_t user_id, uint64_t *ret_n)
+{
+	static const char sql[] = "SELECT count(*) FROM devices WHERE user_id=? AND state=0";
+	DB_STATEMENT sqlite3_stmt *row = NULL;
+	int r = db_bind(reader, &row, sql, "i", user_id);
+	if (r == 0)
+		r = db_step(row);
+	if (r < 0)
+		return r;
+	*ret_n = (uint64_t)sqlite3_column_int64(row, 0);
+	return 0;
+}
+
 int store_free_device_name(struct store_reader *reader, int64_t user_id, char ret_name[NAME_MAX_TEXT + 1])
 {
 	static const char sql[] = "SELECT count(*) FROM devices WHERE user_id=?";

@@ -98,6 +98,7 @@ int store_add_device(struct store_writer *writer, int64_t user_id, const char *n
 /* NO_INPUT when this user never had such a device. */
 int store_find_device(struct store_reader *reader, int64_t user_id, const char *name, int64_t *ret_device_id, enum store_state *ret_state);
 /* The first "device-N" that this user never had. */
+int store_count_devices(struct store_reader *reader, int64_t user_id, uint64_t *ret_n);   /* live ones */
 int store_free_device_name(struct store_reader *reader, int64_t user_id, char ret_name[NAME_MAX_TEXT + 1]);
 int store_add_certificate(struct store_writer *writer, const struct store_certificate *certificate);
 int store_set_key_statement(struct store_writer *writer, int64_t device_id, struct span text);

@@ -55,6 +55,10 @@ void users_get(struct exchange *exchange)
 {
 	CLEANUP_JSON json_t *answer = json_object();
 	const char *include = http_request_query(exchange->request, "include");
+	if (!items_may_list_more(exchange)) {
+		route_refuse(exchange, SIS_ERR_TOO_MANY, "Too many lists are being sent to you at once: take those first.");
+		return;
+	}
 	int error = user_json(exchange, exchange->argument, answer);
 	if (error == 0 && include != NULL && strcmp(include, "self") == 0) {
 		json_t *self = json_object();
@@ -66,6 +70,8 @@ void users_get(struct exchange *exchange)
 		return;
 	}
 	CLEANUP_FREE char *text = json_print(answer);
+	if (text != NULL)
+		items_enter_listing(exchange, strlen(text));
 	exchange_respond_json(exchange, 200, text, NULL, 0);
 }
 

@@ -360,6 +360,29 @@ def open_registration():
         check_not_in("long enough", daemon.log_text())
 
 
+@test("a user has 64 devices at most, with whatever password or invite; one that is there already still gets its certificate")
+def many_devices():
+    with Daemon(workers=1, registration="open") as daemon:
+        password = "a long enough password"
+        first = Device(daemon, "collector", "first")
+        first.enroll(password)
+        daemon.stop()
+        import sqlite3
+        with contextlib.closing(sqlite3.connect(os.path.join(daemon.state_dir, "db/sis.db"))) as database:
+            for n in range(62):
+                database.execute("INSERT INTO devices(user_id, name, state, enrolled) SELECT user_id, ?, 0, 1 FROM users WHERE name='collector'", ("d%d" % n,))
+            database.commit()
+        daemon.start()
+        Device(daemon, "collector", "last").enroll(password)
+        check_in("64 devices", Device(daemon, "collector", "more").enroll(password, status=403).json()["detail"])
+        line = daemon.invite("collector")
+        check_in("64 devices", Device(daemon, "collector", "more").enroll(Invite(line).code, status=403).json()["detail"])
+        est_enroll(daemon, "collector", password, make_csr(first.key, "collector", "first"))
+        daemon.sisctl("revoke", "collector", "--device", "last")
+        Device(daemon, "collector", "more").enroll(Invite(line).code)
+        check(daemon.is_serving(), "it does not serve")
+
+
 @test("open registration: one name's password cannot be guessed from many sources; an invite for it still works")
 def guessed_from_everywhere():
     with Daemon(workers=1, registration="open") as daemon:
