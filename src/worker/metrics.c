@@ -17,7 +17,7 @@
 
 #define HEAD_MAX 8192
 
-struct metrics_waiting { struct http_request *request; struct metrics_waiting *next; };
+struct metrics_waiting { struct http_request *request; uint64_t question; struct metrics_waiting *next; };
 
 static struct {
 	struct http_server *server;
@@ -84,15 +84,29 @@ static void respond(struct http_request *request, int text_fd, uint64_t size)
 		http_respond_file(request, 200, headers, ARRAY_SIZE(headers), fd, 0, size);
 }
 
-/* Answers all who wait: with the text, or (fd -1) with the error. Answering may end the request, and by that others: the list is taken first. */
+/* One who waits for the answer to this question, taken off the list; NULL: nobody any more. */
+static struct http_request *take_waiting(uint64_t question)
+{
+	struct metrics_waiting **at = &metrics.waiting;
+	while (*at != NULL && (*at)->question != question)
+		at = &(*at)->next;
+	struct metrics_waiting *waiting = *at;
+	if (waiting == NULL)
+		return NULL;
+	struct http_request *request = waiting->request;
+	*at = waiting->next;
+	free(waiting);
+	return request;
+}
+
+/* Answers all who wait: with the text, or (fd -1) with the error. Whoever is answered may ask again at once, in what has been sent already: that is the next
+ * question's, or who sends request upon request would keep this loop, and with it the worker, to himself. */
 static void respond_all(int fd, uint64_t size, int error)
 {
-	struct metrics_waiting *waiting;
+	struct http_request *request;
+	uint64_t question = metrics.question;
 	metrics.question = 0;
-	while ((waiting = metrics.waiting) != NULL) {
-		struct http_request *request = waiting->request;
-		metrics.waiting = waiting->next;
-		free(waiting);
+	while ((request = take_waiting(question)) != NULL) {
 		if (fd >= 0)
 			respond(request, fd, size);
 		else
@@ -126,12 +140,12 @@ static void on_request(struct http_request *request, void *arg)
 		http_respond_problem(request, SIS_ERR_NO_MEMORY, NULL);
 		return;
 	}
-	*waiting = (struct metrics_waiting){ request, metrics.waiting };
+	bool is_first = metrics.question == 0;
+	if (is_first)
+		metrics.question = channel_next_id(worker->ledger);
+	*waiting = (struct metrics_waiting){ request, metrics.question, metrics.waiting };
 	metrics.waiting = waiting;
-	if (metrics.question != 0)
-		return;
-	metrics.question = channel_next_id(worker->ledger);
-	if (worker->ledger_lost || CHANNEL_SEND(worker->ledger, metrics.question, metrics, METRICS, &(struct message_metrics){ 0 }) < 0)
+	if (is_first && (worker->ledger_lost || CHANNEL_SEND(worker->ledger, metrics.question, metrics, METRICS, &(struct message_metrics){ 0 }) < 0))
 		metrics_lose_ledger(worker);
 }
 

@@ -30,6 +30,20 @@ def plain_socket(daemon):
     return socket.create_connection((host, int(port)), timeout=30 * SLOW)
 
 
+def flood_and_read(daemon):
+    """A process that sends request upon request, and reads the answers, until it is killed."""
+    connection = plain_socket(daemon)
+    child = os.fork()
+    if child != 0:
+        connection.close()
+        return child
+    with contextlib.suppress(BaseException):
+        threading.Thread(target=lambda: [connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n" * 400) for _ in range(1 << 30)], daemon=True).start()
+        while connection.recv(1 << 20):
+            pass
+    os._exit(0)
+
+
 def table():
     rows = re.findall(r'^METRIC\((\w+), +"(\w+)", +(\w+), +"(\w+)", +"([a-z,]*)", +"(.*)"\)$',
                       read_file(os.path.join(SOURCE, "src/ledger/metrics.def")).decode(), re.MULTILINE)
@@ -154,6 +168,13 @@ def hostile():
         flood.close()
         read_metrics(get(daemon)[2])
         check(daemon.status()["batches"] - batches < 20, "metrics wrote into the database")
+        # And read as fast as they come: each round of answers is one connection's turn, not the worker's whole time.
+        readers = [flood_and_read(daemon) for _ in range(3)]
+        for _ in range(5):
+            daemon.is_serving()
+        for reader in readers:
+            os.kill(reader, signal.SIGKILL)
+            os.waitpid(reader, 0)
         check_equal([r["restarts"] for r in daemon.status()["roles"]], [0] * 4, "restarts")
         daemon.is_serving()
 
