@@ -6,6 +6,9 @@
 #include "base/secret.h"
 
 #define MAX_DEPTH 16
+/* A value takes some 140 bytes of memory and, where somebody wants it so, three of text ("[],"). Ours take eight and more, but in a short text. */
+#define FREE_VALUES 100000u
+#define BYTES_A_VALUE 8
 
 /* jansson would seed its hash from /dev/urandom at first use, which a confined role cannot open, and then fall back to the clock. */
 __attribute__((constructor)) static void seed_hash(void)
@@ -21,10 +24,12 @@ void json_decrefp_sis(json_t **json)
 	*json = NULL;
 }
 
-/* jansson recurses up to 2048 levels; we count brackets outside of strings before it sees the text. */
-static bool is_too_deep(struct span text)
+/* jansson recurses up to 2048 levels; we count brackets outside of strings before it sees the text, and, by what begins them or stands between them, the
+ * values. */
+static int measure(struct span text)
 {
 	unsigned depth = 0;
+	size_t n_values = 0;
 	bool quoted = false;
 	for (size_t i = 0; i < text.size; i++) {
 		uint8_t c = text.data[i];
@@ -33,19 +38,21 @@ static bool is_too_deep(struct span text)
 		else if (c == '"')
 			quoted = !quoted;
 		else if (!quoted && (c == '[' || c == '{') && ++depth > MAX_DEPTH)
-			return true;
+			return -SIS_ERR_BAD_FORMAT;
 		else if (!quoted && (c == ']' || c == '}') && depth > 0)
 			depth--;
+		n_values += !quoted && (c == '[' || c == '{' || c == ',');
 	}
-	return false;
+	return n_values > FREE_VALUES + text.size / BYTES_A_VALUE ? -SIS_ERR_TOO_LARGE : 0;
 }
 
 int json_parse(struct span text, size_t max, json_t **ret_json)
 {
 	if (text.size > max)
 		return -SIS_ERR_TOO_LARGE;
-	if (text.size == 0 || is_too_deep(text))
-		return -SIS_ERR_BAD_FORMAT;
+	int r = text.size == 0 ? -SIS_ERR_BAD_FORMAT : measure(text);
+	if (r < 0)
+		return r;
 	json_error_t error;
 	json_t *json = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &error);
 	if (json == NULL)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * JSON from jansson, with this project's limits: this header is the only place that names the library. Duplicate members, deep nesting
- * (over 16), NUL in strings and anything over max bytes are refused. */
+ * (over 16), NUL in strings, anything over max bytes, and more values than a text of its size rightly has, are refused. */
 #pragma once
 
 #include "base/cursor.h"

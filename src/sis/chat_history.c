@@ -10,7 +10,6 @@
 
 #define PAGE_ITEMS 100u
 #define PAGES_MAX 500u
-#define PAGE_MAX_BYTES (64u << 20)
 
 struct visited *chat_visit(struct chat *chat, const char *key)
 {
@@ -87,7 +86,7 @@ static int gather(struct chat *chat, struct gathering *gathering)
 		if (n > 0)
 			snprintf(from, sizeof(from), "after=%llu&", (unsigned long long)gathering->lowest);
 		snprintf(target, sizeof(target), "/v1/items?%slimit=%u&order=newest&include=content", from, PAGE_ITEMS);
-		r = session_get_json(chat->visit.session, target, PAGE_MAX_BYTES, &page, &chat->why);
+		r = session_get_json(chat->visit.session, target, SESSION_PAGE_MAX_BYTES, &page, &chat->why);
 		if (r == 0 && n == 0 && json_member_u64(page, "sequence", &sequence) == 0) {
 			chat->position = sequence;
 			r = horizon_check(&chat->visit.horizon, sequence, &chat->why);

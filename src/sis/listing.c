@@ -5,8 +5,6 @@
 
 #include <stdio.h>
 
-#define PAGE_MAX_BYTES (64u << 20)
-
 static int fetch_page(const struct listing *listing, unsigned limit, json_t **ret_json, struct why *why)
 {
 	char target[128], from[48] = "";
@@ -15,7 +13,7 @@ static int fetch_page(const struct listing *listing, unsigned limit, json_t **re
 		snprintf(from, sizeof(from), "after=%llu&", (unsigned long long)listing->after);
 	snprintf(target, sizeof(target), "/v1/items?%slimit=%u&order=%s%s%s", from, limit, listing->newest ? "newest" : "oldest",
 	         listing->include != NULL ? "&include=" : "", listing->include != NULL ? listing->include : "");
-	int r = session_get_json(listing->session, target, PAGE_MAX_BYTES, ret_json, why);
+	int r = session_get_json(listing->session, target, SESSION_PAGE_MAX_BYTES, ret_json, why);
 	if (r < 0)
 		return r;
 	if (!json_is_array(json_object_get(*ret_json, "items")) || json_member_u64(*ret_json, "sequence", &sequence) < 0)

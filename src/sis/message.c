@@ -115,7 +115,7 @@ static int recover(struct sender *sender, struct pins *pins, struct conversation
 	struct acceptor acceptor = { 0 };
 	char target[96];
 	snprintf(target, sizeof(target), "/v1/items?limit=%u&order=newest&include=manifest", SCAN_ITEMS);
-	int r = session_get_json(sender->session, target, 64u << 20, &json, why);
+	int r = session_get_json(sender->session, target, SESSION_PAGE_MAX_BYTES, &json, why);
 	const json_t *items = r == 0 ? json_object_get(json, "items") : NULL;
 	if (r < 0 || json_array_size(items) == 0)
 		return r;

@@ -8,6 +8,9 @@
 #include "sis/patience.h"
 #include "sis/profile.h"
 
+/* A page of a listing: a server of ours ends one after 4 MiB and one item (worker/items.c). What is parsed takes up to eleven times as much. */
+#define SESSION_PAGE_MAX_BYTES (16u << 20)
+
 struct session;
 
 /* Connects at the first call. */

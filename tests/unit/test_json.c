@@ -66,6 +66,26 @@ static void depth_counts_only_outside_of_strings(void **state)
 	assert_int_equal(parse("[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]", &deep), 0);
 }
 
+/* 64 MiB of "[]," would take 3 GiB of memory. */
+static void values_are_counted(void **state)
+{
+	static const struct { const char *value; int error; } cases[] = {
+		{ "[],", -SIS_ERR_TOO_LARGE }, { "0,", -SIS_ERR_TOO_LARGE }, { "{},", -SIS_ERR_TOO_LARGE }, { "\"a bit more\",", 0 }, { "\",,,,,,,,,,[[[[[[[{{\",", 0 },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const size_t n = 200000, size = strlen(cases[i].value);
+		char *text = malloc(n * size + 4), *at = text;
+		json_t *json = NULL;
+		*at++ = '[';
+		for (size_t j = 0; j < n; j++)
+			at = mempcpy(at, cases[i].value, size);
+		at = mempcpy(at, "1]", 2);
+		assert_int_equal(json_parse((struct span){ (const uint8_t *)text, (size_t)(at - text) }, SIZE_MAX, &json), cases[i].error);
+		json_decref(json);
+		free(text);
+	}
+}
+
 static void printed_on_one_line(void **state)
 {
 	CLEANUP_JSON json_t *json = json_pack("{s:s,s:i}", "a", "x\ny", "b", 1);
@@ -80,6 +100,7 @@ int main(void)
 		cmocka_unit_test(members_have_types),
 		cmocka_unit_test(hostile_json_is_refused),
 		cmocka_unit_test(depth_counts_only_outside_of_strings),
+		cmocka_unit_test(values_are_counted),
 		cmocka_unit_test(printed_on_one_line),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);

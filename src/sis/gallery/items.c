@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define PAGE_MAX_BYTES (64u << 20)
 #define WORDS_MAX_BYTES 65536u
 
 static void copy_id(struct job *job, const struct captures *captures)
@@ -31,7 +30,7 @@ static int run_list(struct job *job, struct hand *hand, struct why *why)
 	if (job->before != 0)
 		snprintf(from, sizeof(from), "after=%llu&", (unsigned long long)job->before);
 	snprintf(target, sizeof(target), "/v1/items?%slimit=%u&order=newest&include=content", from, GALLERY_PAGE_ITEMS);
-	int r = session_get_json(hand->session, target, PAGE_MAX_BYTES, &page, why);
+	int r = session_get_json(hand->session, target, SESSION_PAGE_MAX_BYTES, &page, why);
 	if (r < 0)
 		return r;
 	const json_t *items = json_object_get(page, "items");
