@@ -6,7 +6,6 @@
 #include "sisctl/logs.h"
 
 #include "base/error.h"
-#include "base/text.h"
 #include "base/util.h"
 
 #include <errno.h>
@@ -21,7 +20,6 @@
 #include <unistd.h>
 
 #define ARGUMENTS_MAX 20
-#define LINE_MAX_BYTES (1u << 20)
 
 extern char **environ;
 
@@ -99,26 +97,6 @@ static pid_t start(const struct arguments *arguments, FILE **ret_lines)
 	return error == 0 && *ret_lines != NULL ? pid : -1;
 }
 
-/* As an entry of the audit trail, but without a number in it. */
-static json_t *entry_from(const json_t *line)
-{
-	static const struct { const char *member, *field; } fields[] = {
-		{ "event", "SIS_EVENT" }, { "role", "SIS_SENDER" }, { "user", "SIS_USER" }, { "device", "SIS_DEVICE" }, { "item", "SIS_ITEM" }, { "peer", "SIS_PEER" },
-		{ "text", "MESSAGE" },
-	};
-	const char *stamp = json_member_string(line, "__REALTIME_TIMESTAMP");
-	char time[TIME_TEXT + 1] = "";
-	if (stamp == NULL || json_member_string(line, "SIS_EVENT") == NULL || time_encode(strtoll(stamp, NULL, 10) / 1000000, time) < 0)
-		return NULL;
-	json_t *entry = json_pack("{s:s}", "time", time);
-	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-		const char *value = json_member_string(line, fields[i].field);
-		if (json_object_set_new(entry, fields[i].member, json_string(value != NULL ? value : "")) < 0)
-			abort();
-	}
-	return entry;
-}
-
 static int print_lines(FILE *lines, bool json, uint64_t *ret_n)
 {
 	CLEANUP_FREE char *text = NULL;
@@ -126,10 +104,7 @@ static int print_lines(FILE *lines, bool json, uint64_t *ret_n)
 	ssize_t size;
 	int status = EX_OK;
 	while (status == EX_OK && (size = getline(&text, &capacity, lines)) > 0) {
-		CLEANUP_JSON json_t *line = NULL;
-		CLEANUP_JSON json_t *entry = NULL;
-		if (json_parse((struct span){ (const uint8_t *)text, (size_t)size }, LINE_MAX_BYTES, &line) == 0)
-			entry = entry_from(line);
+		CLEANUP_JSON json_t *entry = journal_entry_from((struct span){ (const uint8_t *)text, (size_t)size });
 		if (entry == NULL)
 			continue;
 		logs_print_entry(entry, json);

@@ -2,6 +2,7 @@
  *
  * Enrollment over Secure Transport (RFC 7030, with the corrections of RFC 8951): how a device gets its certificate and renews it. The CSR is a
  * stranger's: it is parsed here, in the worker, and only name and raw key go on to the ledger. */
+#include "worker/credentials.h"
 #include "worker/worker.h"
 
 #include "base/error.h"
@@ -10,9 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-#define CREDENTIALS_MAX 512
 
 static void respond_base64(struct exchange *exchange, const char *type, const struct blob *base64)
 {
@@ -119,24 +117,6 @@ static void on_enrolled(struct exchange *exchange, struct channel_packet *packet
 
 /* ------------------------------------------------ simpleenroll ------------------------------------------------ */
 
-/* RFC 7617. Fills user and password, NUL-terminated. */
-static bool parse_basic(const char *authorization, char credentials[CREDENTIALS_MAX + 1], const char **ret_user, const char **ret_password)
-{
-	if (authorization == NULL || strncasecmp(authorization, "Basic ", 6) != 0 || strlen(authorization) > CREDENTIALS_MAX)
-		return false;
-	size_t size;
-	if (base64_decode_lenient(span_from_string(authorization + 6), credentials, CREDENTIALS_MAX, &size) < 0 || memchr(credentials, '\0', size) != NULL)
-		return false;
-	credentials[size] = '\0';
-	char *colon = strchr(credentials, ':');
-	if (colon == NULL)
-		return false;
-	*colon = '\0';
-	*ret_user = credentials;
-	*ret_password = colon + 1;
-	return *credentials != '\0' && utf8_is_valid(span_from_string(colon + 1));
-}
-
 static void ask_to_enroll(struct exchange *exchange, const char *user, const char *password)
 {
 	struct csr csr;
@@ -152,7 +132,7 @@ void est_enroll(struct exchange *exchange)
 {
 	char credentials[CREDENTIALS_MAX + 1];
 	const char *user, *password;
-	if (!parse_basic(http_request_header(exchange->request, "Authorization"), credentials, &user, &password))
+	if (!credentials_parse(http_request_header(exchange->request, "Authorization"), credentials, &user, &password))
 		refuse_enrollment(exchange, SIS_ERR_BAD_LOGIN, "Enrolling needs a user name and an invite code or password (HTTP Basic).", 0);
 	else if (!name_is_valid(span_from_string(user)))
 		refuse_enrollment(exchange, SIS_ERR_BAD_NAME, NULL, 0);
