@@ -35,6 +35,29 @@ def verify(snapshot):
     return {line.split()[1]: os.stat(os.path.join(snapshot, line.split()[1])) for line in open(os.path.join(snapshot, "SHA256SUMS"))}
 
 
+def snapshot_by_hand(state, directory, name="2026-11-21T113000Z"):
+    """A snapshot of a stopped store as ARCHITECTURE.md describes one, without sisctl."""
+    snapshot = os.path.join(directory, name)
+    for part in ("db", "keys"):
+        os.makedirs(os.path.join(snapshot, part))
+    with contextlib.closing(sqlite3.connect(os.path.join(state, "db/sis.db"))) as database:
+        database.execute("VACUUM INTO ?", (os.path.join(snapshot, "db/sis.db"),))
+        objects = [row[0] for row in database.execute("SELECT id FROM items")]
+    ids = sorted(base64.b32encode(raw).decode().lower().rstrip("=") for raw in objects)
+    for item in ids:
+        os.makedirs(os.path.join(snapshot, "objects", item[:2]), exist_ok=True)
+        shutil.copy(os.path.join(state, "objects", item[:2], item), os.path.join(snapshot, "objects", item[:2], item))
+    for key in os.listdir(os.path.join(state, "keys")):
+        shutil.copy(os.path.join(state, "keys", key), os.path.join(snapshot, "keys", key))
+    paths = ["objects/%s/%s" % (item[:2], item) for item in ids] + ["db/sis.db"] + ["keys/" + key for key in sorted(os.listdir(os.path.join(snapshot, "keys")))]
+    sums = "".join("%s  %s\n" % (digest(os.path.join(snapshot, path)), path) for path in paths)
+    write_file(os.path.join(snapshot, "SHA256SUMS"), sums.encode())
+    size = sum(os.stat(os.path.join(snapshot, path)).st_size for path in paths if path.startswith("objects/"))
+    write_file(os.path.join(snapshot, "backup.json"), json.dumps({"version": 1, "time": "2026-11-21T11:30:00Z", "sums": hashlib.sha256(sums.encode()).hexdigest(),
+                                                                  "items": len(ids), "missing": 0, "bytes": size, "keys": True}).encode())
+    return ids
+
+
 def point_to(daemon, *clients):
     """What people do when the server has another name or port."""
     for client in clients:
@@ -163,6 +186,33 @@ def moved():
     with Daemon(**options) as copied:
         point_to(copied, alice, bob)
         check_equal(set(bob.items()), {item, new}, "bob's items on the third host")
+
+
+@test("a snapshot that a second implementation wrote is read, restored and served like one of sisctl's, and sisctl's next one is the same list")
+def by_hand():
+    directory, state = temporary("backups"), os.path.join(temporary("restored"), "state")
+    with Daemon(workers=1) as daemon:
+        alice, bob = daemon.client("alice"), daemon.client("bob")
+        pictures = [make_picture(seed=seed) for seed in (1, 2, 3)]
+        items = [alice.upload(picture, bob) for picture in pictures]
+        daemon.stop()
+        options = dict(daemon.options)
+        check_equal(snapshot_by_hand(daemon.state_dir, directory), sorted(items), "items of the database")
+    check_in("3 items", sisctl("check", "--backup", directory).stdout)
+    restore(directory, state)
+    options.update(state_dir=state, listen=["127.0.0.1:0"])
+    del options["control"]
+    with Daemon(**options) as restored:
+        point_to(restored, alice, bob)
+        bob.run("list", "--accept-restored")
+        for item, picture in zip(items, pictures):
+            check_equal(read_file(bob.get(item)), read_file(picture), "bytes of a picture")
+        other = temporary("after")
+        after = backup(restored, other, "--with-keys")
+        check_equal((after["items"], after["missing"], after["keys"]), (3, 0, True), "what sisctl saves of it")
+        lists = [read_file(os.path.join(path, "SHA256SUMS")).decode().splitlines() for path in
+                 (os.path.join(other, after["snapshot"]), os.path.join(directory, "2026-11-21T113000Z"))]
+        check_equal(*[sorted(line for line in lines if "  db/" not in line) for lines in lists], "lists, but for the database")
 
 
 @test("a snapshot that was damaged, a directory that is not empty, one in use, keys that are elsewhere, a restore cut short")

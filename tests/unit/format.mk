@@ -43,3 +43,8 @@ check_PROGRAMS += tests/vectors/vector-tool
 tests_vectors_vector_tool_SOURCES = tests/vectors/vector-tool.c tests/vectors/vector.c tests/vectors/vector.h
 tests_vectors_vector_tool_LDADD = $(FORMAT_LIBS)
 unit-tests: tests/vectors/vector-tool
+# Decides about authorities for tests/vectors/test_authorities.py.
+check_PROGRAMS += tests/vectors/authorities-tool
+tests_vectors_authorities_tool_SOURCES = tests/vectors/authorities-tool.c
+tests_vectors_authorities_tool_LDADD = $(PKI_LIBS)
+unit-tests: tests/vectors/authorities-tool
