@@ -53,6 +53,17 @@ static int choose_key(struct profile *profile, struct signing_key *ret_key)
 	return r == 0 ? 0 : signing_key_generate(KEY_ED25519, ret_key);
 }
 
+/* What is asked for is this device's certificate: under another name of ours, what is signed from then on would look to others as that device's. */
+static int check_device(const struct profile *profile, const struct blob *certificate, struct why *why)
+{
+	struct certificate facts;
+	int r = certificate_parse((struct span){ certificate->data, certificate->size }, &facts);
+	if (r < 0 || strcmp(facts.device, profile->device) == 0)
+		return r;
+	return why_set(why, -SIS_ERR_MISMATCH, "the server gave a certificate for the device \"%s\" instead of \"%s\"; the one before stays, tell the administrator",
+	               facts.device, profile->device);
+}
+
 /* Everything that needs room in the profile comes before the server makes a certificate, which it tells to everybody at once. */
 static int ask_certificate(struct profile *profile, const struct signing_key *key, const struct http_client_header *proof, struct blob *ret_certificate,
                            struct why *why)
@@ -66,6 +77,8 @@ static int ask_certificate(struct profile *profile, const struct signing_key *ke
 		r = enroll_client(profile, NULL, true, &client);
 	if (r == 0)
 		r = enroll_request(client, "/.well-known/est/simplereenroll", proof, profile, key, ret_certificate, why);
+	if (r == 0)
+		r = check_device(profile, ret_certificate, why);
 	http_client_free(client);
 	if (r < 0 && was_published)
 		renewal_mark_published(profile);

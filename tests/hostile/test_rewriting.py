@@ -15,7 +15,9 @@ import make_photo
 from sis_proxy import FalseSuccessor, HiddenSuccessor, HostileServer, Impostor, Told
 from sis_testlib import *
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 
 class Scene:
@@ -153,6 +155,25 @@ def further_device():
     posted = [request.body for request in server.requests if request.method == "POST"]
     check_equal(len(posted), 1, "uploads")
     check_not_in(b"\ndevice tablet\n", posted[0], "what was sealed")
+
+
+@test("a renewal that comes back as another device's certificate is not taken, and the one before goes on")
+def renewed_as_another():
+    scene = Scene()
+    before = [read_file(os.path.join(scene.bob.directory, name)) for name in ("device.pem", "device.key")]
+    ours = x509.load_pem_x509_certificate(before[0])
+
+    def hold(request):
+        if request.path.endswith("/simplereenroll"):
+            minted = scene.server.authority.mint_device(scene.bob.user, "tablet", ours.public_key())
+            return Told(200, [("Content-Type", "application/pkcs7-mime")], base64.b64encode(pkcs7.serialize_certificates([minted], Encoding.DER)))
+        return None
+    scene.server.hold = hold
+    check_one_sentence(scene.bob.run("renew", status=None), 'for the device "tablet" instead of "phone"', (65, 76, 77))
+    check_equal([read_file(os.path.join(scene.bob.directory, name)) for name in ("device.pem", "device.key")], before, "certificate and key")
+    check(not any(request.path.endswith("/key") for request in scene.server.requests), "an encryption key was published as the tablet's")
+    scene.server.hold = None
+    scene.still_right(scene.first)
 
 
 @test("an old listing that is played again is found out by its number")
