@@ -25,6 +25,8 @@ struct attempts_rule {
 static const struct attempts_rule rules[] = {
 	[ATTEMPTS_SOURCE] = { &ledger.conf.enroll_failures_per_source, 30, 15 }, [ATTEMPTS_NAME] = { &ledger.conf.enroll_failures_per_name, 60, 4 },
 	[ATTEMPTS_INVITES] = { &ledger.conf.device_invites_per_user, 3600, 2 },
+	/* No failures: each name that a stranger takes has rows, a certificate and a quota of its own. So a class may register together, and nobody fills the store. */
+	[ATTEMPTS_REGISTRATIONS] = { &ledger.conf.registrations_per_source, 600, 2 },
 };
 
 struct attempts_entry { uint8_t key[ATTEMPTS_KEY_BYTES]; unsigned failures; int64_t since; };   /* failures stood at `failures` at `since` */
@@ -81,7 +83,7 @@ static void attempts_wear_off(const struct attempts_rule *rule, struct attempts_
 static struct attempts_entry *attempts_find(enum attempts_kind kind, const char *who, int64_t now)
 {
 	uint8_t key[ATTEMPTS_KEY_BYTES];
-	if (kind == ATTEMPTS_SOURCE)
+	if (kind == ATTEMPTS_SOURCE || kind == ATTEMPTS_REGISTRATIONS)
 		attempts_parse_source(who, key);
 	else
 		attempts_hash_name(who, key);

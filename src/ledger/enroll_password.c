@@ -85,11 +85,14 @@ void enroll_by_password(struct enrollment *enrollment)
 	}
 	int r = store_find_user(ledger.view, enrollment->user, &user);
 	enrollment->new_user = r == -SIS_ERR_NO_USER;
-	uint32_t wait_s = r == 0 ? attempts_wait_s(ATTEMPTS_NAME, enrollment->user) : 0;
+	uint32_t wait_s = r == 0 ? attempts_wait_s(ATTEMPTS_NAME, enrollment->user) :
+	                  enrollment->new_user ? attempts_wait_s(ATTEMPTS_REGISTRATIONS, enrollment->peer) : 0;
 	/* Before it is known whether it is right, so that many guesses at once do not slip through. */
 	if (r == 0 && wait_s == 0)
 		attempts_add(ATTEMPTS_NAME, enrollment->user);
-	if (wait_s > 0)
+	if (wait_s > 0 && enrollment->new_user)
+		enroll_let_wait(enrollment, LIMIT_REGISTRATIONS, "too many names were registered from this address: wait, or ask the administrator for an invite", wait_s);
+	else if (wait_s > 0)
 		enroll_let_wait(enrollment, LIMIT_ENROLL_PER_NAME, "too many wrong passwords were tried for this name: wait, or ask the administrator for an invite", wait_s);
 	else if (r == 0 && (user.state != STORE_LIVE || user.password[0] == '\0'))
 		enroll_refuse(enrollment, -SIS_ERR_BAD_LOGIN, NULL);
@@ -103,6 +106,8 @@ void enroll_by_password(struct enrollment *enrollment)
 			memcpy(enrollment->hash, user.password, sizeof(user.password));
 		}
 		secret_wipe(&user, sizeof(user));
+		if (enrollment->new_user)
+			attempts_add(ATTEMPTS_REGISTRATIONS, enrollment->peer);
 		attempts_add(ATTEMPTS_SOURCE, enrollment->peer);
 		*passwords.last = enrollment;
 		passwords.last = &enrollment->next;

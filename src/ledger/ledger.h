@@ -27,7 +27,7 @@ struct ledger {
 		bool open_registration, device_invites;
 		char public_address[300];       /* "host:port", for invites */
 		uint64_t invite_lifetime_s, certificate_lifetime_s, max_item_bytes, quota_bytes, upload_lifetime_s, audit_lifetime_s, new_uploads_per_user;
-		uint32_t uploads_per_user, enroll_failures_per_source, enroll_failures_per_name, device_invites_per_user;
+		uint32_t uploads_per_user, enroll_failures_per_source, enroll_failures_per_name, registrations_per_source, device_invites_per_user;
 	} conf;
 	bool has_ca;
 	uint8_t ca_fingerprint[STORE_FINGERPRINT_BYTES];
@@ -142,7 +142,7 @@ bool limits_take_upload(int64_t user_id);
 /* ---- attempts.c: who may try again to log in ---- */
 /* A source ("address:port"; IPv6 counts by /64), or the name whose password is tried, from wherever, or the name that devices invite devices for. Failures
  * (of the last kind: invites) wear off with time. */
-enum attempts_kind { ATTEMPTS_SOURCE, ATTEMPTS_NAME, ATTEMPTS_INVITES };
+enum attempts_kind { ATTEMPTS_SOURCE, ATTEMPTS_NAME, ATTEMPTS_INVITES, ATTEMPTS_REGISTRATIONS };
 uint32_t attempts_wait_s(enum attempts_kind kind, const char *who);     /* 0, or the seconds to wait */
 void attempts_add(enum attempts_kind kind, const char *who);
 void attempts_forgive(enum attempts_kind kind, const char *who);        /* takes one back: the login was right */

@@ -198,6 +198,7 @@ static void handle_config(struct channel_packet *packet)
 	ledger.conf.new_uploads_per_user = message.new_uploads_per_user;
 	ledger.conf.enroll_failures_per_source = message.enroll_failures_per_source;
 	ledger.conf.enroll_failures_per_name = message.enroll_failures_per_name;
+	ledger.conf.registrations_per_source = message.registrations_per_source;
 	ledger.conf.device_invites_per_user = message.device_invites_per_user;
 	log_set_level((int)message.log_level);
 	ledger.configured = true;

@@ -93,7 +93,7 @@ static void configure_ledger(struct process *ledger)
 		.audit_lifetime_s = conf->audit_lifetime,
 		.uploads_per_user = clamp_u32(conf->uploads_per_user), .new_uploads_per_user = conf->new_uploads_per_user,
 		.enroll_failures_per_source = clamp_u32(conf->enroll_failures_per_source), .enroll_failures_per_name = clamp_u32(conf->enroll_failures_per_name),
-		.device_invites_per_user = clamp_u32(conf->device_invites_per_user),
+		.registrations_per_source = clamp_u32(conf->registrations_per_source), .device_invites_per_user = clamp_u32(conf->device_invites_per_user),
 		.log_level = log_level_number(conf),
 	};
 

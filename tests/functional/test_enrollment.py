@@ -408,6 +408,27 @@ def guessed_from_everywhere():
         other.enroll("another long password")
 
 
+@test("open registration: one source registers so many names at once, then waits; who is there already, who has an invite, and who comes from elsewhere does not")
+def many_registrations():
+    with Daemon(workers=1, registration="open", registrations_per_source=3) as daemon:
+        password = "a long enough password"
+        for n in range(3):
+            Device(daemon, "name%d" % n).enroll(password)
+        reply = Device(daemon, "name3").enroll(password, status=429)
+        check(1 <= int(reply.headers["Retry-After"]) <= 1800, "Retry-After: %s" % reply.headers["Retry-After"])
+        daemon.wait_log("too many names registered from this source.*see registrations_per_source")
+        check_not_in("name3", daemon.sisctl("--json", "list").stdout)
+        Device(daemon, "name0", "other").enroll(password)
+        Device(daemon, "invited").enroll(Invite(daemon.invite("invited")).code)
+        plain = socket.create_connection(daemon.address, timeout=60 * SLOW, source_address=("127.0.3.1", 0))
+        connection = http.client.HTTPSConnection(daemon.host, daemon.port, timeout=60 * SLOW)
+        connection.sock = daemon.tls_context().wrap_socket(plain, server_hostname="localhost")
+        headers = {"Content-Type": "application/pkcs10", "Authorization": "Basic " + base64.b64encode(("name4:" + password).encode()).decode()}
+        with contextlib.closing(connection):
+            body = base64.encodebytes(make_csr(make_key(), "name4", "first"))
+            check_equal(daemon.request("POST", "/.well-known/est/simpleenroll", body=body, headers=headers, connection=connection).status, 200, "from elsewhere")
+
+
 @test("with the default registration nobody enrolls by a password of their own")
 def closed_registration():
     Device(shared_daemon(), "intruder").enroll("a long enough password", status=401)
