@@ -26,7 +26,8 @@ bool address_parse(const char *text, char ret_host[HOST_MAX_TEXT + 1], char ret_
 	if (text[0] == '[') {
 		start++;
 		end--;
-		if (*end != ']')
+		/* Brackets are for an IPv6 address (RFC 3986 section 3.2.2): without a colon it would be written down without them, and be another one. */
+		if (*end != ']' || end <= start || memchr(start, ':', (size_t)(end - start)) == NULL)
 			return false;
 	} else if (memchr(text, ':', (size_t)(colon - text)) != NULL) {
 		return false;

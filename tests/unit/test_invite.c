@@ -28,7 +28,7 @@ static void everything_else_is_refused_without_repeating_the_code(void **state)
 		"", "sis://", "http://h:1/a#" CODE "." PRINT, "sis://h/a#" CODE "." PRINT, "sis://h:1/a", "sis://h:1/a#" CODE, "sis://h:1/#" CODE "." PRINT,
 		"sis://h:1/../b#" CODE "." PRINT, "sis://h:1/a#short." PRINT, "sis://h:1/a#" CODE ".0011", "sis://h:1/a#" CODE "." PRINT "00",
 		"sis://h:1/a#" CODE "!." PRINT, "sis://h:99999/a#" CODE "." PRINT, "sis://u@h:1/a#" CODE "." PRINT, "sis://h:1/A#" CODE "." PRINT,
-		"sis://h:1/a#" CODE "." PRINT " x",
+		"sis://h:1/a#" CODE "." PRINT " x", "sis://[h]:1/a#" CODE "." PRINT, "sis://[2001%]:1/a#" CODE "." PRINT, "sis://[]:1/a#" CODE "." PRINT, "sis://[:1/a#" CODE "." PRINT,
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct invite invite;
