@@ -9,9 +9,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static int64_t uploads_length(const struct store_upload *upload)
@@ -111,13 +113,20 @@ int store_replace_by_copy(struct store_writer *writer, const char *id, int *fd)
 	return r;
 }
 
+/* On overlayfs a mapping is one of the file beneath, and the lease one of the file above: neither knows of the other. */
+static bool incoming_counts_mappings(int fd)
+{
+	struct statfs disk;
+	return fstatfs(fd, &disk) == 0 && disk.f_type != OVERLAYFS_SUPER_MAGIC;
+}
+
 int store_close_incoming(struct store_writer *writer, const char *id, int *fd)
 {
 	/* The kernel grants a lease for reading only while no descriptor, mapping or message in flight anywhere can write to the file. Afterwards
 	 * only who may open files in incoming/ could, which is the ledger alone. */
 	if (fcntl(*fd, F_SETLEASE, F_RDLCK) == 0) {
 		(void)fcntl(*fd, F_SETLEASE, F_UNLCK);
-		return 0;
+		return incoming_counts_mappings(*fd) ? 0 : store_replace_by_copy(writer, id, fd);
 	}
 	/* Else a file system that has no leases, or the file of another user id. */
 	return errno == EAGAIN || errno == EBUSY ? -SIS_ERR_BUSY : store_replace_by_copy(writer, id, fd);

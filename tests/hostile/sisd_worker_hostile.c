@@ -28,6 +28,7 @@
 #include <libgen.h>
 #include <linux/bpf.h>
 #include <linux/filter.h>
+#include <linux/magic.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
@@ -46,6 +47,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define ANSWER_MS 5000
@@ -430,10 +432,13 @@ static bool commit_and_keep_writing(void)
 	if (channel_call(ledger, MESSAGE_UPLOAD_RESUME, &payload, MESSAGE_UPLOAD_OPENED, ANSWER_MS, &packet) != 0 ||
 	    message_upload_opened_decode(&packet.payload, &opened) != 0 || opened.status != 0 || packet.n_fds != 1)
 		return snprintf(result, sizeof(result), "the upload was not opened, so nothing was tried") < 0;
-	/* Kept as what is left when the descriptor itself is closed: a mapping. */
+	/* Kept as what is left when the descriptor itself is closed: a mapping; and the descriptor where the kernel does not count mappings, so that
+	 * a copy would be committed. */
+	struct statfs disk;
 	commit.length = opened.offset;
 	void *mapping = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, packet.fds[0], 0);
-	channel_packet_close_fds(&packet);
+	if (fstatfs(packet.fds[0], &disk) == 0 && disk.f_type != OVERLAYFS_SUPER_MAGIC)
+		channel_packet_close_fds(&packet);
 	message_upload_commit_encode(&commit, &commit_payload);
 	return mapping != MAP_FAILED && question_is_refused(MESSAGE_UPLOAD_COMMIT, &commit_payload, MESSAGE_UPLOAD_COMMITTED);
 }

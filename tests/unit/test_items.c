@@ -3,7 +3,9 @@
  * What the database lets become an item, people and invites, and that a refusal names whom it is about. */
 #include "store_fixture.h"
 
+#include <linux/magic.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 
 static void items_need_a_known_audience(void **state)
 {
@@ -185,7 +187,18 @@ static void what_anybody_can_write_to_is_not_closed(void **state)
 	void *mapping = mmap(NULL, 5, PROT_WRITE, MAP_SHARED, writing, 0);
 	assert_ptr_not_equal(mapping, MAP_FAILED);
 	close(writing);
-	assert_int_equal(store_close_incoming(fixture->writer, "one", &reading), -SIS_ERR_BUSY);
+	struct statfs disk;
+	OK(fstatfs(reading, &disk));
+	if (disk.f_type == OVERLAYFS_SUPER_MAGIC) {
+		/* The kernel cannot tell: whoever has the mapping has it of another file. */
+		char found[5];
+		OK(store_close_incoming(fixture->writer, "one", &reading));
+		memcpy(mapping, "other", 5);
+		assert_int_equal(pread(reading, found, 5, 0), 5);
+		assert_memory_equal(found, "bytes", 5);
+	} else {
+		assert_int_equal(store_close_incoming(fixture->writer, "one", &reading), -SIS_ERR_BUSY);
+	}
 	munmap(mapping, 5);
 	OK(store_close_incoming(fixture->writer, "one", &reading));
 	OK(store_close_incoming(fixture->writer, "one", &reading));
