@@ -48,7 +48,7 @@ setup_install() {
 }
 
 setup_apt() {
-	$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 install "$@" >/dev/null
+	$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 install "$@" >/dev/null
 }
 
 # setup_configure DIR ARGUMENTS...: an out-of-tree build directory. Later changes of configure.ac and the makefiles are automake's own matter.

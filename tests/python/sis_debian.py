@@ -83,8 +83,22 @@ def run(command, may_fail=False, log=None, **options):
     """The finished command, its output (both kinds) as text in .stdout, or in the open file log."""
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log or subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", **options)
     if done.returncode != 0 and not may_fail:
-        raise Broken("%s ended with %d: %s" % (" ".join(command), done.returncode, (done.stdout or "see " + log.name)[-3000:]))
+        raise Broken("%s ended with %d: %s" % (" ".join(command), done.returncode, ("see " + log.name if log else done.stdout)[-3000:]))
     return done
+
+
+def fetch(command, directory=None):
+    """run() for what comes over the network, which may be away for a moment. directory: what the command fills, and begins anew."""
+    for pause_s in 5, 30:
+        done = run(command, may_fail=True)
+        if done.returncode == 0:
+            return done
+        time.sleep(pause_s)
+        if directory:
+            # Nothing that is still mounted in it.
+            run(["rm", "-rf", "--one-file-system", directory], may_fail=True)
+            os.makedirs(directory, exist_ok=True)
+    return run(command)
 
 
 def git(*arguments, may_fail=False):
@@ -228,7 +242,7 @@ def bare_root():
             if shutil.which("curl") and run(["curl", "-sfI", "-m", "20", "-o", "/dev/null", "%s/dists/%s/InRelease" % (mirror.rstrip("/"), codename())],
                                             may_fail=True).returncode != 0:
                 raise Cannot("no way to the Debian archive at " + mirror)
-            run(["debootstrap", "--variant=minbase", "--include=" + ",".join(BARE_PACKAGES), codename(), partial, mirror])
+            fetch(["debootstrap", "--variant=minbase", "--include=" + ",".join(BARE_PACKAGES), codename(), partial, mirror], partial)
             finish_root(partial, lines)
     return final
 
@@ -272,8 +286,8 @@ def machine_root(*tools):
             trial = run(enter + ["true"], may_fail=True)
             if trial.returncode != 0:
                 raise Cannot("systemd-nspawn does not run here: " + trial.stdout.strip()[-500:])
-            run(enter + ["apt-get", "-q", "update"])
-            run(enter + ["apt-get", "-qq", "-y", "--no-install-recommends", "install", *wanted])
+            fetch(enter + ["apt-get", "-q", "update"])
+            fetch(enter + ["apt-get", "-qq", "-y", "--no-install-recommends", "install", *wanted])
             run(["sh", "-c", "rm -f %s/var/cache/apt/archives/*.deb %s/etc/machine-id; : > %s/etc/machine-id" % (partial, partial, partial)])
     return final
 
