@@ -322,10 +322,11 @@ def attempts():
         check(within[name] in ("EPERM", "EAFNOSUPPORT"), "%s ends with %s, not by the filter" % (name, within[name]))
 
 
-@proves("IPAddressDeny", "KeyringMode", "RemoveIPC", "ProtectKernelModules", "ProtectKernelLogs", "RestrictRealtime")
+@proves("IPAddressDeny", "KeyringMode", "RemoveIPC", "ProtectKernelModules", "ProtectKernelLogs", "RestrictRealtime", "LogRateLimitIntervalSec", "LogRateLimitBurst")
 @test("what cannot be tried here is in force as systemd tells it", root=True)
 def told():
-    wanted = {"KeyringMode": "private", "RemoveIPC": "yes", "ProtectKernelModules": "yes", "ProtectKernelLogs": "yes", "RestrictRealtime": "yes"}
+    wanted = {"KeyringMode": "private", "RemoveIPC": "yes", "ProtectKernelModules": "yes", "ProtectKernelLogs": "yes", "RestrictRealtime": "yes",
+              "LogRateLimitIntervalUSec": "10s", "LogRateLimitBurst": "100000"}
     check_equal(machine().show("sisd.service", *wanted), wanted, "properties")
     check_in("0.0.0.0/0", machine().show("sisd.service", "IPAddressDeny")["IPAddressDeny"], "IPAddressDeny")
 
