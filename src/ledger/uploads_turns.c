@@ -119,12 +119,19 @@ void uploads_give_up_waiting(struct upload *upload, int64_t now)
 	}
 }
 
+/* No honest worker writes beyond what was announced. One that was taken over can write as much as it likes into the files that it was given, quota or not;
+ * it is not to stay for as long as uploads may. */
+static bool uploads_is_overfull(const struct upload *upload)
+{
+	return upload->written > (upload->row.length != STORE_LENGTH_UNKNOWN ? upload->row.length : ledger.conf.max_item_bytes);
+}
+
 /* The writer has let go: on its own, because it was asked to, or because it died (counts 0: nothing was checked). */
 void uploads_released(struct upload *upload, uint64_t counts)
 {
 	upload->writer = 0;
 	uploads_end_unchecked(upload, counts);
-	if (!upload->resumable || uploads_measure(upload) < 0) {
+	if (!upload->resumable || uploads_measure(upload) < 0 || uploads_is_overfull(upload)) {
 		uploads_drop(upload);
 		return;
 	}

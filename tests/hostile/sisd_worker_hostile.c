@@ -50,7 +50,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define ANSWER_MS 5000
+#define ANSWER_MS 20000                 /* a ledger waits for its disk, and a loaded machine for everything */
 #define KNOWN_MAX 32768
 
 static char known_text[KNOWN_MAX];              /* hostile.txt, NUL instead of each end of line */
@@ -453,6 +453,30 @@ static bool smuggle_metadata(void)
 	return question_is_refused(MESSAGE_UPLOAD_CREATE, &payload, MESSAGE_UPLOAD_OPENED);
 }
 
+/* A file for ten bytes, and a mebibyte written into it: that cannot be kept from happening, but it does not stay. */
+static bool overfill_upload(void)
+{
+	static const uint8_t bytes[1 << 20];
+	struct builder payload = channel_builder();
+	struct message_upload_create message = { .length = 10, .resumable = 1, .peer = span_from_string("?") };
+	struct message_upload_opened opened;
+	struct channel_packet packet;
+	char id[64] = "";
+	fingerprint_of("mallory", message.caller);
+	message_upload_create_encode(&message, &payload);
+	if (channel_call(ledger, MESSAGE_UPLOAD_CREATE, &payload, MESSAGE_UPLOAD_OPENED, ANSWER_MS, &packet) != 0 || packet.n_fds != 1 ||
+	    message_upload_opened_decode(&packet.payload, &opened) != 0 || !span_to_string(opened.upload, id, sizeof(id)) ||
+	    pwrite(packet.fds[0], bytes, sizeof(bytes), 0) != sizeof(bytes))
+		return snprintf(result, sizeof(result), "there is no upload, so nothing was tried") < 0;
+	channel_packet_close_fds(&packet);
+	(void)CHANNEL_SEND(ledger, 0, upload_close, UPLOAD_CLOSE, &(struct message_upload_close){ .upload = span_from_string(id), .offset = sizeof(bytes), .length = 10 });
+	struct message_upload_query query = { .upload = span_from_string(id) };
+	payload = channel_builder();
+	fingerprint_of("mallory", query.caller);
+	message_upload_query_encode(&query, &payload);
+	return question_is_refused(MESSAGE_UPLOAD_QUERY, &payload, MESSAGE_UPLOAD_OPENED);
+}
+
 static bool cancel_upload(void)
 {
 	struct builder payload = channel_builder();
@@ -654,7 +678,7 @@ static const struct attempt { const char *name; bool (*fn)(void); bool ends; } a
 	ATTEMPT(be_dumpable), ATTEMPT(open_signer_memory), ATTEMPT(map_code), ATTEMPT(connect_network), ATTEMPT(connect_control), ATTEMPT(bind_port),
 	ATTEMPT(end_listener), ATTEMPT(make_listener_block), ATTEMPT(filter_listener), ATTEMPT(call_out), ATTEMPT(signal_by_descriptor),
 	ATTEMPT(sign_words), ATTEMPT(sign_client_handshake), ATTEMPT(sign_after_handshake), ATTEMPT(sign_digest), ATTEMPT(resume_upload),
-	ATTEMPT(commit_upload), ATTEMPT(commit_and_keep_writing), ATTEMPT(cancel_upload), ATTEMPT(smuggle_metadata), ATTEMPT(delete_item), ATTEMPT(share_with_forged_grant),
+	ATTEMPT(commit_upload), ATTEMPT(commit_and_keep_writing), ATTEMPT(cancel_upload), ATTEMPT(overfill_upload), ATTEMPT(smuggle_metadata), ATTEMPT(delete_item), ATTEMPT(share_with_forged_grant),
 	ATTEMPT(share_by_wrong_granter), ATTEMPT(share_with_grant_of_other_item), ATTEMPT(share_with_grant_of_past), ATTEMPT(share_with_anothers_grant),
 	ATTEMPT(share_grant_with_other_user), ATTEMPT(share_garbage), ATTEMPT(drop_grants_of_others),
 	ATTEMPT(escape_by_upload_name), ATTEMPT(publish_forged_key),

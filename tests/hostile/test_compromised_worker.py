@@ -95,7 +95,7 @@ class Scene:
         knowledge = write_file(os.path.join(self.programs, "hostile.txt"), "".join("%s %s\n" % pair for pair in known.items()))
         self.replace_workers()
         wait_for(lambda: len(re.findall(r"^finished", read_file(log).decode(), re.MULTILINE)) >= WORKERS, "the end of all attempts; so far:\n"
-                 + read_file(log).decode(), 90)
+                 + read_file(log).decode(), 200)
         self.log = read_file(log).decode()
         os.unlink(knowledge)
         for pid in self.daemon.children():
@@ -154,7 +154,8 @@ def roles_alive():
 @test("nothing in the store has changed")
 def nothing_changed():
     here = scene()
-    check_equal(here.fingerprints(), here.before, "files of the store")
+    # What was cancelled or dropped loses its name in incoming/ a moment later.
+    wait_for(lambda: here.fingerprints() == here.before, "the files of the store to be as they were: %r" % (set(here.fingerprints()) ^ set(here.before)))
 
 
 @test("real workers take over and serve, the item is whole, the upload goes on")
