@@ -12,7 +12,7 @@ from sis_testlib import *
 
 MAN = os.path.join(SOURCE, "man")
 # Programs that Debian 12 has, whose options are their own.
-OTHERS = {"apt-get", "systemctl", "journalctl", "curl", "openssl", "install", "cd", "mv", "cp", "rm", "ls", "tar", "ssh", "adduser", "certbot", "grep", "sort", "uniq",
+OTHERS = {"apt-get", "systemctl", "journalctl", "curl", "openssl", "install", "cd", "mv", "cp", "rm", "ls", "tar", "ssh", "adduser", "certbot", "grep", "find", "sort", "uniq",
           "sed", "runuser", "cat", "chmod", "sha256sum", "chown", "rsync", "mkdir", "systemd-creds", "systemd-tmpfiles", "sleep", "test", "echo", "true", "printf"}
 VERBS = {"start", "stop", "restart", "reload", "status", "edit", "enable", "disable", "is-active", "daemon-reload", "cat", "show", "list-timers", "is-enabled"}
 PATHS = ("/etc/sis", "/var/lib/sis", "/run/sis", "/etc/systemd/system/sisd", "/etc/letsencrypt/", "/usr/lib/", "/usr/share/", "/var/lib/prometheus/", "/backup/", "/mnt/", "/root/", "/tmp/",
