@@ -7,7 +7,6 @@
 #include "sandbox/sandbox.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +14,6 @@
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
-
-#define CONF_DEFAULT_STATE_DIR "/var/lib/sis"           /* as in conf/options.def */
-#define IDENTITY_RENEW_MS (30 * 86400 * 1000LL)         /* the server's own certificate lives 90 days (slices.c) */
 
 struct process *master_process(struct master *master, unsigned n)
 {
@@ -29,73 +25,6 @@ struct process *master_process(struct master *master, unsigned n)
 bool master_is_stopping(const struct master *master)
 {
 	return master->phase >= MASTER_STOPPING_WORKERS;
-}
-
-/* The unit says where the state of its instance is (StateDirectory=), so that its configuration need not. */
-static void take_state_directory(struct conf *conf)
-{
-	const char *directory = getenv("STATE_DIRECTORY");
-
-	if (!directory || directory[0] != '/' || strchr(directory, ':') || strcmp(conf->state_dir, CONF_DEFAULT_STATE_DIR) != 0)
-		return;
-	free(conf->state_dir);
-	conf->state_dir = xstrdup(directory);
-}
-
-/* *ret_problems: malloc'd, NULL on success. */
-int master_load_conf(const struct master_options *options, struct conf **ret_conf, char **ret_problems)
-{
-	int r = 0;
-
-	*ret_problems = NULL;
-	if (!options->conf_path_given && access(options->conf_path, F_OK) < 0)
-		conf_defaults(ret_conf);
-	else
-		r = conf_load(options->conf_path, ret_conf, ret_problems);
-	if (r == 0)
-		take_state_directory(*ret_conf);
-	return r < 0 ? error_exit_status(r) : 0;
-}
-
-/* Problems go to standard error as they are, FILE:LINE first, for editors. */
-int load_or_tell(const struct master_options *options, struct conf **ret_conf)
-{
-	CLEANUP_FREE char *problems = NULL;
-	int status = master_load_conf(options, ret_conf, &problems);
-
-	if (status != 0)
-		complain_as_is(problems ? problems : "sisd.conf cannot be read");
-	return status;
-}
-
-unsigned master_count_workers(const struct conf *conf)
-{
-	cpu_set_t cpus;
-	unsigned n = (unsigned)conf->workers;
-
-	if (n == 0 && sched_getaffinity(0, sizeof cpus, &cpus) == 0)
-		n = (unsigned)CPU_COUNT(&cpus);
-	if (n == 0)
-		n = 1;
-	return n < MASTER_WORKERS_MAX ? n : MASTER_WORKERS_MAX;
-}
-
-int master_check(const struct master_options *options)
-{
-	CLEANUP_CONF struct conf *conf = NULL;
-	int status, fds[2] = { -1, -1 };
-	struct users users;
-
-	if ((status = load_or_tell(options, &conf)) || (status = users_resolve(conf, &users)))
-		return status;
-	if (external_tls_is_elsewhere(conf))
-		printf("tls_certificate and tls_key are not looked at: only the service itself has its credentials\n");
-	else if ((status = external_tls_open(conf, fds)) != 0)
-		return status;
-	fd_close(fds[0]);
-	fd_close(fds[1]);
-	printf("%s: no problems\n", options->conf_path);
-	return 0;
 }
 
 static void addresses_join(const struct listeners *listeners, char *ret_text, size_t capacity)
@@ -170,15 +99,6 @@ static void on_hangup(int signal_number, void *arg)
 	reload_configuration(arg);
 }
 
-static void identity_renew(void *arg)
-{
-	struct master *master = arg;
-
-	if (master->phase == MASTER_RUNNING)
-		slice_configure(&master->signer);
-	loop_timer_set(master->identity_timer, IDENTITY_RENEW_MS);
-}
-
 static int master_open(struct master *master)
 {
 	struct listeners *listeners = &master->listeners;
@@ -202,7 +122,6 @@ static int master_open_loop(struct master *master)
 	if ((r = loop_new(&master->loop)) < 0 || (r = loop_add_signal(master->loop, SIGTERM, on_terminate, master)) < 0
 	    || (r = loop_add_signal(master->loop, SIGINT, on_terminate, master)) < 0
 	    || (r = loop_add_signal(master->loop, SIGHUP, on_hangup, master)) < 0
-	    || (r = loop_add_timer(master->loop, IDENTITY_RENEW_MS, identity_renew, master, &master->identity_timer)) < 0
 	    || (notify_begin(master), r = supervise_begin(master)) < 0)
 		return error_exit_status(r);
 	return 0;

@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "base/json.h"
-#include "base/json.h"
 #include "base/limit.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -97,7 +96,7 @@ struct master {
 	bool started_once;
 	struct process signer, ledger, workers[MASTER_PLACES];
 	unsigned n_workers;             /* wanted now, in any places */
-	struct loop_source *stop_timer, *watchdog_timer, *notify_timer, *identity_timer;
+	struct loop_source *stop_timer, *watchdog_timer, *notify_timer;
 	uint64_t watchdog_due_ns, watchdog_interval_us; /* systemd's interval: 0 without one */
 	unsigned watchdog_round_ms;
 	char silence[64];               /* "it did not answer for 30 seconds" */
@@ -118,15 +117,17 @@ const char *complain_held(void);
 
 /* master.c: each returns a sysexits status. */
 int master_run(const struct master_options *options);
-int master_check(const struct master_options *options);
+int master_check(const struct master_options *options);        /* check.c */
 int master_check_store(const struct master_options *options);  /* store_check.c */
 struct master *master_new(const struct master_options *options);
 void master_close(struct master *master);
+bool master_is_stopping(const struct master *master);
+void master_role_ready(struct process *process);
+
+/* configuration.c */
 int load_or_tell(const struct master_options *options, struct conf **ret_conf);
 int master_load_conf(const struct master_options *options, struct conf **ret_conf, char **ret_problems);
 unsigned master_count_workers(const struct conf *conf);
-bool master_is_stopping(const struct master *master);
-void master_role_ready(struct process *process);
 
 /* users.c */
 int users_resolve(const struct conf *conf, struct users *ret_users);

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define CA_LIFETIME_S (20 * 365 * 86400ULL)
-#define SERVER_CERTIFICATE_LIFETIME_S (90 * 86400ULL)   /* supervise.c asks for a new one long before */
+#define SERVER_CERTIFICATE_LIFETIME_S (90 * 86400ULL)   /* the signer renews it at two thirds */
 #define MS_PER_S 1000
 #define SHARES_MAX 16
 

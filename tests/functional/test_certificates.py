@@ -74,6 +74,24 @@ def warned():
         daemon.wait_log(warning, since=before)
 
 
+@test("a certificate from elsewhere is taken on reload and at no other time, however long the daemon runs", needs=("openssl",))
+def taken_on_reload():
+    clock = Clock()
+    directory = temporary("tls")
+    with clock.daemon(workers=1, **foreign_certificate(directory, 40)) as daemon:
+        foreign_certificate(directory, 400)
+        before = daemon.log_size()
+        clock.pass_time("master", seconds=400 * 86400)
+        daemon.status()                                     # the master has answered, so its timers have run
+        foreign_certificate(directory, 800)
+        daemon.reload()
+        last = clock.now() + 700 * 86400
+        wait_for(lambda: server_end(daemon) > last, "the certificate that is there at the reload to be shown")
+        until = datetime.datetime.fromtimestamp(server_end(daemon), datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        daemon.wait_log("somebody else's, from tls_certificate, .* until " + until, since=before)
+        check_equal(daemon.log_text()[before:].count(" certificate in force: somebody else's"), 1, "certificates from elsewhere put in force")
+
+
 @test("certs tells which devices have not renewed, and whose user is disabled")
 def ending():
     clock = Clock()
