@@ -63,6 +63,19 @@ static const char *end_describe(const struct process *process, char *text, size_
 	return text;
 }
 
+/* "signal 9 (Killed); it was serving GET /v1/items for 192.0.2.1": only workers serve anybody. */
+static void log_died(const struct process *process)
+{
+	const char *peer = *process->peer ? process->peer : NULL, *route = *process->route ? process->route : NULL;
+	char text[128];
+	const char *why = end_describe(process, text, sizeof text);
+	CLEANUP_FREE char *reason = process->role != ROLE_WORKER ? xstrdup(why)
+		: !route ? xasprintf("%s; it was serving nobody", why)
+		: xasprintf("%s; it was serving %s for %s", why, route, peer ? peer : "somebody");
+
+	MASTER_LOG(process->master, ROLE_DIED, .role = process_name(process), .pid = process->pid, .reason = reason, .route = route, .peer = peer);
+}
+
 /* What was dropped of what it logged in this round. */
 static void events_sum(struct process *process)
 {
@@ -127,16 +140,12 @@ static void process_ended(struct process *process)
 	struct master *master = process->master;
 	bool was_asked = process->state == PROCESS_STOPPING ||
 		(process->state == PROCESS_RETIRING && WIFEXITED(process->wait_status) && WEXITSTATUS(process->wait_status) == EX_OK);
-	const char *reason, *name = process_name(process);
-	char text[128];
 	int status = exit_status_of(process);
 
 	loop_timer_set(process->timer, -1);
 	said_end(process);
-	reason = end_describe(process, text, sizeof text);
 	if (!was_asked)
-		MASTER_LOG(master, ROLE_DIED, .role = name, .pid = process->pid, .reason = reason,
-		           .route = *process->route ? process->route : NULL, .peer = *process->peer ? process->peer : NULL);
+		log_died(process);
 	if (process->role == ROLE_LEDGER && master->signer.started_ns == 0) {           /* sisd --check-store has no other role */
 		process_reset(process);
 		loop_stop(master->loop, WIFEXITED(process->wait_status) ? WEXITSTATUS(process->wait_status) : EX_SOFTWARE);

@@ -121,10 +121,27 @@ def worker_killed():
         os.kill(first, signal.SIGKILL)
         line = daemon.wait_log(r"ROLE_DIED .*\n")
         check_in("worker (process %d) died: signal 9 (Killed); it was serving GET /v1/items for 192.0.2.1" % first, line)
+        check_in("SIS_ROUTE=\"GET /v1/items\"", line)
+        check_in("SIS_PEER=192.0.2.1", line)
         wait_for(lambda: len(daemon.started("worker")) == 3, "the third worker")
         for role in ("signer", "ledger"):
             wait_for(lambda: [m[0] for m in daemon.heard(role)].count("PEER") == 3, "the %s to hear of it" % role)
             check_equal([m[0] for m in daemon.heard(role) if m[0].startswith("PEER")], ["PEER", "PEER", "PEER_GONE", "PEER"], role + " heard")
+
+
+@test("of a role that served nobody the log says just that, and of one that never serves anybody nothing")
+def served_nobody():
+    with Played(workers=1) as daemon:
+        pid = daemon.started("worker")[0]
+        os.kill(pid, signal.SIGKILL)
+        check_in("worker (process %d) died: signal 9 (Killed); it was serving nobody SIS_" % pid, daemon.wait_log(r"ROLE_DIED .*\n"))
+        before = daemon.log_size()
+        pid = daemon.started("ledger")[0]
+        os.kill(pid, signal.SIGKILL)
+        line = daemon.wait_log(r"ROLE_DIED .*ledger .*\n", since=before)
+        check_in("ledger (process %d) died: signal 9 (Killed) SIS_" % pid, line)
+        check_not_in("serving", line)
+        check_equal(daemon.wait_end(), 70, "exit status")
 
 
 @test("a worker that keeps dying is restarted more and more slowly")
