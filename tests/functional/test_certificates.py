@@ -8,6 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
 from sis_clock import *
+from sis_gallery import Gallery
 
 
 def server_end(daemon):
@@ -159,6 +160,44 @@ def long_running():
             for chat in chats.values():
                 chat.stdin.close()
                 chat.wait(20)
+
+
+@test("a gallery and its page's session go on past the renewal and the end of the certificate that they began with, and sign with the new one")
+def gallery():
+    clock = Clock()
+    with clock.daemon(workers=1, certificate_lifetime="30d") as daemon:
+        alice, bob, carol = (clock.client(daemon, user) for user in ("alice", "bob", "carol"))
+        picture = read_file(make_picture())
+        def sleep_for(days):
+            lists = daemon.log_text().count("CRL_PUBLISHED")
+            clock.forward(days=days)
+            wait_for(lambda: daemon.log_text().count("CRL_PUBLISHED") > lists, "a new revocation list after so long a sleep")
+        with Gallery(alice) as page:
+            page.enter()
+            def look(when):
+                """Bob's new picture in the page; the page's for bob, who shows it to carol."""
+                theirs = bob.upload(make_picture(), alice)
+                shown = next(one for one in page.items() if one["item"] == theirs)
+                check(shown["holds"], "bob's picture %s: %r" % (when, shown))
+                seen = page.request("GET", "/api/items/%s/object" % theirs)
+                check_equal((seen.status, seen.body[:3]), (200, b"\xff\xd8\xff"), "the picture " + when)
+                reply = page.upload(picture, to="bob")
+                check_equal(reply.status, 200, "an upload %s (%r)" % (when, reply.body))
+                own = reply.json()["item"]
+                shared = page.request("PUT", "/api/items/%s/readers/carol" % own)
+                check_equal(shared.status, 204, "sharing %s (%r)" % (when, shared.body))
+                bob.run("verify", own)
+                carol.run("verify", own)
+            look("on the first day")
+            before = certificate_of(alice)
+            sleep_for(21)
+            wait_for(lambda: certificate_of(alice) != before, "the renewal of alice, whose gallery alone runs")
+            look("after the renewal")
+            sleep_for(12)                                   # what everybody began with has ended
+            look("after the end")
+            status, errors = page.stop()
+            check_equal(status, 0, "exit status after ^C")
+            check_equal([json.loads(line)["warning"].split(",")[0] for line in errors.splitlines()], ["the certificate was renewed"], "what the gallery said")
 
 
 run()

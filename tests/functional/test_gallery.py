@@ -157,8 +157,7 @@ def types_and_ranges():
 
 
 def upload(gallery, data, headers=None, **about):
-    facts = {"name": "a.jpg", "caption": "", "to": "", "label": "u1", "convert": "", **about}
-    return gallery.request("POST", "/api/uploads", data, headers={"Sis-Upload": base64.b64encode(json.dumps(facts).encode()).decode(), **(headers or {})})
+    return gallery.upload(data, headers, **about)
 
 
 @test("an upload from the page goes the way of sis upload: without metadata, with a thumbnail, for whom it says")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A running `sis gallery` and people who share with its user: for its tests, and for tests/make-screenshots."""
 
+import base64
 import http.client
 import json
 import os
@@ -84,6 +85,10 @@ class Gallery:
         self.cookie = reply.headers["Set-Cookie"].split(";")[0]
         self.key = reply.json()["key"]
         return reply
+
+    def upload(self, data, headers=None, **about):
+        facts = {"name": "a.jpg", "caption": "", "to": "", "label": "u1", "convert": "", **about}
+        return self.request("POST", "/api/uploads", data, headers={"Sis-Upload": base64.b64encode(json.dumps(facts).encode()).decode(), **(headers or {})})
 
     def items(self):
         return self.request("GET", "/api/items").json()["items"]

@@ -11,18 +11,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TRUST_SECONDS 60u
+#define TRUST_SECONDS 60
 
 struct judgement {
 	unsigned n_users;                       /* the keeper's own reference included */
 	struct pins *pins;
 	struct acceptor acceptor;
+	bool outdated;                          /* the list had ended when the server gave it: it may have slept, too, and make the next one just now */
 	struct horizon horizon;                 /* under the mutex */
 };
 struct trust {
 	pthread_mutex_t mutex;
 	struct judgement *now;
-	uint64_t taken_ns;
 	atomic_bool stale;
 };
 
@@ -67,6 +67,7 @@ static int judgement_make(const struct hand *hand, struct judgement **ret_judgem
 		free(judgement);
 		return r;
 	}
+	judgement->outdated = acceptor_is_outdated(&judgement->acceptor);
 	judgement->n_users = 1;
 	*ret_judgement = judgement;
 	return 0;
@@ -77,19 +78,25 @@ static struct judgement *judgement_of(const struct hand *hand)
 	return (struct judgement *)((uintptr_t)hand->acceptor - offsetof(struct judgement, acceptor));
 }
 
+/* By the time of day, which goes on while the machine sleeps: the revocation list may have ended meanwhile. */
+static bool is_recent(const struct judgement *judgement)
+{
+	int64_t now = time_now(), taken = judgement->acceptor.now;
+	return !judgement->outdated && taken <= now && now - taken <= TRUST_SECONDS;
+}
+
 int trust_take(struct hand *hand, struct why *why)
 {
 	struct trust *trust = hand->gallery->trust;
 	int r = 0;
 	pthread_mutex_lock(&trust->mutex);
-	bool old = trust->now == NULL || atomic_exchange(&trust->stale, false) || time_monotonic_ns() - trust->taken_ns > TRUST_SECONDS * 1000000000ull;
+	bool old = trust->now == NULL || atomic_exchange(&trust->stale, false) || !is_recent(trust->now);
 	if (old) {
 		struct judgement *fresh = NULL;
 		r = judgement_make(hand, &fresh, why);
 		if (r == 0) {
 			judgement_leave(trust->now);
 			trust->now = fresh;
-			trust->taken_ns = time_monotonic_ns();
 		} else {
 			atomic_store(&trust->stale, true);
 		}
