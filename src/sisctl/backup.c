@@ -211,9 +211,9 @@ static int tell(struct sisctl *sisctl, const struct backup *backup)
 		printf("/%s: %" PRIu64 " item%s, %s; new: %" PRIu64 ", %s\n", backup->name, backup->n_items - backup->n_lost, backup->n_items - backup->n_lost == 1 ? "" : "s", size, backup->n_new, new_size);
 		if (backup->n_removed > 0)
 			printf("%" PRIu64 " old snapshots removed\n", backup->n_removed);
-		fputs(backup->with_keys ? "It holds the KEY OF THE CERTIFICATE AUTHORITY: whoever reads it can be this server, and can make a device of any user. Keep it locked up.\n"
-		      : "It is without the keys: keep a copy of the state directory's keys/ elsewhere (or --with-keys), without which nobody's sis knows the restored server.\n",
-		      stderr);
+		output_note("%s", backup->with_keys
+		            ? "It holds the KEY OF THE CERTIFICATE AUTHORITY: whoever reads it can be this server, and can make a device of any user. Keep it locked up."
+		            : "It is without the keys: keep a copy of the state directory's keys/ elsewhere (or --with-keys), without which nobody's sis knows the restored server.");
 	}
 	int r = output_finish();
 	return r != 0 ? r : backup->n_lost > 0 ? EX_DATAERR : EX_OK;

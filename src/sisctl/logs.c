@@ -132,6 +132,6 @@ int command_logs(struct sisctl *sisctl, char **arguments, const char *const *val
 	if (r == EX_OK)
 		r = print_from(sisctl, &filter, values[OPTION_UNIT] != NULL, values[OPTION_AUDIT] != NULL);
 	if (r == EX_OK && n_printed == 0 && !sisctl->json && !filter.follow)
-		fputs("There are no such entries.\n", stderr);
+		output_note("There are no such entries.");
 	return r;
 }

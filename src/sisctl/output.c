@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #define CELL_MAX 512
 #define COLUMNS_MAX 12
@@ -26,6 +27,17 @@ int output_error(int exit_status, const char *format, ...)
 	output_text(stderr, words);
 	fputc('\n', stderr);
 	return exit_status;
+}
+
+void output_note(const char *format, ...)
+{
+	va_list arguments;
+	if (!isatty(STDERR_FILENO))
+		return;
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
 }
 
 void output_text(FILE *file, const char *text)
@@ -106,7 +118,7 @@ void output_table(const json_t *rows, const struct column *columns, size_t n_col
 	if (n_columns > COLUMNS_MAX)
 		abort();
 	if (json_array_size(rows) == 0) {
-		fprintf(stderr, "%s\n", when_empty);
+		output_note("%s", when_empty);
 		return;
 	}
 	for (size_t i = 0; i < n_columns; i++)

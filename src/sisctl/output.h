@@ -10,6 +10,8 @@
 
 /* One sentence on standard error: what, why, what to do. Returns the exit status, so: return output_error(EX_USAGE, "…"). */
 int output_error(int exit_status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What is good to know and asks for nothing: on standard error where that is a terminal, so that no timer writes mail of what went well. */
+void output_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void output_text(FILE *file, const char *text);         /* harmless, without a line end */
 void output_json(const json_t *json);                   /* one line */
 /* 0, or EX_IOERR after telling why when standard output could not take everything. */
@@ -17,7 +19,7 @@ int output_finish(void);
 
 enum cell_kind { CELL_TEXT, CELL_NUMBER, CELL_SIZE, CELL_TIME };
 struct column { const char *title, *member; enum cell_kind kind; };
-/* An array of objects as a table with a line of titles; nothing at all but a sentence on standard error when it is empty. */
+/* An array of objects as a table with a line of titles; nothing at all but a note when it is empty. */
 void output_table(const json_t *rows, const struct column *columns, size_t n_columns, const char *when_empty);
 /* A scalar member as harmless text, "-" when absent. */
 void output_cell(const json_t *object, const struct column *column, char *ret_text, size_t capacity);

@@ -11,6 +11,7 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
 from sis_testlib import *
+from sis_terminal import shown
 from sis_testlib import GROUP_ID, IS_ROOT, LEDGER_ID, SIGNER_ID
 
 OWNERS = ("--ledger-user", LEDGER_ID, "--signer-user", SIGNER_ID, "--group", GROUP_ID) if IS_ROOT else ()
@@ -68,6 +69,22 @@ def point_to(daemon, *clients):
 def digest(path):
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()
+
+
+@test("what timers run says nothing on standard error when all is well; a terminal is told what is good to know")
+def timers():
+    with Daemon(workers=1) as daemon:
+        alice, directory = daemon.client("alice"), temporary("backups")
+        alice.upload(make_picture())
+        def commands():
+            return (["backup", directory], ["backup", "--with-keys", "--keep", "1", directory], ["check"], ["check", "--full", "--repair", "--from-backup", directory],
+                    ["check", "--backup", directory], ["metrics"], ["certs", "--ending", "1d"], ["audit", "verify"], ["status"],
+                    ["logs", "--event", "ITEM_LOST", "--since", "1d"], ["ca"])
+        for words in commands():
+            check_equal(daemon.sisctl(*words).stderr, "", "standard error of sisctl %s" % " ".join(words))
+        for words, told in zip(commands(), ("It is without the keys", "It holds the KEY OF THE CERTIFICATE AUTHORITY")):
+            check_in(told, shown([SISCTL, "-s", daemon.control, *words]), "what a terminal is told by sisctl %s" % " ".join(words))
+        check_equal(shown([SISCTL, "-s", daemon.control, "certs", "--ending", "1d"]), "No device's certificate ends within that time.\n", "an empty list")
 
 
 @test("a backup is complete, private, verified by sha256sum; the next links what is the same and copies what is new; keys only when asked for")

@@ -12,8 +12,8 @@ from sis_testlib import *
 
 MAN = os.path.join(SOURCE, "man")
 # Programs that Debian 12 has, whose options are their own.
-OTHERS = {"apt-get", "systemctl", "journalctl", "curl", "openssl", "install", "cd", "mv", "cp", "rm", "ls", "tar", "ssh", "adduser", "certbot", "grep", "find", "sort", "uniq",
-          "sed", "runuser", "cat", "chmod", "sha256sum", "chown", "rsync", "mkdir", "systemd-creds", "systemd-tmpfiles", "sleep", "test", "echo", "true", "printf"}
+OTHERS = {"apt-get", "systemctl", "journalctl", "curl", "openssl", "install", "cd", "mv", "cp", "rm", "ls", "tar", "ssh", "adduser", "certbot", "grep", "sort", "uniq",
+          "sed", "runuser", "cat", "chmod", "sha256sum", "chown", "chgrp", "rsync", "mkdir", "find", "stat", "systemd-creds", "systemd-tmpfiles", "systemd-sysusers", "sleep", "test", "echo", "true", "printf"}
 VERBS = {"start", "stop", "restart", "reload", "status", "edit", "enable", "disable", "is-active", "daemon-reload", "cat", "show", "list-timers", "is-enabled"}
 PATHS = ("/etc/sis", "/var/lib/sis", "/run/sis", "/etc/systemd/system/sisd", "/etc/letsencrypt/", "/usr/lib/", "/usr/share/", "/var/lib/prometheus/", "/backup/", "/mnt/", "/root/", "/tmp/",
          "/dev/null", "/var/lib/machines")
@@ -46,6 +46,12 @@ def units():
     directory = os.path.join(SOURCE, "systemd")
     found = {re.sub(r"\.in$", "", name) for name in os.listdir(directory) if re.search(r"\.(service|socket|timer|target)(\.in)?$", name)}
     return found | {"sisd@.service", "sisd@.socket"}                # of the same two templates
+
+
+def units_of_pages():
+    """Those whose files stand on a page."""
+    written = [step.path for name in pages() for step in sis_pages.steps(name) if isinstance(step, sis_pages.File)]
+    return {os.path.basename(path) for path in written if os.path.dirname(path) == "/etc/systemd/system"}
 
 
 def simple_commands(line):
@@ -86,7 +92,7 @@ def problems_of_tool(words, commands, before):
 def problems_of_systemctl(words):
     names = [word for word in words[1:] if not word.startswith("-")]
     found = [] if names and names[0] in VERBS else ["systemctl knows no %r" % names[:1]]
-    known = units() | {"systemd-journal-upload.service"}
+    known = units() | units_of_pages() | {"systemd-journal-upload.service"}
     for name in names[1:]:
         full = name if "." in name else name + ".service"
         if full not in known and re.sub(r"@[^.]*\.", "@.", full) not in known:
@@ -120,7 +126,7 @@ def problems_of_page(name, tools):
 @test("every command, option, unit and place in the commands of the task pages is there")
 def commands():
     tools = {"sis": (sis_commands(), {"--home": 1, "--profile": 1, "--json": 0, "--quiet": 0}),
-             "sisctl": (sisctl_commands(), {"-s": 1, "--socket": 1, "--json": 0, "--help": 0, "-h": 0})}
+             "sisctl": (sisctl_commands(), {"-s": 1, "--socket": 1, "--instance": 1, "--json": 0, "--help": 0, "-h": 0})}
     check_in("--compromised", tools["sisctl"][0]["revoke"], "what sisctl's help says")
     check_in("--device", tools["sis"][0]["enroll"], "what sis's help says")
     found = [problem for name in sis_pages.task_pages() for problem in problems_of_page(name, tools)]
@@ -140,7 +146,7 @@ def names():
                 check_in(event, events, "%s: events" % name)
         for line in re.findall(r"^\.(?:It )?Cm (.+)$", page, re.MULTILINE):
             for option in re.findall(r"\b[a-z]+_[a-z_]+\b", line):
-                check_in(option, options | {"server_certificate_ends", "ca_ends"}, "%s: options of sisd.conf" % name)
+                check_in(option, options | {"server_certificate_ends", "tls_certificate_ends", "ca_ends"}, "%s: options of sisd.conf" % name)
         for option in re.findall(r"^([a-z_]+) = .*;$", page, re.MULTILINE):
             check_in(option, options, "%s: options of sisd.conf" % name)
 

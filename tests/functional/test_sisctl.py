@@ -6,6 +6,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
+from sis_terminal import shown
 from sis_testlib import *
 
 
@@ -168,7 +169,8 @@ def logs():
     check_equal(done.stdout, "".join("2026-11-21T11:30:0%dZ entry %d\n" % (n, n) for n in (1, 2, 3)), "output")
     check_equal(fake.calls, [{"method": "io.sis.control.Logs", "more": True, "parameters": {"user": "alice", "since": "2026-11-21T00:00:00Z"}}], "call")
     done = FakeDaemon({"parameters": {}}).sisctl("logs", "--user", "nobody")
-    check_equal((done.stdout, done.stderr), ("", "There are no such entries.\n"), "where there are none")
+    check_equal((done.stdout, done.stderr), ("", ""), "where there are none")
+    check_equal(shown([SISCTL, "-s", FakeDaemon({"parameters": {}}).path, "logs", "--user", "nobody"]), "There are no such entries.\n", "the same on a terminal")
     fake = FakeDaemon(entries[2])
     fake.sisctl("logs", "-f", "-S", "2h")
     check(fake.calls[0]["parameters"]["follow"] is True and fake.calls[0]["parameters"]["since"].endswith("Z"), "call: %r" % fake.calls)

@@ -10,11 +10,13 @@
         print(alice.screen())
 """
 
+import contextlib
 import fcntl
 import os
 import pty
 import re
 import select
+import struct
 import subprocess
 import termios
 
@@ -50,6 +52,21 @@ def typed(client, arguments, answers, status=0, environment=None):
     check(status in (None, process.returncode), "status %d, wanted %s (%s; %s)" % (process.returncode, status, out.decode(), err.decode()))
     check_equal(left, [], "answers that nothing asked for")
     return out.decode(), err.decode()
+
+
+def shown(arguments, columns=80, status=0):
+    """What a program writes to standard output and standard error where both are a terminal of so many columns."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+    process = subprocess.Popen([str(word) for word in arguments], stdin=subprocess.DEVNULL, stdout=slave, stderr=slave, env=program_environment())
+    os.close(slave)
+    text = b""
+    with contextlib.suppress(OSError):                      # the other end is closed
+        while data := os.read(master, 4096):
+            text += data
+    os.close(master)
+    check_equal(process.wait(60 * SLOW), status, "exit status of %r, which wrote %r" % (arguments, text))
+    return text.decode("utf-8", "replace").replace("\r\n", "\n")
 
 
 class Terminals:
