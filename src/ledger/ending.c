@@ -15,6 +15,7 @@
 
 static const struct { const char *member, *warning, *what; int64_t within_s; } rows[] = {
 	{ "server_certificate_ends", "server_certificate_warning", "THE SERVER'S CERTIFICATE", WARN_SERVER_S },
+	{ "tls_certificate_ends", "tls_certificate_warning", "THE CERTIFICATE OF tls_certificate", WARN_S },
 	{ "ca_ends", "ca_warning", "THE CERTIFICATE AUTHORITY", WARN_S },
 };
 

@@ -82,11 +82,11 @@ void identity_announce(struct signer *signer, struct channel *worker)
 		.key_algorithm = identity->key.public_key.algorithm,
 		.chain = { identity->chain.data, identity->chain.size },
 		.ca = { ca.data, ca.size },
-		/* Ours is renewed in time; of the other one its administrator wants to know. */
-		.not_after = external->generation != 0 ? external->not_after : identity->not_after,
+		.not_after = identity->not_after,
 		.external_generation = external->generation,
 		.external_key_algorithm = external->key.public_key.algorithm,
 		.external_chain = { external->chain.data, external->chain.size },
+		.external_not_after = external->not_after,
 	};
 	memcpy(message.ticket_key, signer->ticket_key, sizeof(message.ticket_key));
 	CHANNEL_SEND(worker, 0, tls_identity, TLS_IDENTITY, &message);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * sisctl certs: every certificate that was issued, whose it is and whether it still counts; or the devices that are about to be shut out, because they
- * have not renewed. */
+ * sisctl certs: every certificate that was issued, whose it is and whether it still counts; or what is about to end: of devices, which are about to be shut
+ * out because they have not renewed, and of the server. */
 #include "sisctl/sisctl.h"
 
 #include "base/text.h"
@@ -14,6 +14,8 @@ static const struct column columns[] = {
 	{ "USER", "user", CELL_TEXT }, { "DEVICE", "device", CELL_TEXT }, { "STATE", "state", CELL_TEXT }, { "NOT AFTER", "not_after", CELL_TIME },
 	{ "REVOKED", "revoked", CELL_TIME }, { "SERIAL", "serial", CELL_TEXT }, { "FINGERPRINT", "fingerprint", CELL_TEXT },
 };
+
+static const struct column server_columns[] = { { "OF THE SERVER", "certificate", CELL_TEXT }, { "NOT AFTER", "not_after", CELL_TIME } };
 
 enum { OPTION_ENDING };
 
@@ -53,6 +55,47 @@ static json_t *pick_ending(const json_t *rows, int64_t when)
 	return picked;
 }
 
+/* {"certificate","not_after"} of what is the server's own to renew, or its administrator's. */
+static json_t *pick_server(const json_t *status, int64_t when)
+{
+	static const struct { const char *name, *member; } rows[] = {
+		{ "server", "server_certificate_ends" }, { "tls_certificate", "tls_certificate_ends" }, { "ca", "ca_ends" },
+	};
+	json_t *picked = json_array();
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *text = json_member_string(status, rows[i].member);
+		int64_t end;
+		if (text != NULL && time_decode(span_from_string(text), &end) == 0 && end <= when)
+			json_array_append_new(picked, json_pack("{s:s, s:s}", "certificate", rows[i].name, "not_after", text));
+	}
+	return picked;
+}
+
+/* A user's are no server's. */
+static int keep_ending(struct sisctl *sisctl, bool with_server, int64_t when, json_t *reply)
+{
+	CLEANUP_REPLY struct varlink_reply status = { 0 };
+	int r = with_server ? sisctl_call(sisctl, "Status", json_object(), &status) : 0;
+	if (r != 0)
+		return r;
+	json_object_set_new(reply, "certificates", pick_ending(json_object_get(reply, "certificates"), when));
+	if (with_server)
+		json_object_set_new(reply, "server", pick_server(json_object_get(status.parameters, "status"), when));
+	return 0;
+}
+
+static void print_tables(const json_t *reply, bool ending)
+{
+	const json_t *server = json_object_get(reply, "server");
+	output_table(json_object_get(reply, "certificates"), columns, ARRAY_SIZE(columns),
+	             ending ? "No device's certificate ends within that time." : "No certificate has been issued.");
+	if (json_array_size(server) == 0)
+		return;
+	if (json_array_size(json_object_get(reply, "certificates")) > 0)
+		putchar('\n');
+	output_table(server, server_columns, ARRAY_SIZE(server_columns), "");
+}
+
 int command_certs(struct sisctl *sisctl, char **arguments, const char *const *values)
 {
 	CLEANUP_REPLY struct varlink_reply reply = { 0 };
@@ -64,12 +107,12 @@ int command_certs(struct sisctl *sisctl, char **arguments, const char *const *va
 	if (r != 0)
 		return r;
 	if (ending != NULL)
-		json_object_set_new(reply.parameters, "certificates",
-		                    pick_ending(json_object_get(reply.parameters, "certificates"), time_now() + (int64_t)within_s));
+		r = keep_ending(sisctl, arguments[0] == NULL, time_now() + (int64_t)within_s, reply.parameters);
+	if (r != 0)
+		return r;
 	if (sisctl->json)
 		output_json(reply.parameters);
 	else
-		output_table(json_object_get(reply.parameters, "certificates"), columns, ARRAY_SIZE(columns),
-		             ending != NULL ? "No device's certificate ends within that time." : "No certificate has been issued.");
+		print_tables(reply.parameters, ending != NULL);
 	return output_finish();
 }

@@ -90,6 +90,7 @@ static int hear_figures(struct process *process, struct channel_packet *packet)
 	process->watchers = message.watchers;
 	process->penalised = message.penalised;
 	process->master->server_not_after = message.server_not_after;
+	process->master->external_not_after = message.external_not_after;
 	struct cursor cursor = cursor_from(message.refusals.data, message.refusals.size);
 	for (unsigned i = 0; i < SIS_ERR_END; i++)
 		status_count(&process->master->refusals[i], cursor_get_u64(&cursor));

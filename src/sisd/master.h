@@ -105,7 +105,7 @@ struct master {
 	int exit_status;
 	uint64_t refusals[SIS_ERR_END]; /* by error, as the workers have told since the start */
 	uint64_t limits[LIMIT_END];     /* how often each held somebody back, likewise */
-	int64_t server_not_after;       /* 0: not told yet */
+	int64_t server_not_after, external_not_after;   /* 0: not told yet; there is none */
 	uint64_t n_events[EVENT_END], n_left_out;       /* raised since the start, by event; lines that LIMIT_HIT only counted */
 };
 

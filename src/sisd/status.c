@@ -120,6 +120,8 @@ static json_t *sums_json(const struct master *master, json_t *status)
 		json_object_set_new(status, "metrics_listen", json_string(master->listeners.metrics_address));
 	if (master->server_not_after != 0)
 		json_object_set_new(status, "server_certificate_ends", time_json(master->server_not_after));
+	if (master->external_not_after != 0)
+		json_object_set_new(status, "tls_certificate_ends", time_json(master->external_not_after));
 	return status;
 }
 

@@ -94,7 +94,7 @@ void worker_tell_figures(struct worker *worker)
 	if (!worker->has_figures && worker->n_watches == worker->n_watches_told && n_penalised == worker->n_penalised_told)
 		return;
 	if (CHANNEL_SEND(worker->master, 0, figures, FIGURES, &(struct message_figures){ .watchers = worker->n_watches, .penalised = n_penalised,
-		.server_not_after = worker->server_not_after, .refusals = put_counts(refusals, worker->refusals, SIS_ERR_END),
+		.server_not_after = worker->server_not_after, .external_not_after = worker->external_not_after, .refusals = put_counts(refusals, worker->refusals, SIS_ERR_END),
 		.limits = put_counts(limits, worker->limits, LIMIT_END) }) < 0)
 		return;
 	memset(worker->refusals, 0, sizeof(worker->refusals));

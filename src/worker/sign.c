@@ -56,6 +56,7 @@ static void take_identity(struct worker *worker, struct channel_packet *packet)
 		return;
 	}
 	worker->server_not_after = message.not_after;
+	worker->external_not_after = message.external_not_after;
 	worker->has_figures = true;
 	http_server_set_identity(worker->server, identity);
 	tls_identity_unref(identity);

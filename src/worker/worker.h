@@ -51,7 +51,7 @@ struct worker {
 	struct log_limiter refused, logins, limited[LIMIT_END];
 	uint64_t served_at_ns;
 	unsigned n_connections_told, n_watches_told, n_penalised_told;
-	int64_t server_not_after;
+	int64_t server_not_after, external_not_after;
 	uint64_t refusals[SIS_ERR_END];                 /* by error, not yet told */
 	uint64_t limits[LIMIT_END];                     /* how often each held somebody back, not yet told */
 	bool has_figures;                               /* to tell */

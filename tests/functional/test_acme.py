@@ -116,7 +116,7 @@ def renewed():
                 check_equal(serial(newer), authority.leaf.serial_number, "serial number after the reload")
         check_equal(daemon.request("GET", "/healthz", connection=connection).status, 200, "status on the connection of before")
         ends = authority.leaf.not_valid_after.strftime("%Y-%m-%d")
-        wait_for(lambda: daemon.status().get("server_certificate_ends", "").startswith(ends), "sisctl status shows the end of the new certificate")
+        wait_for(lambda: daemon.status().get("tls_certificate_ends", "").startswith(ends), "sisctl status shows the end of the new certificate")
         alice.run("list")
 
 

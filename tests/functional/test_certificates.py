@@ -20,15 +20,6 @@ def server_end(daemon):
     return x509.load_der_x509_certificate(der).not_valid_after.replace(tzinfo=datetime.timezone.utc).timestamp()
 
 
-def foreign_certificate(directory, days):
-    """tls_certificate and tls_key of somebody else's authority."""
-    key, certificate = os.path.join(directory, "tls.key"), os.path.join(directory, "tls.pem")
-    run_program(["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-keyout", key, "-out", certificate, "-days", str(days), "-subj", "/CN=localhost",
-                 "-addext", "subjectAltName=DNS:localhost"])
-    os.chmod(key, 0o600)
-    return {"tls_certificate": certificate, "tls_key": key}
-
-
 @test("the server's certificate is renewed while the daemon runs, for as long as it runs, and no connection is dropped for it")
 def renewed():
     clock = Clock()
@@ -56,7 +47,7 @@ def warned():
     warning = r"the server's certificate, from tls_certificate, (ends in \d+ (days|hours)|has ended), at [0-9TZ:-]+: renew tls_certificate and reload"
     with clock.daemon(workers=1, **options) as daemon:
         check_not_in("the server's certificate, from", daemon.log_text(), "log")
-        check_not_in("server_certificate_warning", daemon.status(), "status")
+        check_not_in("_certificate_warning", json.dumps(daemon.status()), "status")
         for forward, words in ((12, "ends in 2[78] days"), (22, "ends in [56] days"), (5, "ends in 2[34] hours"), (1, "has ended")):
             before = daemon.log_size()
             clock.forward(days=forward)
@@ -65,14 +56,46 @@ def warned():
             check(re.search(words, line), "%r does not say %r" % (line, words))
             daemon.reload()
             check_equal(len(re.findall(warning, daemon.log_text()[before:])), 1, "warnings")
-        check_in("HAS ENDED", wait_for(lambda: daemon.status().get("server_certificate_warning"), "a warning in the status"), "status")
+        check_in("HAS ENDED", wait_for(lambda: daemon.status().get("tls_certificate_warning"), "a warning in the status"), "status")
         clock.forward(days=-4)
-        check_in("ENDS IN 3 DAYS", daemon.sisctl("status").stdout, "status")
+        check_in("THE CERTIFICATE OF tls_certificate ENDS IN 3 DAYS", daemon.sisctl("status").stdout, "status")
         rows = [json.loads(line) for line in daemon.sisctl("logs", "--audit", "--event", "CERTIFICATE_ENDS", "-o", "json").stdout.splitlines()]
         check(len(rows) >= 4, "the audit trail has %r" % rows)
         before = daemon.log_size()
         daemon.restart()
         daemon.wait_log(warning, since=before)
+
+
+@test("status, metrics and certs --ending tell the ends of both the server's certificates, and of one when there is one", needs=("openssl",))
+def both_ends():
+    clock = Clock()
+    clocked = program_environment(**clock.environment)
+    with clock.daemon(workers=1) as daemon:
+        def told():
+            """The ends that all three tell, {} while they tell different ones: a worker tells what is new once a second."""
+            status = {name[:-len("_ends")]: value for name, value in daemon.status().items() if name.endswith("_certificate_ends")}
+            metrics = dict(re.findall(r"^sis_(\w+_certificate)_end_timestamp_seconds (\S+)$", daemon.sisctl("metrics").stdout, re.MULTILINE))
+            text = dict(re.findall(r"^(\w+_certificate)_ends: (\S+) \(in ", daemon.sisctl("status", env=clocked).stdout, re.MULTILINE))
+            seconds = {name: datetime.datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp() for name, value in status.items()}
+            return status if text == status and {name: float(value) for name, value in metrics.items()} == seconds else {}
+        def ends(*names):
+            return wait_for(lambda: next((one for one in [told()] if set(one) == set(names)), None), "status and metrics to tell the ends of %r" % (names,))
+        def ending(within, *more):
+            listed = json.loads(daemon.sisctl("--json", "certs", "--ending", within, *more, env=clocked).stdout)
+            return [row["certificate"] for row in listed.get("server", ["none"])]
+        ends("server_certificate")
+        daemon.write_config(**foreign_certificate(temporary("tls"), 40))
+        daemon.reload()
+        both = ends("server_certificate", "tls_certificate")
+        check(both["server_certificate"] > both["tls_certificate"], "ends: %r" % both)
+        check_equal([ending(within) for within in ("30d", "41d", "91d", "36500d")], [[], ["tls_certificate"], ["server", "tls_certificate"], ["server", "tls_certificate", "ca"]],
+                    "what ends")
+        check_not_in("server", json.loads(daemon.sisctl("--json", "certs", "--ending", "91d", daemon.client("alice").user).stdout))
+        text = daemon.sisctl("certs", "--ending", "41d", env=clocked).stdout
+        check(re.fullmatch(r"OF THE SERVER    NOT AFTER\ntls_certificate  [0-9TZ:-]+\n", text), text)
+        daemon.write_config(tls_certificate="", tls_key="")
+        daemon.reload()
+        ends("server_certificate")
 
 
 @test("a certificate from elsewhere is taken on reload and at no other time, however long the daemon runs", needs=("openssl",))

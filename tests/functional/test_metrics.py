@@ -77,7 +77,8 @@ def names():
         daemon.request("POST", "/v1/items", device, headers={"Tus-Resumable": "1.0.0", "Upload-Length": str(2 << 20)}).check_problem(507, "quota")
         wait_for(lambda: "server_certificate_ends" in daemon.status() and daemon.status()["refusals"], "figures of the worker")
         families, samples = read_metrics(daemon.sisctl("metrics").stdout)
-        check_equal({name: kind for name, (kind, _) in families.items()}, {name: kind for name, (kind, _, _) in rows.items()}, "metrics that are told")
+        wanted = {name: kind for name, (kind, _, _) in rows.items() if name != "sis_tls_certificate_end_timestamp_seconds"}     # there is none here: test_certificates
+        check_equal({name: kind for name, (kind, _) in families.items()}, wanted, "metrics that are told")
         for (name, labels), _value in samples.items():
             family = next(f for f in families if name == f or name in (f + "_bucket", f + "_sum", f + "_count"))
             wanted = [l for l in rows[family][1].split(",") if l] + (["le"] if name.endswith("_bucket") else [])

@@ -785,6 +785,15 @@ def make_picture(path=None, width=64, height=48, seed=1):
     return write_file(path or os.path.join(temporary("picture"), "holiday.jpg"), make_photo.make(width, height, seed))
 
 
+def foreign_certificate(directory, days):
+    """tls_certificate and tls_key of somebody else's authority."""
+    key, certificate = os.path.join(directory, "tls.key"), os.path.join(directory, "tls.pem")
+    run_program(["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-keyout", key, "-out", certificate, "-days", str(days), "-subj", "/CN=localhost",
+                 "-addext", "subjectAltName=DNS:localhost"])
+    os.chmod(key, 0o600)
+    return {"tls_certificate": certificate, "tls_key": key}
+
+
 def find_in_tree(directory, needles):
     """The (path, needle) of every occurrence of one of the byte strings in a file or file name beneath directory."""
     hits = []

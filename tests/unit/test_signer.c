@@ -135,9 +135,12 @@ static void take_identity(struct daemon *d, struct channel *worker)
 		assert_int_equal(certificate_parse(cursor_get_sized(&external), &leaf), 0);
 		d->external_key = leaf.public_key;
 		assert_int_equal(d->external_key.algorithm, message.external_key_algorithm);
-		assert_int_equal(message.not_after, leaf.not_after);
+		assert_int_equal(message.external_not_after, leaf.not_after);
+	} else {
+		assert_int_equal(message.external_not_after, 0);
 	}
 	assert_int_equal(certificate_parse(cursor_get_sized(&chain), &leaf), 0);
+	assert_int_equal(message.not_after, leaf.not_after);
 	d->tls_key = leaf.public_key;
 	d->generation = message.generation;
 	memcpy(d->ticket_key, message.ticket_key, sizeof(d->ticket_key));
