@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 dist_man_MANS += man/sisctl.8 man/sisd.8 man/sisd.service.8 man/sisd.conf.5 man/sisd-events.7 man/sis-backup.7 man/sis-metrics.7
-dist_man_MANS += man/sis-administration.7 man/sis-balancing.7 man/sis-certificates.7 man/sis-install.7 man/sis-log.7 man/sis-moving.7 man/sis-revocation.7 man/sis-sizing.7 man/sis-users.7
+dist_man_MANS += man/sis-administration.7 man/sis-balancing.7 man/sis-certificates.7 man/sis-install.7 man/sis-instances.7 man/sis-log.7 man/sis-moving.7 man/sis-revocation.7 man/sis-sizing.7 man/sis-users.7
 dist_man_MANS += man/sisd-worker.8 man/sis-audit.5 man/sis-picture.1
 dist_man_MANS += man/sis-item.5
 dist_man_MANS += man/sis.1

@@ -19,10 +19,12 @@ class Reader:
                 each.account(person)
         self.machine = machine
 
-    def read(self, page):
-        """Types the commands of a page."""
-        wrong = []
-        for step in sis_pages.steps(page):
+    def read(self, page, after=None, until=None):
+        """Types the commands of a page: from the one that begins with after, and to before the one that begins with until."""
+        wrong, steps = [], sis_pages.steps(page)
+        def place(beginning):
+            return next(i for i, step in enumerate(steps) if isinstance(step, sis_pages.Command) and step.line.startswith(beginning))
+        for step in steps[place(after) if after else 0:place(until) if until else None]:
             if isinstance(step, sis_pages.Carry):
                 self.carry(step.path)
             elif isinstance(step, sis_pages.File):

@@ -43,6 +43,35 @@ def backup():
         check_in("ok  debian-logo.png", machine.run("sis list --accept-restored", user="bob").stdout)
 
 
+@test("sis-instances(7): a second server, which then gets users of its own, whom the kernel names; the first one notices nothing", root=True)
+def instances():
+    with ready_machine() as machine:
+        def ids():
+            """{role: its user and group, as /proc shows them}, and the group of the master."""
+            found = {}
+            for role in json.loads(machine.sisctl("--instance", "studio", "--json", "status").stdout)["roles"]:
+                fields = dict(line.split(":", 1) for line in machine.read("/proc/%d/status" % role["pid"]).splitlines())
+                uids, gids = set(fields["Uid"].split()), set(fields["Gid"].split())
+                check_equal((len(uids), len(gids), fields["Groups"].strip()), (1, 1, ""), "different ids of %s" % role["role"])
+                found[role["role"].split()[0]] = tuple(machine.run(["getent", kind, ids.pop()]).stdout.split(":")[0] for kind, ids in (("passwd", uids), ("group", gids)))
+            return found
+        reader = Reader(machine)
+        reader.read("sis-instances.7", until="systemd-sysusers")
+        check_equal(ids(), {"master": ("root", "sis"), "signer": ("sis-signer", "sis-signer"), "ledger": ("sis-ledger", "sis"), "worker": ("sis-worker", "sis")},
+                    "ids before")
+        reader.read("sis-instances.7", after="systemd-sysusers", until="systemctl disable")
+        check_equal(ids(), {"master": ("root", "sis-studio"), "signer": ("sis-studio-signer",) * 2, "ledger": ("sis-studio-ledger", "sis-studio"),
+                            "worker": ("sis-studio-worker", "sis-studio")}, "ids afterwards")
+        check_equal(machine.run(["stat", "--format=%a %U %G", "/run/sis-studio/control.sock"]).stdout, "660 sis-studio-ledger sis-admin\n", "control socket")
+        machine.run("sis upload /usr/share/pixmaps/debian-logo.png", user="alice")
+        check_in("debian-logo.png", machine.run("sis list", user="alice").stdout)
+        check_equal(machine.run("find /var/lib/sis-studio -user sis-ledger -o -user sis-signer -o -group sis -o -group sis-signer").stdout, "", "what is left to the users before")
+        machine.systemctl("restart", "sisd@studio.service")
+        check_in("debian-logo.png", machine.run("sis list", user="alice").stdout)
+        reader.read("sis-instances.7", after="systemctl disable")
+        check_equal(machine.run("curl -sS --cacert /var/lib/sis/keys/ca.pem https://%s:7443/healthz" % NAME).stdout, "ok\n", "the first server")
+
+
 @test("sis-administration(7), and every page of the manual is installed and can be found", root=True)
 def administration():
     with ready_machine() as machine:
