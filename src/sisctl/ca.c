@@ -9,7 +9,7 @@
 #include <sysexits.h>
 
 static const struct column columns[] = {
-	{ "STATE", "state", CELL_TEXT }, { "FROM", "not_before", CELL_TIME }, { "UNTIL", "not_after", CELL_TIME }, { "FINGERPRINT", "fingerprint", CELL_TEXT },
+	{ "STATE", "state", CELL_TEXT }, { "FROM", "not_before", CELL_TIME }, { "UNTIL", "not_after", CELL_TIME }, { "FINGERPRINT", "fingerprint", CELL_TEXT, NARROW_FOLD },
 };
 
 static int list(struct sisctl *sisctl)

@@ -11,8 +11,8 @@
 #include <sysexits.h>
 
 static const struct column columns[] = {
-	{ "USER", "user", CELL_TEXT }, { "DEVICE", "device", CELL_TEXT }, { "STATE", "state", CELL_TEXT }, { "NOT AFTER", "not_after", CELL_TIME },
-	{ "REVOKED", "revoked", CELL_TIME }, { "SERIAL", "serial", CELL_TEXT }, { "FINGERPRINT", "fingerprint", CELL_TEXT },
+	{ "USER", "user", CELL_TEXT, NARROW_CUT }, { "DEVICE", "device", CELL_TEXT, NARROW_CUT }, { "STATE", "state", CELL_TEXT }, { "NOT AFTER", "not_after", CELL_TIME },
+	{ "REVOKED", "revoked", CELL_TIME, NARROW_EMPTY }, { "SERIAL", "serial", CELL_TEXT, NARROW_DROP }, { "FINGERPRINT", "fingerprint", CELL_TEXT, NARROW_FOLD },
 };
 
 static const struct column server_columns[] = { { "OF THE SERVER", "certificate", CELL_TEXT }, { "NOT AFTER", "not_after", CELL_TIME } };

@@ -11,7 +11,7 @@
 #include <sysexits.h>
 
 static const struct column columns[] = {
-	{ "ID", "id", CELL_NUMBER }, { "USER", "user", CELL_TEXT }, { "DEVICE", "device", CELL_TEXT }, { "CREATED", "created", CELL_TIME },
+	{ "ID", "id", CELL_NUMBER }, { "USER", "user", CELL_TEXT, NARROW_CUT }, { "DEVICE", "device", CELL_TEXT, NARROW_CUT }, { "CREATED", "created", CELL_TIME },
 	{ "EXPIRES", "expires", CELL_TIME },
 };
 

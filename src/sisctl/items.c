@@ -12,8 +12,8 @@
 #define LIMIT_MAX 10000
 
 static const struct column columns[] = {
-	{ "ITEM", "item", CELL_TEXT }, { "OWNER", "user", CELL_TEXT }, { "KIND", "kind", CELL_TEXT }, { "SIZE", "bytes", CELL_SIZE },
-	{ "READERS", "readers", CELL_NUMBER }, { "RECEIVED", "received", CELL_TIME }, { "EXPIRES", "expires", CELL_TIME },
+	{ "ITEM", "item", CELL_TEXT }, { "OWNER", "user", CELL_TEXT, NARROW_CUT }, { "KIND", "kind", CELL_TEXT, NARROW_DROP }, { "SIZE", "bytes", CELL_SIZE },
+	{ "READERS", "readers", CELL_NUMBER, NARROW_DROP }, { "RECEIVED", "received", CELL_TIME }, { "EXPIRES", "expires", CELL_TIME, NARROW_EMPTY },
 };
 
 enum { OPTION_USER, OPTION_LIMIT };

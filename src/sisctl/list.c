@@ -6,7 +6,7 @@
 #include "base/util.h"
 
 static const struct column columns[] = {
-	{ "USER", "user", CELL_TEXT }, { "STATE", "state", CELL_TEXT }, { "DEVICES", "devices", CELL_NUMBER }, { "INVITES", "invites", CELL_NUMBER },
+	{ "USER", "user", CELL_TEXT, NARROW_CUT }, { "STATE", "state", CELL_TEXT }, { "DEVICES", "devices", CELL_NUMBER }, { "INVITES", "invites", CELL_NUMBER },
 	{ "ITEMS", "items", CELL_NUMBER }, { "SIZE", "bytes", CELL_SIZE }, { "CREATED", "created", CELL_TIME },
 };
 

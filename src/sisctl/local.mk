@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 sbin_PROGRAMS += sisctl
-sisctl_SOURCES = src/sisctl/main.c src/sisctl/commands.c src/sisctl/help.c src/sisctl/call.c src/sisctl/instance.c src/sisctl/sisctl.h src/sisctl/varlink.c src/sisctl/varlink.h src/sisctl/output.c src/sisctl/output.h \
+sisctl_SOURCES = src/sisctl/main.c src/sisctl/commands.c src/sisctl/help.c src/sisctl/call.c src/sisctl/instance.c src/sisctl/sisctl.h src/sisctl/varlink.c src/sisctl/varlink.h src/sisctl/output.c src/sisctl/table.c src/sisctl/output.h \
 	src/sisctl/ca.c src/sisctl/clock.c \
 	src/sisctl/add.c src/sisctl/list.c src/sisctl/revoke.c src/sisctl/certs.c src/sisctl/logs.c src/sisctl/logs.h src/sisctl/point.c src/sisctl/journal.c src/sisctl/journal_entry.c src/sisctl/status.c src/sisctl/check.c src/sisctl/check.h src/sisctl/check_backup.c src/sisctl/check_offline.c src/sisctl/check_print.c src/sisctl/audit.c src/sisctl/complete.c \
 	src/sisctl/top.c src/sisctl/metrics.c src/sisctl/quota.c src/sisctl/items.c src/sisctl/invites.c src/sisctl/user.c \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * Tables, sentences and JSON of sisctl. */
+ * Sentences, cells and JSON of sisctl. */
 #include "sisctl/output.h"
 
 #include "base/text.h"
@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #define CELL_MAX 512
-#define COLUMNS_MAX 12
 
 int output_error(int exit_status, const char *format, ...)
 {
@@ -81,55 +80,4 @@ void output_cell(const json_t *object, const struct column *column, char *ret_te
 	else if (json_is_integer(value))
 		snprintf(plain, sizeof(plain), "%" PRId64, (int64_t)json_integer_value(value));
 	text_for_terminal(span_from_string(plain), ret_text, capacity);
-}
-
-static bool is_right_aligned(const struct column *column)
-{
-	return column->kind == CELL_NUMBER || column->kind == CELL_SIZE;
-}
-
-/* The last column is never padded, so that lines end where their text does. */
-static void print_cell(const char *text, const struct column *column, int width, bool last)
-{
-	if (is_right_aligned(column))
-		printf("%*s%s", width, text, last ? "\n" : "  ");
-	else
-		printf("%-*s%s", last ? 0 : width, text, last ? "\n" : "  ");
-}
-
-static void measure(const json_t *row, const struct column *columns, size_t n_columns, int *widths)
-{
-	char cell[CELL_MAX];
-	for (size_t i = 0; i < n_columns; i++) {
-		output_cell(row, &columns[i], cell, sizeof(cell));
-		int width = (int)strlen(cell);
-		if (width > widths[i])
-			widths[i] = width;
-	}
-}
-
-void output_table(const json_t *rows, const struct column *columns, size_t n_columns, const char *when_empty)
-{
-	int widths[COLUMNS_MAX];
-	size_t index;
-	const json_t *row;
-	char cell[CELL_MAX];
-
-	if (n_columns > COLUMNS_MAX)
-		abort();
-	if (json_array_size(rows) == 0) {
-		output_note("%s", when_empty);
-		return;
-	}
-	for (size_t i = 0; i < n_columns; i++)
-		widths[i] = (int)strlen(columns[i].title);
-	json_array_foreach(rows, index, row)
-		measure(row, columns, n_columns, widths);
-	for (size_t i = 0; i < n_columns; i++)
-		print_cell(columns[i].title, &columns[i], widths[i], i + 1 == n_columns);
-	json_array_foreach(rows, index, row)
-		for (size_t i = 0; i < n_columns; i++) {
-			output_cell(row, &columns[i], cell, sizeof(cell));
-			print_cell(cell, &columns[i], widths[i], i + 1 == n_columns);
-		}
 }

@@ -18,8 +18,16 @@ void output_json(const json_t *json);                   /* one line */
 int output_finish(void);
 
 enum cell_kind { CELL_TEXT, CELL_NUMBER, CELL_SIZE, CELL_TIME };
-struct column { const char *title, *member; enum cell_kind kind; };
-/* An array of objects as a table with a line of titles; nothing at all but a note when it is empty. */
+/* What a column does when the terminal is too narrow for the table, in this order; a time loses its hours in between. */
+enum column_narrow {
+	NARROW_KEEP,
+	NARROW_EMPTY,                   /* goes when no row has it */
+	NARROW_FOLD,                    /* gets a line of its own below the others: digests, of which no half is of any use */
+	NARROW_DROP,                    /* goes */
+	NARROW_CUT,                     /* is cut: names */
+};
+struct column { const char *title, *member; enum cell_kind kind; enum column_narrow narrow; };
+/* table.c. An array of objects as a table with a line of titles; nothing at all but a note when it is empty. */
 void output_table(const json_t *rows, const struct column *columns, size_t n_columns, const char *when_empty);
 /* A scalar member as harmless text, "-" when absent. */
 void output_cell(const json_t *object, const struct column *column, char *ret_text, size_t capacity);

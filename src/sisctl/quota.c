@@ -19,7 +19,7 @@ static const char *limit_words(uint64_t bytes, char *buffer, size_t capacity)
 }
 
 static const struct column columns[] = {
-	{ "USER", "user", CELL_TEXT }, { "USED", "used", CELL_SIZE }, { "IN UPLOADS", "reserved", CELL_SIZE }, { "QUOTA", "words", CELL_TEXT },
+	{ "USER", "user", CELL_TEXT, NARROW_CUT }, { "USED", "used", CELL_SIZE }, { "IN UPLOADS", "reserved", CELL_SIZE }, { "QUOTA", "words", CELL_TEXT },
 };
 
 static void add_words(json_t *row)

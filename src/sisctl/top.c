@@ -98,11 +98,11 @@ static void put_roles(struct screen *screen, const json_t *roles)
 		{ NULL, "memory_bytes", CELL_SIZE }, { NULL, "confined", CELL_TEXT }, { NULL, "restarts", CELL_NUMBER },
 	};
 	char line[512], cell[ARRAY_SIZE(cells)][64];
-	put_line(screen, "ROLE        PID STATE    CONN    MEMORY HOLDS RESTARTS");
+	put_line(screen, "ROLE        PID STATE       CONN     MEMORY HOLDS RESTARTS");
 	for (size_t i = 0; i < json_array_size(roles); i++) {
 		for (size_t j = 0; j < ARRAY_SIZE(cells); j++)
 			output_cell(json_array_get(roles, i), &cells[j], cell[j], sizeof(cell[j]));
-		snprintf(line, sizeof(line), "%-7s %7s %-8s %4s %9s %-5s %8s", cell[0], cell[1], cell[2], cell[3], cell[4], cell[5], cell[6]);
+		snprintf(line, sizeof(line), "%-7s %7s %-8s %7s %10s %-5s %8s", cell[0], cell[1], cell[2], cell[3], cell[4], cell[5], cell[6]);
 		put_line(screen, line);
 	}
 }

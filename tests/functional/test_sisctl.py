@@ -160,6 +160,44 @@ def helps():
     check_in("no command nope", run_program([SISCTL, "help", "nope"], status=64).stderr)
 
 
+LONG, OTHER, DIGEST, DAY = "u" * 32, "d" * 32, "f0" * 32, "2026-11-21T11:30:00Z"
+HUGE, MANY = (1 << 60) - 1, 10 ** 9
+TABLES = {
+    "list": {"users": [{"user": LONG, "state": "disabled", "devices": MANY, "invites": 5, "items": MANY, "bytes": HUGE, "created": DAY},
+                       {"user": "al", "state": "live", "devices": 1, "invites": 0, "items": 0, "bytes": 0, "created": DAY}]},
+    "certs": {"certificates": [{"user": LONG, "device": OTHER, "state": "disabled", "not_after": DAY, "revoked": DAY, "serial": "5e" * 16, "fingerprint": DIGEST},
+                               {"user": "al", "device": "vm", "state": "live", "not_after": DAY, "serial": "5e" * 16, "fingerprint": DIGEST}]},
+    "items": {"items": [{"item": "a" * 26, "user": LONG, "kind": "message", "bytes": HUGE, "readers": 256, "received": DAY, "expires": DAY}]},
+    "invites": {"invites": [{"id": MANY, "user": LONG, "device": OTHER, "created": DAY, "expires": DAY}]},
+    "quota": {"default": HUGE, "quotas": [{"user": LONG, "used": HUGE, "reserved": HUGE, "quota": HUGE, "own": False}]},
+    "ca": {"authorities": [{"state": "in force", "not_before": DAY, "not_after": DAY, "fingerprint": DIGEST}]},
+    "status": {"status": {"version": "0.1.0", "limits": [{"limit": "enroll_failures_per_source", "value": 1 << 40, "refused": MANY}], "roles": [
+        {"role": role, "pid": 4194304, "state": "retiring", "restarts": 12345, "connections": 1000000, "watchers": 64000, "memory_bytes": HUGE, "since": DAY,
+         "confined": True, "sandbox": "uid 64101, landlock abi 7"} for role in ("master", "worker")]}},
+}
+
+
+@test("tables fit a terminal of 80 columns with the longest names and largest sizes, and in a pipe, or on a wide terminal, each row is one line with everything")
+def narrow():
+    for name, reply in TABLES.items():
+        def output(columns):
+            words = [SISCTL, "-s", FakeDaemon({"parameters": reply}).path, name]
+            text = shown(words, columns) if columns else run_program(words).stdout
+            return [re.sub(r"  \d+[ydhms]( \d+[ydhms])?$", "  UP", line) for line in text.splitlines()]
+        piped, wide, narrow = output(None), output(400), output(80)
+        check_equal(wide, piped, "sisctl %s on a wide terminal" % name)
+        check_equal([line for line in narrow if len(line) > 80 or line != line.rstrip()], [], "lines of sisctl %s that do not fit" % name)
+        for row in [row for rows in reply.values() if isinstance(rows, list) for row in rows]:
+            texts = [value for value in row.values() if isinstance(value, str)]
+            check(any(all(text in line for text in texts) for line in piped), "sisctl %s: no line of %r has %r" % (name, piped, texts))
+        check_equal(sum(DIGEST in line for line in narrow), sum(DIGEST in line for line in piped), "whole fingerprints of sisctl %s" % name)
+        if name in ("list", "certs"):
+            check(any(line.startswith("uuuuu") and "u..  " in line for line in narrow), "no name that is cut: %r" % narrow)
+            check(any(line.startswith("al  ") and " live" in line for line in narrow), "no short name: %r" % narrow)
+        if name == "items":
+            check(any(line.startswith("a" * 26 + "  uuu") and line.endswith("2026-11-21  2026-11-21") for line in narrow), "no id that can be copied: %r" % narrow)
+
+
 @test("logs sends times as RFC 3339 and prints one line an entry until the last")
 def logs():
     entries = [{"parameters": {"entry": {"sequence": n, "time": "2026-11-21T11:30:0%dZ" % n, "event": "UPLOADED", "text": "entry %d" % n}},
