@@ -15,6 +15,7 @@
 #include <string.h>
 
 #define CONF_FILE_MAX (1024 * 1024)
+#define CONF_NAMES_MAX_BYTES 3000
 
 struct loading {
 	const char *path;
@@ -201,6 +202,20 @@ static void load_check_pairs(struct loading *loading, config_t *config)
 		PROBLEM(loading, config_setting_source_line(certificate), "tls_certificate is given without tls_key: give both or neither");
 }
 
+/* They have to fit the server's certificate, of which a client takes CERTIFICATE_MAX_BYTES (pki/pki.h). */
+static void load_check_names(struct loading *loading, config_t *config)
+{
+	const config_setting_t *setting = config_lookup(config, "server_names");
+	const struct conf_list *names = &loading->conf->server_names;
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < names->n; i++)
+		bytes += strlen(names->item[i]);
+	if (bytes > CONF_NAMES_MAX_BYTES)
+		PROBLEM(loading, config_setting_source_line(setting), "server_names are %zu bytes together, but at most %d fit a certificate: leave some out", bytes,
+		        CONF_NAMES_MAX_BYTES);
+}
+
 /* libconfig would open whatever @include names, before anything is checked; it knows the directive at the start of a line only. */
 static bool text_has_include(const char *text, unsigned *ret_line)
 {
@@ -237,8 +252,10 @@ static void load_text(struct loading *loading, const char *text, size_t size)
 
 		for (int i = 0; i < config_setting_length(root); i++)
 			load_setting(loading, config_setting_get_elem(root, (unsigned)i));
-		if (loading->n_problems == 0)
+		if (loading->n_problems == 0) {
 			load_check_pairs(loading, &config);
+			load_check_names(loading, &config);
+		}
 	}
 	config_destroy(&config);
 }

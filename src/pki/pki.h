@@ -55,6 +55,10 @@ void certificate_fingerprint(struct span der, uint8_t ret_fingerprint[FINGERPRIN
 int certificate_verify(struct span der, struct span authorities, int64_t at);
 /* The CA's own: self-signed, CA:TRUE, keyCertSign. 0, else UNTRUSTED. */
 int certificate_is_ca(struct span der);
+/* What clients will say of somebody else's certificate for a server, and of those behind it (each u32-sized DER), at time `at`: BAD_NAME (it is for none of
+ * the names, one a line), UNTRUSTED (one was not issued by the one that follows), EXPIRED (one of them, or it has not begun), or 0. Whether they know who
+ * issued the last one, only they know. */
+int chain_examine(struct span chain, struct span names, int64_t at);
 int certificate_from_pem(struct span pem, struct blob *ret_der);
 int certificate_to_pem(struct span der, struct blob *ret_pem);
 /* Revoked in this CRL? Returns 1 and the time and reason, 0, or a negative error (signed by none of the authorities: UNTRUSTED; it, or who signed it, out

@@ -10,15 +10,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-/* What ACME clients are told to get the right one. */
-#define WRONG_KIND "the key of tls_certificate must be ECDSA P-256 or Ed25519, not RSA or another: order one with certbot renew --force-renewal --key-type ecdsa " \
-	"--elliptic-curve secp256r1, or acme.sh --keylength ec-256"
-#define FILE_MAX_BYTES 65536
-#define CHAIN_MAX_CERTIFICATES 8
-#define CHAIN_MAX_BYTES (CHAIN_MAX_CERTIFICATES * (CERTIFICATE_MAX_BYTES + 4))
 
 void identity_wipe(struct identity *identity)
 {
@@ -26,7 +17,6 @@ void identity_wipe(struct identity *identity)
 	blob_free(&identity->chain);
 	*identity = (struct identity){ 0 };
 }
-#define CLEANUP_IDENTITY __attribute__((cleanup(identity_wipe)))
 
 const struct identity *identity_find(const struct signer *signer, uint32_t generation)
 {
@@ -153,101 +143,15 @@ int identity_make(struct signer *signer, const char **ret_reason)
 
 /* --- somebody else's --- */
 
-/* The descriptor may have been read before, by the signer's predecessor: so not from where it stands. */
-static int read_fd(int fd, char **ret_data, size_t *ret_size)
-{
-	struct stat st;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0)
-		return -SIS_ERR_BAD_FORMAT;
-	if (st.st_size > FILE_MAX_BYTES)
-		return -SIS_ERR_TOO_LARGE;
-	size_t size = (size_t)st.st_size;
-	CLEANUP_FREE char *data = calloc(1, size + 1);
-	if (data == NULL)
-		return -SIS_ERR_NO_MEMORY;
-	int r = fd_pread_all(fd, data, size, 0);
-	if (r < 0) {
-		secret_wipe(data, size);
-		return r;
-	}
-	*ret_data = data;
-	*ret_size = size;
-	data = NULL;
-	return 0;
-}
-
-/* Every certificate of a PEM file, in its order. */
-static int chain_parse(const char *pem, struct builder *chain, struct certificate *ret_leaf)
-{
-	static const char begin[] = "-----BEGIN CERTIFICATE-----", end[] = "-----END CERTIFICATE-----";
-	unsigned n = 0;
-	for (const char *at = strstr(pem, begin), *to; at != NULL; at = strstr(to, begin), n++) {
-		CLEANUP_BLOB struct blob der = { NULL, 0 };
-		to = strstr(at, end);
-		if (to == NULL || n == CHAIN_MAX_CERTIFICATES)
-			return -SIS_ERR_BAD_FORMAT;
-		to += sizeof(end) - 1;
-		int r = certificate_from_pem((struct span){ (const uint8_t *)at, (size_t)(to - at) }, &der);
-		if (r == 0 && n == 0)
-			r = certificate_parse((struct span){ der.data, der.size }, ret_leaf);
-		if (r < 0)
-			return r;
-		builder_put_sized(chain, der.data, der.size);
-	}
-	return n == 0 || chain->failed ? -SIS_ERR_BAD_FORMAT : 0;
-}
-
-static int take_chain(int fd, struct identity *identity, struct certificate *ret_leaf)
-{
-	CLEANUP_FREE char *pem = NULL;
-	size_t size;
-	int r = read_fd(fd, &pem, &size);
-	if (r < 0)
-		return r;
-	identity->chain.data = malloc(CHAIN_MAX_BYTES);
-	if (identity->chain.data == NULL)
-		return -SIS_ERR_NO_MEMORY;
-	struct builder chain = builder_from(identity->chain.data, CHAIN_MAX_BYTES);
-	r = chain_parse(pem, &chain, ret_leaf);
-	if (r < 0)
-		return r;
-	identity->chain.size = chain.size;
-	identity->not_after = ret_leaf->not_after;
-	return 0;
-}
-
-static int take_key(int fd, struct identity *identity)
-{
-	char *pem = NULL;
-	size_t size;
-	int r = read_fd(fd, &pem, &size);
-	if (r < 0)
-		return r;
-	r = signing_key_from_pem((struct span){ (const uint8_t *)pem, size }, NULL, &identity->key);
-	secret_wipe(pem, size);
-	free(pem);
-	return r;
-}
-
 int identity_take(struct signer *signer, int chain_fd, int key_fd, const char **ret_reason)
 {
 	CLEANUP_IDENTITY struct identity identity = { 0 };
-	struct certificate leaf;
-	int r = take_chain(chain_fd, &identity, &leaf);
-	if (r < 0) {
-		*ret_reason = r == -SIS_ERR_NOT_ALLOWED ? WRONG_KIND : "tls_certificate is no PEM file with a certificate chain";
-		return r;
-	}
-	r = take_key(key_fd, &identity);
-	*ret_reason = r == -SIS_ERR_NOT_ALLOWED ? WRONG_KIND
-	              : r == -SIS_ERR_BAD_LOGIN ? "tls_key is under a passphrase, which nobody can type here"
-	                                        : "tls_key is no PEM file with a private key";
+	int r = external_read(chain_fd, key_fd, &identity, ret_reason);
 	if (r < 0)
 		return r;
-	*ret_reason = "tls_key is not the key of the first certificate in tls_certificate";
-	if (leaf.public_key.algorithm != identity.key.public_key.algorithm ||
-	    memcmp(leaf.public_key.bytes, identity.key.public_key.bytes, public_key_size(leaf.public_key.algorithm)) != 0)
-		return -SIS_ERR_MISMATCH;
+	const char *doubt = external_doubt(&identity, signer->server_names, time_now());
 	put_in_force(signer, &signer->external, &signer->external_previous, &identity, "somebody else's, from tls_certificate");
+	if (doubt != NULL)
+		log_event(&LOG(TLS_IDENTITY_DOUBT, .reason = doubt));
 	return 0;
 }

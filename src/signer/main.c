@@ -206,6 +206,11 @@ static void on_stop(struct signer *signer, struct channel_packet *packet)
 	loop_stop(signer->setup.loop, EX_OK);
 }
 
+static void on_check(struct signer *signer, struct channel_packet *packet)
+{
+	external_check(signer, signer->setup.master, packet);
+}
+
 typedef void handler_fn(struct signer *signer, struct channel_packet *packet);
 
 static void on_master_packet(struct channel *channel, struct channel_packet *packet, void *arg)
@@ -213,6 +218,7 @@ static void on_master_packet(struct channel *channel, struct channel_packet *pac
 	static handler_fn *const handlers[MESSAGE_END] = {
 		[MESSAGE_START_SIGNER] = on_start,
 		[MESSAGE_CONFIG_SIGNER] = on_config,
+		[MESSAGE_CHECK_IDENTITY] = on_check,
 		[MESSAGE_PEER] = on_peer,
 		[MESSAGE_PEER_GONE] = on_peer_gone,
 		[MESSAGE_STOP] = on_stop,

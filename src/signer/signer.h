@@ -11,6 +11,8 @@
 #include <sys/types.h>
 
 #define TICKET_KEY_BYTES 64
+#define CHAIN_MAX_CERTIFICATES 8
+#define CHAIN_MAX_BYTES (CHAIN_MAX_CERTIFICATES * (CERTIFICATE_MAX_BYTES + 4))
 #define REFUSALS_LOGGED_PER_MINUTE 10
 
 struct identity {                       /* a server key and its certificate chain; absent when generation is 0 */
@@ -95,7 +97,14 @@ void identity_drop_external(struct signer *signer);     /* the configuration nam
 void identity_announce(struct signer *signer, struct channel *worker);
 void identity_announce_all(struct signer *signer);
 void identity_wipe(struct identity *identity);
+#define CLEANUP_IDENTITY __attribute__((cleanup(identity_wipe)))
 const struct identity *identity_find(const struct signer *signer, uint32_t generation);         /* NULL when unknown or too old */
+
+/* external.c. read: *ret_reason is a sentence on failure. doubt: a sentence about why those who are shown it will refuse it, or NULL. check: answers
+ * CHECK_IDENTITY, and ends. */
+int external_read(int chain_fd, int key_fd, struct identity *identity, const char **ret_reason);
+const char *external_doubt(const struct identity *identity, const char *names, int64_t now);
+void external_check(struct signer *signer, struct channel *master, struct channel_packet *packet);
 
 /* renewal.c. Looks at the clock at least once a minute: what has to be renewed, and what has to be warned of. */
 void renewal_start(struct signer *signer);

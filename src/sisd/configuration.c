@@ -12,12 +12,17 @@
 
 #define CONF_DEFAULT_STATE_DIR "/var/lib/sis"           /* as in conf/options.def */
 
+bool state_dir_is_default(const struct conf *conf)
+{
+	return strcmp(conf->state_dir, CONF_DEFAULT_STATE_DIR) == 0;
+}
+
 /* The unit says where the state of its instance is (StateDirectory=), so that its configuration need not. */
 static void take_state_directory(struct conf *conf)
 {
 	const char *directory = getenv("STATE_DIRECTORY");
 
-	if (!directory || directory[0] != '/' || strchr(directory, ':') || strcmp(conf->state_dir, CONF_DEFAULT_STATE_DIR) != 0)
+	if (!directory || directory[0] != '/' || strchr(directory, ':') || !state_dir_is_default(conf))
 		return;
 	free(conf->state_dir);
 	conf->state_dir = xstrdup(directory);
@@ -59,4 +64,17 @@ unsigned master_count_workers(const struct conf *conf)
 	if (n == 0)
 		n = 1;
 	return n < MASTER_WORKERS_MAX ? n : MASTER_WORKERS_MAX;
+}
+
+char *conf_lines_join(const struct conf_list *list)
+{
+	char *lines = xstrdup(list->n > 0 ? list->item[0] : "");
+
+	for (unsigned i = 1; i < list->n; i++) {
+		char *longer = xasprintf("%s\n%s", lines, list->item[i]);
+
+		free(lines);
+		lines = longer;
+	}
+	return lines;
 }

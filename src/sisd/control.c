@@ -48,6 +48,18 @@ static bool control_is_answered(const char *path, struct user owner)
 	return is_connected || errno == EAGAIN;
 }
 
+static int complain_no_socket(const char *path)
+{
+	complain("%s: control is something else than a socket: move it away, or choose another path", path);
+	return EX_CANTCREAT;
+}
+
+static int complain_no_directory(const char *path, int error)
+{
+	complain("%s: the directory of the control socket cannot be made: %s", path, strerror(error));
+	return EX_CANTCREAT;
+}
+
 static int control_remove_stale(const char *path)
 {
 	struct stat st;
@@ -58,10 +70,8 @@ static int control_remove_stale(const char *path)
 		complain("%s: control cannot be examined: %s", path, strerror(errno));
 		return EX_OSERR;
 	}
-	if (!S_ISSOCK(st.st_mode)) {
-		complain("%s: control is something else than a socket: move it away, or choose another path", path);
-		return EX_CANTCREAT;
-	}
+	if (!S_ISSOCK(st.st_mode))
+		return complain_no_socket(path);
 	if (control_is_answered(path, (struct user){ st.st_uid, st.st_gid })) {
 		complain("%s: another daemon answers on this control socket: stop it, or choose another path", path);
 		return EX_TEMPFAIL;
@@ -87,15 +97,30 @@ static int control_bind(int fd, const char *path, const struct users *users)
 	return listen(fd, CONTROL_BACKLOG);
 }
 
+/* Whether somebody answers there is left to the start: it may be sisd itself. */
+int control_check(const char *path)
+{
+	CLEANUP_FREE char *copy = xstrdup(path), *parent = NULL;
+	const char *directory = dirname(copy);
+	struct stat st;
+
+	if (lstat(path, &st) == 0)
+		return S_ISSOCK(st.st_mode) ? 0 : complain_no_socket(path);
+	if (stat(directory, &st) == 0)
+		return S_ISDIR(st.st_mode) ? 0 : complain_no_directory(path, ENOTDIR);
+	parent = xstrdup(directory);
+	if (errno == ENOENT && stat(dirname(parent), &st) == 0)                 /* the start makes one directory, and no more */
+		return 0;
+	return complain_no_directory(path, errno);
+}
+
 int control_open(const char *path, const struct users *users, int *ret_fd)
 {
 	CLEANUP_FD int fd = -1;
 	int status;
 
-	if (control_make_directory(path) < 0) {
-		complain("%s: the directory of the control socket cannot be made: %s", path, strerror(errno));
-		return EX_CANTCREAT;
-	}
+	if (control_make_directory(path) < 0)
+		return complain_no_directory(path, errno);
 	status = control_remove_stale(path);
 	if (status != 0)
 		return status;

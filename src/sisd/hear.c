@@ -134,6 +134,18 @@ static int hear_lock_held(struct process *ledger, struct channel_packet *packet)
 	return 0;
 }
 
+static int hear_identity_checked(struct process *process, struct channel_packet *packet)
+{
+	struct message_identity_checked message;
+	char detail[LOG_FIELD_MAX];
+
+	if (message_identity_checked_decode(&packet->payload, &message) < 0 || !process->master->alone)
+		return -SIS_ERR_PROTOCOL;
+	text_for_terminal(message.detail, detail, sizeof detail);
+	check_identity_heard(process->master, message.status, detail);
+	return 0;
+}
+
 static hear_fn *const handlers[MESSAGE_END] = {
 	[MESSAGE_READY] = hear_ready,
 	[MESSAGE_LOG] = hear_log,
@@ -141,6 +153,7 @@ static hear_fn *const handlers[MESSAGE_END] = {
 	[MESSAGE_FIGURES] = hear_figures,
 	[MESSAGE_PONG] = hear_pong,
 	[MESSAGE_ROLE_STATUS] = hear_role_status,
+	[MESSAGE_IDENTITY_CHECKED] = hear_identity_checked,
 	[MESSAGE_LOCK_HELD] = hear_lock_held,
 };
 

@@ -78,7 +78,7 @@ static bool is_refused_by_unit(const struct listeners *listeners)
 	return (errno == EAFNOSUPPORT || errno == EPERM) && listeners->control_fd >= 0;
 }
 
-static int complain_listen(const char *option, const char *text)
+int complain_listen(const char *option, const char *text)
 {
 	const char *hint = errno == EADDRINUSE ? ": another program listens there; choose another port in "
 		: errno == EACCES ? ": ports below 1024 need root or CAP_NET_BIND_SERVICE: choose another in "
@@ -86,6 +86,12 @@ static int complain_listen(const char *option, const char *text)
 
 	complain("%s: cannot be listened on: %s%s%s", text, strerror(errno), hint, option);
 	return errno == EACCES ? EX_NOPERM : EX_UNAVAILABLE;
+}
+
+/* A host without IPv6 still serves with the default configuration, so that family is left out there, if another is left. */
+bool listen_may_leave_out(const struct sockaddr_storage *address, const char *text)
+{
+	return errno == EAFNOSUPPORT || (errno == EADDRNOTAVAIL && address->ss_family == AF_INET6 && strncmp(text, "[::]:", 5) == 0);
 }
 
 static int socket_bound(const struct sockaddr_storage *address, socklen_t size, int *ret_fd)
@@ -98,7 +104,6 @@ static int socket_bound(const struct sockaddr_storage *address, socklen_t size, 
 	return 0;
 }
 
-/* A host without IPv6 still serves with the default configuration, so that family is left out there, if another is left. */
 static int listen_on(struct listeners *listeners, const char *text, bool may_skip)
 {
 	struct sockaddr_storage address;
@@ -114,9 +119,7 @@ static int listen_on(struct listeners *listeners, const char *text, bool may_ski
 			         "ListenStream=PORT below [Socket]; see sisd.service(8)");
 			return EX_CONFIG;
 		}
-		if (errno == EAFNOSUPPORT && may_skip)
-			return 0;
-		if (errno == EADDRNOTAVAIL && may_skip && address.ss_family == AF_INET6 && strncmp(text, "[::]:", 5) == 0)
+		if (may_skip && listen_may_leave_out(&address, text))
 			return 0;
 		return complain_listen("listen", text);
 	}

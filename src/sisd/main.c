@@ -35,7 +35,7 @@ static const struct option long_options[] = {
 
 static const char usage[] =
 	"Usage: sisd [-f] [-c FILE] [-L DIR] [--ready-file FILE]\n"
-	"       sisd [-c FILE] --check\n"
+	"       sisd [-c FILE] [-L DIR] --check\n"
 	"       sisd [-c FILE] [-L DIR] --check-store [--full] [--repair [--remove-lost]] [--recover-items]\n"
 	"       sisd --print-options conf|man | --print-events catalog|man | --version | --help\n"
 	"\n"
@@ -45,7 +45,7 @@ static const char usage[] =
 	"  -c FILE            read this configuration (" DEFAULT_CONF ")\n"
 	"  -L DIR             where sisd-signer, sisd-ledger and sisd-worker are (" SIS_LIBEXECDIR ")\n"
 	"  --ready-file FILE  when ready, write the port of the first listening socket into FILE\n"
-	"  --check            check the configuration, name every problem, and exit\n"
+	"  --check            check what a start would, name every problem, and exit\n"
 	"  --check-store      look at the store, which no sisd may be using; for sisctl check --offline\n"
 	"  --print-options X  print the commented configuration (conf) or its manual (man)\n"
 	"  --print-events X   print the journal's catalog (catalog) or the manual of the events (man)\n"

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #define MASTER_WORKERS_MAX 64           /* of the option workers */
@@ -102,6 +103,9 @@ struct master {
 	char silence[64];               /* "it did not answer for 30 seconds" */
 	bool stop_killed;               /* in this phase of stopping, who did not stop was killed */
 	bool reload_wanted;             /* SIGHUP came before the start was over */
+	bool alone;                     /* no daemon: one role for --check or --check-store, whose end is ours */
+	bool identity_checked;          /* the signer has answered --check: */
+	int identity_status;
 	int exit_status;
 	uint64_t refusals[SIS_ERR_END]; /* by error, as the workers have told since the start */
 	uint64_t limits[LIMIT_END];     /* how often each held somebody back, likewise */
@@ -128,12 +132,18 @@ void master_role_ready(struct process *process);
 int load_or_tell(const struct master_options *options, struct conf **ret_conf);
 int master_load_conf(const struct master_options *options, struct conf **ret_conf, char **ret_problems);
 unsigned master_count_workers(const struct conf *conf);
+bool state_dir_is_default(const struct conf *conf);
+char *conf_lines_join(const struct conf_list *list);            /* one entry a line; malloc'd */
+
+/* check.c: what the signer says of tls_certificate and tls_key */
+void check_identity_heard(struct master *master, uint32_t status, const char *detail);
 
 /* users.c */
 int users_resolve(const struct conf *conf, struct users *ret_users);
 
 /* state.c: makes the tree, takes the lock; *ret_keys_fd is the open keys directory. */
 int state_open(const struct conf *conf, const struct users *users, int *ret_lock_fd, int *ret_keys_fd);
+int state_check(const struct conf *conf, const struct users *users);    /* the same, but makes and takes nothing */
 
 /* owner.c. Between begin and end, files are made and opened as that user; errno is kept. The signal goes out as the role's user. */
 void owner_begin(struct user owner);
@@ -145,6 +155,11 @@ int listen_open(const struct conf *conf, struct listeners *listeners);
 unsigned listen_inherited_fds(void);    /* how many descriptors systemd passed */
 void listen_close(struct listeners *listeners);
 int control_open(const char *path, const struct users *users, int *ret_fd);
+int listen_check(const struct conf *conf);      /* listen_check.c; of both only what is wrong whoever runs now */
+int control_check(const char *path);
+/* By errno: a sentence and its status; whether it is an address of IPv6 on a host without that. */
+int complain_listen(const char *option, const char *text);
+bool listen_may_leave_out(const struct sockaddr_storage *address, const char *text);
 
 /* spawn.c: forks and executes the role and opens its channel. */
 int spawn_role(struct process *process);

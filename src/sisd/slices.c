@@ -43,24 +43,10 @@ static char *public_address(const struct master *master)
 	return xasprintf(strchr(name, ':') ? "[%s]:%u" : "%s:%u", name, port);
 }
 
-/* One entry a line. */
-static char *lines_join(const struct conf_list *list)
-{
-	char *lines = xstrdup(list->n > 0 ? list->item[0] : "");
-
-	for (unsigned i = 1; i < list->n; i++) {
-		char *longer = xasprintf("%s\n%s", lines, list->item[i]);
-
-		free(lines);
-		lines = longer;
-	}
-	return lines;
-}
-
 static void configure_signer(struct process *signer)
 {
 	const struct conf *conf = signer->master->conf;
-	CLEANUP_FREE char *names = lines_join(&conf->server_names);
+	CLEANUP_FREE char *names = conf_lines_join(&conf->server_names);
 	bool external = *conf->tls_certificate != '\0';
 	struct message_config_signer message = {
 		.server_names = span_from_string(names), .server_certificate_lifetime_s = SERVER_CERTIFICATE_LIFETIME_S,
@@ -118,7 +104,7 @@ static uint32_t to_ms(uint64_t seconds)
 static void configure_worker(struct process *worker)
 {
 	const struct conf *conf = worker->master->conf;
-	CLEANUP_FREE char *exempt = lines_join(&conf->penalty_exempt), *proxies = lines_join(&conf->proxy_from);
+	CLEANUP_FREE char *exempt = conf_lines_join(&conf->penalty_exempt), *proxies = conf_lines_join(&conf->proxy_from);
 	struct message_config_worker message = {
 		.registration = span_from_string(conf->registration), .max_item_bytes = conf->max_item_bytes,
 		.max_connections = clamp_u32(limits_max_connections(conf)), .max_connections_per_source = clamp_u32(share(conf, conf->max_connections_per_source)),

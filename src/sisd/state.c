@@ -5,8 +5,10 @@
 #include "base/error.h"
 #include "base/util.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,11 @@
 #define LOCK_STEP_MS 50
 
 #define OPEN_DIRECTORY (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+/* What is in state_dir; the signer's keys are the only one that nobody else may enter. */
+static const struct { const char *name; bool is_signers; mode_t mode; } tree[] = {
+	{ "db", false, 0750 }, { "objects", false, 0750 }, { "incoming", false, 0700 }, { "lost", false, 0700 }, { "keys", true, 0700 },
+};
 
 static int complain_errno(const char *path, const char *what)
 {
@@ -98,6 +105,37 @@ static int directory_open(int parent_fd, const char *state_dir, const char *name
 	return status;
 }
 
+/* A file system of its own has lost+found, and snapshots under names with a dot. */
+static bool is_of_a_store(const char *name)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(tree); i++)
+		if (strcmp(tree[i].name, name) == 0)
+			return true;
+	return name[0] == '.' || strcmp(name, "lost+found") == 0;
+}
+
+/* Group and mode of state_dir are changed at each start, so it must not be "/", or /var, by a slip of the pen. Where a daemon ran before, its lock is. */
+static bool is_somebody_elses(int dir_fd)
+{
+	struct stat st;
+	bool found = false;
+	int fd = -1;
+	DIR *directory;
+
+	if (fstatat(dir_fd, "lock", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+		return false;
+	fd = openat(dir_fd, ".", OPEN_DIRECTORY);
+	directory = fd < 0 ? NULL : fdopendir(fd);
+	if (!directory) {
+		fd_close(fd);
+		return true;
+	}
+	for (const struct dirent *entry; !found && (entry = readdir(directory)); )
+		found = !is_of_a_store(entry->d_name);
+	closedir(directory);
+	return found;
+}
+
 static int state_dir_check(int fd, const char *path)
 {
 	struct stat st;
@@ -111,6 +149,10 @@ static int state_dir_check(int fd, const char *path)
 	if (st.st_mode & 0022) {
 		complain("%s: state_dir can be written by others than its owner: chmod go-w %s", path, path);
 		return EX_NOPERM;
+	}
+	if (is_somebody_elses(fd)) {
+		complain("%s: state_dir holds other things than a store: name a directory that is empty, or not there yet", path);
+		return EX_CONFIG;
 	}
 	return 0;
 }
@@ -176,14 +218,50 @@ int state_open(const struct conf *conf, const struct users *users, int *ret_lock
 	const char *path = conf->state_dir;
 	int status;
 
-	if ((status = state_dir_open(path, ledger.gid, &dir_fd)) || (status = state_lock(dir_fd, path, &lock_fd))
-	    || (status = directory_open(dir_fd, path, "db", ledger, ledger.gid, 0750, NULL))
-	    || (status = directory_open(dir_fd, path, "objects", ledger, ledger.gid, 0750, NULL))
-	    || (status = directory_open(dir_fd, path, "incoming", ledger, ledger.gid, 0700, NULL))
-	    || (status = directory_open(dir_fd, path, "lost", ledger, ledger.gid, 0700, NULL))
-	    || (status = directory_open(dir_fd, path, "keys", signer, ledger.gid, 0700, &keys_fd)))
+	if ((status = state_dir_open(path, ledger.gid, &dir_fd)) || (status = state_lock(dir_fd, path, &lock_fd)))
+		return status;
+	for (unsigned i = 0; i < ARRAY_SIZE(tree) && status == 0; i++)
+		status = directory_open(dir_fd, path, tree[i].name, tree[i].is_signers ? signer : ledger, ledger.gid, tree[i].mode,
+		                        tree[i].is_signers ? &keys_fd : NULL);
+	if (status != 0)
 		return status;
 	*ret_lock_fd = fd_take(&lock_fd);
 	*ret_keys_fd = fd_take(&keys_fd);
 	return 0;
+}
+
+static int parent_check(const char *path)
+{
+	CLEANUP_FREE char *copy = xstrdup(path);
+	struct stat st;
+	int r = stat(dirname(copy), &st);
+
+	if (r == 0 && S_ISDIR(st.st_mode))
+		return 0;
+	if (r == 0)
+		errno = ENOTDIR;
+	return complain_errno(path, "state_dir cannot be made");
+}
+
+/* Whose everything has to be, root knows; who else asks is not always who starts it. */
+int state_check(const struct conf *conf, const struct users *users)
+{
+	CLEANUP_FD int fd = open(conf->state_dir, OPEN_DIRECTORY);
+	const char *path = conf->state_dir;
+	int status;
+
+	if (fd < 0 && errno == ENOENT)
+		return parent_check(path);
+	if (!users->separate && (fd >= 0 || errno == EACCES))
+		return 0;
+	if (fd < 0)
+		return complain_errno(path, "state_dir cannot be opened as a directory");
+	status = state_dir_check(fd, path);
+	for (unsigned i = 0; i < ARRAY_SIZE(tree) && status == 0; i++) {
+		CLEANUP_FREE char *place = xasprintf("%s/%s", path, tree[i].name);
+		bool is_missing;
+
+		status = directory_check(fd, place, tree[i].name, tree[i].is_signers ? users->signer.uid : users->ledger.uid, &is_missing);
+	}
+	return status;
 }

@@ -58,6 +58,8 @@ int master_check_store(const struct master_options *options)
 	struct master *master = master_new(options);
 	int status = load_or_tell(options, &master->conf);
 
+	master->alone = true;
+
 	if (status == 0)
 		status = check_open(master);
 	journal_begin(master);

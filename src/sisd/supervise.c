@@ -146,7 +146,7 @@ static void process_ended(struct process *process)
 	said_end(process);
 	if (!was_asked)
 		log_died(process);
-	if (process->role == ROLE_LEDGER && master->signer.started_ns == 0) {           /* sisd --check-store has no other role */
+	if (master->alone) {
 		process_reset(process);
 		loop_stop(master->loop, WIFEXITED(process->wait_status) ? WEXITSTATUS(process->wait_status) : EX_SOFTWARE);
 	} else if (master_is_stopping(master)) {

@@ -23,6 +23,12 @@ static bool is_number(const char *text, unsigned *ret_number)
 	return true;
 }
 
+static int complain_root(const char *option, const char *name)
+{
+	complain("%s: \"%s\" has the rights of root, which no role may have: name another", option, name);
+	return EX_CONFIG;
+}
+
 static int user_find(const char *option, const char *name, struct user *ret_user)
 {
 	const struct passwd *entry;
@@ -39,11 +45,7 @@ static int user_find(const char *option, const char *name, struct user *ret_user
 		}
 		*ret_user = (struct user){ entry->pw_uid, entry->pw_gid };
 	}
-	if (ret_user->uid == 0 || ret_user->gid == 0) {
-		complain("%s: \"%s\" has the rights of root, which no role may have: name another user", option, name);
-		return EX_CONFIG;
-	}
-	return 0;
+	return ret_user->uid == 0 || ret_user->gid == 0 ? complain_root(option, name) : 0;
 }
 
 static int group_find(const char *option, const char *name, gid_t *ret_gid)
@@ -88,6 +90,8 @@ int users_resolve(const struct conf *conf, struct users *ret_users)
 	    || (r = user_find("worker_user", conf->worker_user, &users.worker)) || (r = group_find("group", conf->group, &group))
 	    || (r = group_find("control_group", conf->control_group, &users.control_group)) || (r = users_check_apart(&users)))
 		return r;
+	if (group == 0)
+		return complain_root("group", conf->group);
 	/* Only these two share the store; the signer keeps a group of its own. */
 	users.ledger.gid = users.worker.gid = group;
 	*ret_users = users;

@@ -2,57 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """tls_certificate: somebody else's certificate for browsers and curl, which know its authority; sis goes on trusting the server's own authority alone."""
 
-import datetime
 import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
+from sis_acme import Authority
 from sis_testlib import *
-
-
-class Authority:
-    """What an ACME service is: an RSA root, a P-384 intermediate, and leaves of 90 days."""
-
-    def __init__(self):
-        self.directory = temporary("acme")
-        self.root_key, self.key = make_key("rsa"), make_key("p384")
-        self.root = self._sign("Root", self.root_key, "Root", self.root_key, True)
-        self.intermediate = self._sign("Intermediate", self.key, "Root", self.root_key, True)
-        self.root_path = write_file(os.path.join(self.directory, "root.pem"), self._pem(self.root))
-
-    @staticmethod
-    def _pem(certificate):
-        from cryptography.hazmat.primitives.serialization import Encoding
-        return certificate.public_bytes(Encoding.PEM)
-
-    @staticmethod
-    def _sign(subject, key, issuer, issuer_key, is_ca, names=(), days=90):
-        from cryptography import x509
-        from cryptography.hazmat.primitives import hashes
-        def name(text):
-            return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
-        now = datetime.datetime.utcnow()
-        builder = (x509.CertificateBuilder().subject_name(name(subject)).issuer_name(name(issuer)).public_key(key.public_key())
-                   .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(hours=1))
-                   .not_valid_after(now + datetime.timedelta(days=days)).add_extension(x509.BasicConstraints(is_ca, None), critical=True))
-        if names:
-            builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(n) for n in names]), critical=False)
-        return builder.sign(issuer_key, hashes.SHA384())
-
-    def issue(self, algorithm="p256", form="PKCS8", days=90, chain=True):
-        """Paths of fullchain.pem and privkey.pem, replaced as ACME clients do it: a new file, renamed over the old one."""
-        from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-        key = make_key(algorithm)
-        leaf = self._sign("localhost", key, "Intermediate", self.key, False, ["localhost"], days)
-        pem = key.private_bytes(Encoding.PEM, getattr(PrivateFormat, form), NoEncryption())
-        certificates = self._pem(leaf) + (self._pem(self.intermediate) if chain else b"")
-        paths = [os.path.join(self.directory, name) for name in ("fullchain.pem", "privkey.pem")]
-        for path, data in zip(paths, (certificates, pem)):
-            with open(path + ".new", "wb", opener=lambda p, f: os.open(p, f, 0o600)) as file:
-                file.write(data)
-            os.rename(path + ".new", path)
-        self.leaf = leaf
-        return paths
 
 
 def presented(daemon, *more):
@@ -127,7 +82,7 @@ def wrong_renewal():
         certificate = os.path.join(authority.directory, "fullchain.pem")
         good = read_file(certificate)
         for text, wanted in ((b"nonsense\n", "tls_certificate is no PEM file with a certificate chain"),
-                             (Authority._pem(authority.root), "tls_certificate"), (None, "tls_key is not the key of the first certificate")):
+                             (Authority.pem(authority.root), "tls_certificate"), (None, "tls_key is not the key of the first certificate")):
             if text is None:
                 authority.issue()
                 text = good
