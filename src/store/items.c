@@ -113,6 +113,21 @@ int store_add_item(struct store_writer *writer, const struct store_new_item *ite
 	return r;
 }
 
+int store_find_same_item(struct store_reader *reader, const struct store_new_item *item, uint64_t *ret_sequence)
+{
+	static const char sql[] = "SELECT b.sequence FROM items i JOIN inbox b ON b.item_row=i.item_row AND b.user_id=i.user_id"
+	                          " WHERE i.id=? AND i.user_id=? AND i.device_id=? AND i.statement_hash=? AND " DB_IS_LIVE;
+	DB_STATEMENT sqlite3_stmt *row = NULL;
+	int r = db_bind(reader, &row, sql, "biib", ((struct span){ item->id, ITEM_ID_BYTES }), item->user_id, item->device_id,
+	                ((struct span){ item->statement_hash, DIGEST_BYTES }));
+	if (r == 0)
+		r = db_step(row);
+	if (r <= 0)
+		return r < 0 ? r : -SIS_ERR_NO_ITEM;
+	*ret_sequence = (uint64_t)sqlite3_column_int64(row, 0);
+	return 0;
+}
+
 int items_remove(struct store_reader *reader, int64_t item_row)
 {
 	static const char drop[] = "DELETE FROM items WHERE item_row=? RETURNING bytes, user_id";

@@ -183,6 +183,8 @@ struct store_new_item {
 #define STORE_WHO_TEXT (2 * NAME_MAX_TEXT + 2)
 int store_add_item(struct store_writer *writer, const struct store_new_item *item, uint64_t *ret_sequence, struct store_told *told,
                    char ret_who[STORE_WHO_TEXT]);
+/* The item that is there under this id already, when it is this very one: the same statement of the same user's device. Else NO_ITEM, whoever's it is. */
+int store_find_same_item(struct store_reader *reader, const struct store_new_item *item, uint64_t *ret_sequence);
 /* NO_ITEM when it is not this user's. The object's file is removed by store_remove_object after the commit. Every reader is told. */
 int store_delete_item(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES], int64_t user_id, uint64_t *ret_sequence, struct store_told *told);
 /* Any thread: gives incoming/upload_id its second name objects/ab/ID and makes bytes and name durable. EXISTS never replaces. */

@@ -328,14 +328,4 @@ def chunked():
     check_equal(daemon.request("GET", "/v1/items/" + device.item, who=device).status, 200, "the item")
 
 
-@test("the same item uploaded twice is refused as a conflict, and stays what it was")
-def twice():
-    daemon = shared_daemon()
-    device = SealingDevice(daemon)
-    bundle = device.seal(b"once")
-    check_equal(device.upload(bundle).status, 201, "first")
-    check_equal(device.upload(bundle).status, 409, "second")
-    check_equal(daemon.request("GET", "/v1/items/" + device.item, who=device).status, 200, "the item")
-
-
 run()

@@ -97,6 +97,37 @@ static void an_object_is_never_replaced(void **state)
 	fixture_free_sample(sample);
 }
 
+static void the_same_item_is_found_by_its_statement_and_device(void **state)
+{
+	struct fixture *fixture = *state;
+	struct person alice = fixture_add(fixture, "alice"), bob = fixture_add(fixture, "bob");
+	struct sample *sample = fixture_make_sample(fixture, &alice, "bob");
+	struct store_reader *reader = store_as_reader(fixture->writer);
+	uint64_t sequence = 77;
+	assert_int_equal(store_find_same_item(reader, &sample->item, &sequence), -SIS_ERR_NO_ITEM);
+	fixture_publish(fixture, sample, UPLOAD_A);
+	OK(store_find_same_item(reader, &sample->item, &sequence));
+	assert_int_equal(sequence, 1);
+	struct store_new_item other = sample->item;
+	other.statement_hash[0] ^= 1;
+	assert_int_equal(store_find_same_item(reader, &other, &sequence), -SIS_ERR_NO_ITEM);
+	other = sample->item;
+	other.id[0] ^= 1;
+	assert_int_equal(store_find_same_item(reader, &other, &sequence), -SIS_ERR_NO_ITEM);
+	other = sample->item;
+	other.device_id = bob.device_id;
+	assert_int_equal(store_find_same_item(reader, &other, &sequence), -SIS_ERR_NO_ITEM);
+	other = sample->item;
+	other.user_id = bob.user_id;
+	assert_int_equal(store_find_same_item(reader, &other, &sequence), -SIS_ERR_NO_ITEM);
+	struct store_told told = { 0 };
+	OK(store_begin(fixture->writer));
+	OK(store_delete_item(fixture->writer, sample->item.id, alice.user_id, &sequence, &told));
+	OK(store_commit(fixture->writer));
+	assert_int_equal(store_find_same_item(reader, &sample->item, &sequence), -SIS_ERR_NO_ITEM);
+	fixture_free_sample(sample);
+}
+
 static void names_of_the_revoked_are_never_given_again(void **state)
 {
 	struct fixture *fixture = *state;
@@ -250,7 +281,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(items_need_a_known_audience), TEST(grants_need_a_live_device_and_are_one_for_each), TEST(the_quota_is_kept_and_given_back),
-		TEST(who_was_revoked_meanwhile_commits_nothing), TEST(an_object_is_never_replaced), TEST(names_of_the_revoked_are_never_given_again),
+		TEST(who_was_revoked_meanwhile_commits_nothing), TEST(an_object_is_never_replaced), TEST(the_same_item_is_found_by_its_statement_and_device),
+		TEST(names_of_the_revoked_are_never_given_again),
 		TEST(invites_are_used_once_and_expire), TEST(a_step_is_undone_alone), TEST(a_newer_database_is_refused_in_one_sentence),
 		TEST(what_anybody_can_write_to_is_not_closed), TEST(without_leases_the_bytes_are_copied),
 	};
