@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "crypto/hash.h"
 #include "format/item.h"
 
 #include <stdio.h>
@@ -174,6 +175,29 @@ int bundle_verify(struct bundle *bundle, int fd)
 	if (r == 0)
 		bundle_fill_item(bundle);
 	return r;
+}
+
+int bundle_verify_digest(struct bundle *bundle, int fd, const uint8_t *wanted, size_t size)
+{
+	enum { PIECE = 256 * 1024 };
+	uint64_t left = bundle->length;
+	CLEANUP_HASH struct hash *hash = hash_new(size == hash_bytes(HASH_SHA512) ? HASH_SHA512 : HASH_SHA256);
+	CLEANUP_FREE uint8_t *piece = malloc(PIECE);
+	uint8_t digest[HASH_BYTES_MAX];
+	int r = hash == NULL || piece == NULL ? -SIS_ERR_NO_MEMORY : 0;
+	while (r == 0 && left > 0) {
+		size_t n = left < PIECE ? (size_t)left : PIECE;
+		r = fd_pread_all(fd, piece, n, bundle->length - left);
+		if (r == 0)
+			hash_add(hash, piece, n);
+		left -= n;
+	}
+	if (r < 0)
+		return r;
+	hash_end(hash, digest);
+	if (memcmp(digest, wanted, size) == 0)
+		return 0;
+	return bundle_fail(bundle, -SIS_ERR_MISMATCH, "the upload as a whole does not match the Repr-Digest that was given for it");
 }
 
 void bundle_release(struct bundle *bundle)

@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "base/util.h"
-#include "crypto/hash.h"
 #include "format/item.h"
 
 #include <stdatomic.h>
@@ -64,31 +63,6 @@ static void commit_name_readers(struct commit *commit)
 	}
 }
 
-/* RFC 9530: what the client announced for the whole, reckoned over the file that nobody can write to any more. */
-static int commit_check_digest(struct commit *commit, int fd)
-{
-	enum { PIECE = 256 * 1024 };
-	uint64_t left = commit->bundle.length;
-	CLEANUP_HASH struct hash *hash = hash_new(commit->row.digest_size == hash_bytes(HASH_SHA512) ? HASH_SHA512 : HASH_SHA256);
-	CLEANUP_FREE uint8_t *piece = malloc(PIECE);
-	uint8_t digest[HASH_BYTES_MAX];
-	int r = hash == NULL || piece == NULL ? -SIS_ERR_NO_MEMORY : 0;
-	while (r == 0 && left > 0) {
-		size_t size = left < PIECE ? (size_t)left : PIECE;
-		r = fd_pread_all(fd, piece, size, commit->bundle.length - left);
-		if (r == 0)
-			hash_add(hash, piece, size);
-		left -= size;
-	}
-	if (r < 0)
-		return r;
-	hash_end(hash, digest);
-	if (memcmp(digest, commit->row.digest, commit->row.digest_size) == 0)
-		return 0;
-	snprintf(commit->bundle.detail, sizeof(commit->bundle.detail), "the upload as a whole does not match the Repr-Digest that was given for it");
-	return -SIS_ERR_MISMATCH;
-}
-
 static int commit_run(struct store_writer *writer, struct change *change);
 static int commit_run_repeat(struct store_writer *writer, struct change *change);
 
@@ -103,7 +77,7 @@ static void commit_work(struct job *job)
 	if (r == 0)
 		r = bundle_verify(&commit->bundle, fd);
 	if (r == 0 && commit->row.digest_size > 0)
-		r = commit_check_digest(commit, fd);
+		r = bundle_verify_digest(&commit->bundle, fd, commit->row.digest, commit->row.digest_size);
 	if (r == 0) {
 		atomic_store(&commit->is_verified, true);
 		r = store_link_object(ledger.writer, commit->row.id, commit->bundle.item.id, fd);

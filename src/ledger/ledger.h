@@ -212,6 +212,8 @@ struct bundle {
 	struct store_new_grant *grants;
 };
 int  bundle_verify(struct bundle *bundle, int fd);
+/* RFC 9530: what the client announced for the whole, reckoned over the file that nobody can write to any more. SHA-256 or SHA-512, by its size. */
+int  bundle_verify_digest(struct bundle *bundle, int fd, const uint8_t *wanted, size_t size);
 void bundle_release(struct bundle *bundle);                     /* frees what it owns */
 
 /* ---- commit.c ---- */
