@@ -65,6 +65,11 @@ const char *http_client_error_words(const struct http_client *client)
 	return client->words;
 }
 
+bool http_client_has_asked(const struct http_client *client)
+{
+	return client->asked;
+}
+
 struct tls_session *http_client_tls(struct http_client *client)
 {
 	return client->tls;
@@ -193,13 +198,17 @@ static int client_exchange(struct http_client *client, const struct http_call *c
 {
 	struct outgoing out;
 	int r = outgoing_begin(client, call, &out);
+	if (r < 0)
+		return r;
 	while (r == 0 && !reader->done) {
 		/* Once the final head is there, nobody will read the rest of our body. */
 		out.stopped = out.stopped || reader->head_complete;
 		r = client_step(client, call, reader, &out, "the server stopped sending and taking data");
 	}
-	if (r == 0 && (out.now.size > 0 || out.body.size > 0 || out.left > 0))
+	bool is_rest = out.now.size > 0 || out.body.size > 0 || out.left > 0;
+	if (r == 0 && is_rest)
 		reader->keep = false;
+	client->asked = client->asked || !is_rest;
 	return r;
 }
 
@@ -233,6 +242,7 @@ int http_client_call(struct http_client *client, const struct http_call *call, s
 	struct reply_reader reader;
 	bool repeat = false;
 	client->words[0] = '\0';
+	client->asked = false;
 	reply_begin(&reader, call);
 	int r = client_call_once(client, call, &reader, &repeat);
 	if (r < 0 && repeat) {

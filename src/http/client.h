@@ -47,6 +47,9 @@ void http_client_free(struct http_client *client);
  * reopened once, for calls whose body can be sent again. UNAVAILABLE, TIMEOUT, TLS, UNTRUSTED, PROTOCOL, INTERRUPTED. */
 int http_client_call(struct http_client *client, const struct http_call *call, struct http_reply *ret_reply, struct blob *ret_body);
 
+/* Whether the whole request of the last call left this machine: when no answer came, it may have been done all the same. */
+bool http_client_has_asked(const struct http_client *client);
+
 /* An answer without a foreseeable end (an event stream): data_fn gets the body as it comes. The call is copied; what it points to must live as long. */
 struct http_stream;
 /* 0 when the head is there, whatever the status: of anything but 2xx the whole body has been given to data_fn, too. On a connection of its own. */

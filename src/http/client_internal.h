@@ -17,6 +17,7 @@ struct http_client {
 	int fd;
 	struct tls_session *tls;
 	bool used;                              /* this connection has carried a request before */
+	bool asked;                             /* the last call's request, or an earlier try of it, has left whole */
 	bool finished;                          /* and must not carry another; kept for its ticket */
 	char words[256];
 	uint8_t first[FIRST_WRITE_BYTES];

@@ -157,7 +157,7 @@ static int give_to_own_devices(const struct sis *sis, struct session *session, s
 	struct audience audience = { 0 };
 	struct source source;
 	uint8_t item[ITEM_ID_BYTES];
-	struct sender sender = { .sis = sis, .profile = session_profile(session), .audience = &audience, .session = session, .flushes_chain = true };
+	struct sender sender = { .sis = sis, .profile = session_profile(session), .audience = &audience, .session = session, .retries = true, .flushes_chain = true };
 	int r = audience_fetch(sis, session, pins, sender.profile->user, &audience, why);
 	if (r < 0)
 		return r;

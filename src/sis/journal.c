@@ -160,9 +160,32 @@ static int journal_try(int dir_fd, const char *name, const char *path, const uin
 
 static int uploads_open(const struct profile *profile)
 {
-	if (mkdirat(profile->dir_fd, "uploads", 0700) < 0 && errno != EEXIST)
-		return -1;
 	return openat(profile->dir_fd, "uploads", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+static int uploads_make(const struct profile *profile)
+{
+	return mkdirat(profile->dir_fd, "uploads", 0700) < 0 && errno != EEXIST ? -1 : uploads_open(profile);
+}
+
+static bool is_journal(const struct dirent *entry)
+{
+	return strlen(entry->d_name) == ITEM_ID_TEXT && item_id_is_prefix(entry->d_name);
+}
+
+bool journal_is_any(const struct profile *profile)
+{
+	int fd = uploads_open(profile);
+	DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry = NULL;
+	if (directory == NULL) {
+		fd_close(fd);
+		return false;
+	}
+	while ((entry = readdir(directory)) != NULL && !is_journal(entry))
+		;
+	closedir(directory);
+	return entry != NULL;
 }
 
 int journal_find(const struct profile *profile, const char *path, const uint8_t label[DIGEST_BYTES], struct journal *ret_journal)
@@ -175,7 +198,7 @@ int journal_find(const struct profile *profile, const char *path, const uint8_t 
 		return -SIS_ERR_NO_INPUT;
 	}
 	while (r < 0 && (entry = readdir(directory)) != NULL) {
-		if (strlen(entry->d_name) == ITEM_ID_TEXT && item_id_is_prefix(entry->d_name))
+		if (is_journal(entry))
 			r = journal_try(fd, entry->d_name, path, label, ret_journal);
 	}
 	closedir(directory);
@@ -224,7 +247,7 @@ static int journal_write(struct journal *journal, const char *line)
 int journal_create(const struct profile *profile, const struct source *source, const uint8_t label[DIGEST_BYTES], struct composed *composed,
                    struct journal *ret_journal, struct why *why)
 {
-	struct journal journal = { .dir_fd = uploads_open(profile), .fd = -1 };
+	struct journal journal = { .dir_fd = uploads_make(profile), .fd = -1 };
 	char *line = first_line(source, label, composed);
 	item_id_encode(composed->id, journal.file_name);
 	int r = journal.dir_fd < 0 || line == NULL ? -SIS_ERR_SYSTEM : journal_write(&journal, line);

@@ -19,6 +19,7 @@ struct journal {                        /* wipe with journal_close */
 
 /* What a journal must agree with to be continued: file name as shown, caption, rights, the day on which they end, people, their devices and keys. */
 void journal_label(const struct source *source, const struct audience *audience, int64_t expires, bool may_share, uint8_t ret_label[DIGEST_BYTES]);
+bool journal_is_any(const struct profile *profile);     /* quick, before a label is made */
 /* NO_INPUT when there is none for this path and label that nobody else is at. Removes what is older than 30 days. */
 int journal_find(const struct profile *profile, const char *path, const uint8_t label[DIGEST_BYTES], struct journal *ret_journal);
 bool journal_fits(const struct journal *journal, const struct source *source);          /* the file looks as it did */

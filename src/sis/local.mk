@@ -6,7 +6,7 @@ libsis_a_SOURCES = src/sis/sis.h src/sis/why.c src/sis/command.c src/sis/command
 	src/sis/profile.c src/sis/profile_home.c src/sis/profile_ticket.c src/sis/profile.h src/sis/profile_keys.c src/sis/profile_keys.h src/sis/nursery.c src/sis/nursery.h src/sis/recovery.c src/sis/recovery_contents.c src/sis/recovery_contents.h src/sis/recovery.h \
 	src/sis/recovery_page.c src/sis/recovery_page.h src/sis/invite.c src/sis/invite.h src/sis/session.c src/sis/session_error.c src/sis/authorities.c src/sis/authorities.h src/sis/session.h src/sis/patience.c src/sis/patience.h src/sis/enroll_request.c src/sis/enroll.h \
 	src/sis/pins.c src/sis/pins.h src/sis/pins_internal.h src/sis/pins_decide.c src/sis/people.c src/sis/people.h src/sis/chain.c src/sis/chain.h src/sis/compose.c src/sis/compose.h \
-	src/sis/source.c src/sis/source.h src/sis/send.c src/sis/send_large.c src/sis/pass.c src/sis/pass.h src/sis/send.h src/sis/journal.c src/sis/journal.h src/sis/ring.c \
+	src/sis/source.c src/sis/source.h src/sis/send.c src/sis/send_large.c src/sis/send_doubt.c src/sis/pass.c src/sis/pass.h src/sis/send.h src/sis/journal.c src/sis/journal.h src/sis/ring.c \
 	src/sis/ring.h src/sis/listing.c src/sis/listing.h src/sis/item.c src/sis/item_signer.c src/sis/item_parts.c src/sis/item.h src/sis/fetch.c src/sis/fetch.h src/sis/pour.c src/sis/pour.h src/sis/naming.c src/sis/naming.h \
 	src/sis/progress.c src/sis/progress.h src/sis/bundle_file.c src/sis/bundle_file.h \
 	src/sis/signers.c src/sis/signers.h src/sis/jobs.c src/sis/jobs.h src/sis/verified.c src/sis/verified.h src/sis/visit.c src/sis/visit.h \

@@ -28,12 +28,17 @@ unsigned patience_asked_s(const struct http_reply *reply)
 	return seconds > 0 ? (unsigned)seconds : 1;
 }
 
-/* Up to half as long again. */
-static uint64_t with_jitter_ms(unsigned seconds)
+bool patience_pause(unsigned ms, const atomic_bool *cancelled)
 {
 	uint16_t number = 0;
 	(void)random_bytes(&number, sizeof(number));
-	return seconds * (uint64_t)1000 + seconds * (uint64_t)500 * number / UINT16_MAX;
+	uint64_t end_ns = time_monotonic_ns() + (ms + (uint64_t)ms / 2 * number / UINT16_MAX) * 1000000;
+	while (time_monotonic_ns() < end_ns) {
+		if (cancelled != NULL && atomic_load(cancelled))
+			return false;
+		nanosleep(&(struct timespec){ .tv_nsec = SLICE_MS * 1000000L }, NULL);
+	}
+	return true;
 }
 
 bool patience_wait(struct patience *patience, const struct http_reply *reply, const atomic_bool *cancelled)
@@ -44,11 +49,5 @@ bool patience_wait(struct patience *patience, const struct http_reply *reply, co
 	patience->n++;
 	if (teller != NULL)
 		teller(reply->status, seconds, teller_arg);
-	uint64_t end_ns = time_monotonic_ns() + with_jitter_ms(seconds) * 1000000;
-	while (time_monotonic_ns() < end_ns) {
-		if (cancelled != NULL && atomic_load(cancelled))
-			return false;
-		nanosleep(&(struct timespec){ .tv_nsec = SLICE_MS * 1000000L }, NULL);
-	}
-	return true;
+	return patience_pause(seconds * 1000, cancelled);
 }

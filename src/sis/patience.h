@@ -16,3 +16,5 @@ unsigned patience_asked_s(const struct http_reply *reply);
 /* Waits as asked, and a little longer by chance, so that not everybody comes back at once. False, at once, when nothing was asked, it has been tried often
  * enough, or it would take too long; and when cancelled. */
 bool patience_wait(struct patience *patience, const struct http_reply *reply, const atomic_bool *cancelled);
+/* Waits for so long, and up to half as long again by chance. False, at once, when cancelled; cancelled may be NULL. */
+bool patience_pause(unsigned ms, const atomic_bool *cancelled);

@@ -4,6 +4,7 @@
 #include "sis/send.h"
 
 #include "sis/chain.h"
+#include "sis/journal.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -52,25 +53,6 @@ int send_check_answer(const struct http_reply *reply, struct span body, const ui
 	const char *answered = reply->status == 201 && json_parse(body, 65536, &json) == 0 ? json_member_string(json, "item") : NULL;
 	if (answered == NULL || strcmp(answered, id) != 0)
 		return why_set(why, -SIS_ERR_PROTOCOL, "the server did not confirm the item; see \"sis list --all\" whether it arrived");
-	return 0;
-}
-
-int send_confirm(struct sender *sender, const struct composed *composed, int error, struct why *why)
-{
-	CLEANUP_JSON json_t *json = NULL;
-	struct bundle_head head;
-	struct why ignored = { "" };
-	char target[64], id[ITEM_ID_TEXT + 1];
-	item_id_encode(composed->id, id);
-	snprintf(target, sizeof(target), "/v1/items/%s", id);
-	if (bundle_head_parse((struct span){ composed->prefix, composed->prefix_size }, &head, NULL) < 0 ||
-	    session_get_json(sender->session, target, 8u << 20, &json, &ignored) < 0)
-		return error;
-	struct span ours = { composed->prefix + head.head_size, (size_t)head.statement_size };
-	const char *theirs = json_member_string(json, "statement");
-	if (theirs == NULL || !span_equals(ours, theirs))
-		return error;
-	why->text[0] = '\0';
 	return 0;
 }
 
@@ -185,20 +167,62 @@ int send_small_compose(struct sender *sender, const struct source *source, struc
 	return compose_finish(sender->profile, &draft, &small->object, &small->composed, why);
 }
 
-int send_small_deliver(struct sender *sender, const struct small *small, struct why *why)
+static int deliver_once(struct sender *sender, const struct small *small, struct doubt *doubt, struct why *why)
 {
 	int r = post_bundle(sender, small, why);
+	doubt_note(doubt, sender, r, why);
 	return r == -SIS_ERR_EXISTS || r == -SIS_ERR_CONFLICT ? send_confirm(sender, &small->composed, r, why) : r;
+}
+
+/* The question is cheaper than the bytes. */
+static int deliver_again(struct sender *sender, const struct small *small, struct doubt *doubt, struct why *why)
+{
+	*why = (struct why){ "" };
+	int r = send_look(sender, &small->composed, why);
+	if (r != -SIS_ERR_NO_ITEM)
+		return r;
+	*why = (struct why){ "" };
+	doubt->is_open = false;
+	return deliver_once(sender, small, doubt, why);
+}
+
+static int deliver(struct sender *sender, const struct small *small, struct doubt *doubt, struct why *why)
+{
+	int r = deliver_once(sender, small, doubt, why);
+	while (r < 0 && doubt->is_open && sender->retries && doubt_wait(doubt, sender))
+		r = deliver_again(sender, small, doubt, why);
+	return r;
+}
+
+int send_small_deliver(struct sender *sender, const struct small *small, struct why *why)
+{
+	struct doubt doubt = { 0 };
+	int r = deliver(sender, small, &doubt, why);
+	return r < 0 && doubt.is_open && sender->retries ? doubt_say(&doubt, r, false, why) : r;
+}
+
+/* For send_file, when the same file is sent again. */
+static bool leave_journal(struct sender *sender, const struct source *source, struct small *small)
+{
+	struct journal journal;
+	struct why ignored = { "" };
+	uint8_t label[DIGEST_BYTES];
+	journal_label(source, sender->audience, sender->expires, sender->may_share, label);
+	if (source->path == NULL || journal_create(sender->profile, source, label, &small->composed, &journal, &ignored) < 0)
+		return false;
+	journal_close(&journal);
+	return true;
 }
 
 int send_small_post(struct sender *sender, const struct source *source, struct small *small, uint8_t ret_item[ITEM_ID_BYTES], struct why *why)
 {
+	struct doubt doubt = { 0 };
 	int r = send_small_compose(sender, source, small, why);
 	if (r == 0)
-		r = send_small_deliver(sender, small, why);
+		r = deliver(sender, small, &doubt, why);
 	if (r == 0)
 		memcpy(ret_item, small->composed.id, ITEM_ID_BYTES);
-	return r;
+	return r < 0 && doubt.is_open ? doubt_say(&doubt, r, leave_journal(sender, source, small), why) : r;
 }
 
 int send_small(struct sender *sender, const struct source *source, uint8_t ret_item[ITEM_ID_BYTES], struct why *why)
@@ -210,4 +234,26 @@ int send_small(struct sender *sender, const struct source *source, uint8_t ret_i
 	r = send_small_post(sender, source, &small, ret_item, why);
 	small_wipe(&small);
 	return r;
+}
+
+/* Whether it was sent before, and the answer lost. */
+static bool has_journal(const struct sender *sender, const struct source *source)
+{
+	struct journal journal;
+	uint8_t label[DIGEST_BYTES];
+	if (source->path == NULL || !journal_is_any(sender->profile))
+		return false;
+	journal_label(source, sender->audience, sender->expires, sender->may_share, label);
+	if (journal_find(sender->profile, source->path, label, &journal) < 0)
+		return false;
+	journal_close(&journal);
+	return true;
+}
+
+int send_file(struct sender *sender, const struct source *source, struct small *sealed, uint8_t ret_item[ITEM_ID_BYTES], bool *ret_resumed, struct why *why)
+{
+	*ret_resumed = false;
+	if (source->size > SEND_SMALL_BYTES || has_journal(sender, source))
+		return send_large(sender, source, ret_item, ret_resumed, why);
+	return sealed != NULL ? send_small_post(sender, source, sealed, ret_item, why) : send_small(sender, source, ret_item, why);
 }

@@ -123,7 +123,7 @@ static int run(const struct sis *sis, void *options, char **arguments, unsigned 
 		r = pins_open(profile, &pins, &why);
 	if (r == 0)
 		r = session_open(profile, &session);
-	struct sender sender = { .sis = sis, .profile = profile, .session = session, .flushes_chain = true };
+	struct sender sender = { .sis = sis, .profile = profile, .session = session, .retries = true, .flushes_chain = true };
 	if (r == 0)
 		r = send_to(&sender, pins, arguments[0], words, options, &why);
 	if (r < 0)

@@ -20,7 +20,8 @@ struct stream {
 	struct ring *ring;
 	uint64_t at, total;                     /* bytes of the bundle */
 	uint64_t next_chunk;                    /* to be submitted */
-	bool keep_journal;
+	bool keep_journal, was_sent;            /* was_sent: perhaps more of it is there than we were told */
+	struct doubt doubt;
 };
 
 /* The next bytes of the bundle from stream->at on. */
@@ -90,7 +91,9 @@ static int stream_call(struct stream *stream, bool from_start, struct why *why)
 	snprintf(offset, sizeof(offset), "%llu", (unsigned long long)stream->at);
 	if (call.body_size > 0)
 		call.body_fn = stream_next;
+	stream->was_sent = true;
 	int r = session_call(stream->sender->session, &call, &reply, &body, why);
+	doubt_note(&stream->doubt, stream->sender, r, why);
 	return r == 0 ? send_check_answer(&reply, (struct span){ body.data, body.size }, stream->journal->composed.id, why) : r;
 }
 
@@ -110,20 +113,34 @@ static int ask_offset(struct stream *stream, uint64_t *ret_offset, struct why *w
 	return 0;
 }
 
+/* What the server has forgotten is an item already, or is sent again from the start: the same bytes under the same keys. */
+static int send_from_start(struct stream *stream, struct why *why)
+{
+	int r = -SIS_ERR_NO_ITEM;
+	stream->journal->upload[0] = '\0';
+	why->text[0] = '\0';
+	if (stream->was_sent)
+		r = send_look(stream->sender, &stream->journal->composed, why);
+	if (r != -SIS_ERR_NO_ITEM)
+		return r;
+	stream->doubt.is_open = false;
+	why->text[0] = '\0';
+	r = stream_open(stream, 0);
+	return r == 0 ? stream_call(stream, true, why) : r;
+}
+
 static int send_rest(struct stream *stream, struct why *why)
 {
 	uint64_t offset = 0;
 	int r = stream->journal->upload[0] != '\0' ? ask_offset(stream, &offset, why) : -SIS_ERR_NO_UPLOAD;
-	bool from_start = r == -SIS_ERR_NO_UPLOAD;
-	if (r < 0 && !from_start)
+	if (r == -SIS_ERR_NO_UPLOAD)
+		return send_from_start(stream, why);
+	if (r < 0)
 		return r;
-	/* What the server has forgotten is sent again from the start: the same bytes under the same keys. */
-	if (from_start) {
-		stream->journal->upload[0] = '\0';
-		why->text[0] = '\0';
-	}
-	r = stream_open(stream, from_start ? 0 : offset);
-	return r == 0 ? stream_call(stream, from_start, why) : r;
+	if (offset < stream->total)
+		stream->doubt.is_open = false;
+	r = stream_open(stream, offset);
+	return r == 0 ? stream_call(stream, false, why) : r;
 }
 
 static bool may_go_on(int error)
@@ -223,7 +240,7 @@ static int send_attempt(struct sender *sender, const struct source *source, uint
 		free(pass.tags);
 		return r;
 	}
-	struct stream stream = { .sender = sender, .pass = &pass, .journal = &journal, .keep_journal = source->path != NULL };
+	struct stream stream = { .sender = sender, .pass = &pass, .journal = &journal, .keep_journal = source->path != NULL, .was_sent = *ret_resumed };
 	stream.total = journal.composed.prefix_size + journal.composed.object.size;
 	r = send_all(&stream, why);
 	ring_free(stream.ring);
@@ -236,7 +253,7 @@ static int send_attempt(struct sender *sender, const struct source *source, uint
 		journal_close(&journal);
 	else
 		abandon(sender, &journal);
-	return r;
+	return r < 0 && stream.doubt.is_open && keeps_journal(r) ? doubt_say(&stream.doubt, r, stream.keep_journal, why) : r;
 }
 
 int send_large(struct sender *sender, const struct source *source, uint8_t ret_item[ITEM_ID_BYTES], bool *ret_resumed, struct why *why)

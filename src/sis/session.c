@@ -209,6 +209,26 @@ bool session_wait(struct session *session, struct patience *patience)
 	return patience_wait(patience, &session->last, session->cancelled);
 }
 
+bool session_pause(struct session *session, unsigned ms)
+{
+	return patience_pause(ms, session->cancelled);
+}
+
+/* Errors that leave it open; a refusal in clear words does not. */
+bool session_may_be_done(const struct session *session, int error)
+{
+	static const struct { enum sis_error error; bool answered; } rows[] = {
+		{ SIS_ERR_CLOSED, false }, { SIS_ERR_TLS, false }, { SIS_ERR_TIMEOUT, false }, { SIS_ERR_INTERRUPTED, false }, { SIS_ERR_UNAVAILABLE, false },
+		{ SIS_ERR_UNAVAILABLE, true }, { SIS_ERR_INTERNAL, true },
+	};
+	bool answered = session->last.status != 0;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (error == -(int)rows[i].error && answered == rows[i].answered)
+			return http_client_has_asked(session->client);
+	}
+	return false;
+}
+
 int session_call(struct session *session, const struct http_call *call, struct http_reply *ret_reply, struct blob *ret_body, struct why *why)
 {
 	struct patience patience = { 0 };

@@ -26,6 +26,11 @@ struct http_client *session_client(struct session *session);    /* for what is n
 /* Waits when the last reply asked for it (sis/patience.h). */
 bool session_wait(struct session *session, struct patience *patience);
 
+/* Waits for so long, and a little longer by chance; false when cancelled. */
+bool session_pause(struct session *session, unsigned ms);
+/* The last call has failed with this error: may the server have done what it asked for all the same? */
+bool session_may_be_done(const struct session *session, int error);
+
 /* A call whose reply of status 400 and more becomes an error with the server's own words (RFC 9457) in why. data_fn sees 2xx bodies only. ret_body
  * may be NULL. When the server asks to come back later, that is done a few times, but not for calls with a body_fn: those are their callers' to repeat. */
 int session_call(struct session *session, const struct http_call *call, struct http_reply *ret_reply, struct blob *ret_body, struct why *why);

@@ -48,14 +48,10 @@ static int send_source(struct upload_batch *batch, struct sender *sender, const 
 		return 0;
 	}
 	struct progress *bar = progress_begin(source->manifest.name, source->size);
-	int r;
 	sender->progress = on_progress;
 	sender->progress_arg = bar;
 	sender->flushes_chain = batch->is_single && source->size <= SEND_SMALL_BYTES;
-	if (sealed != NULL)
-		r = send_small_post(sender, source, sealed, item, why);
-	else
-		r = source->size <= SEND_SMALL_BYTES ? send_small(sender, source, item, why) : send_large(sender, source, item, &resumed, why);
+	int r = send_file(sender, source, sealed, item, &resumed, why);
 	progress_end(bar);
 	if (r == 0 && sender->flushes_chain)
 		batch->is_flushed = true;
@@ -76,6 +72,7 @@ static int upload_one(struct session *session, const char *path, void *own, void
 	sender->expires = batch->expires;
 	sender->may_share = batch->options->allow_share;
 	sender->session = session;
+	sender->retries = true;
 	if (early->started) {
 		upload_early_join(early);
 		*why = early->why;

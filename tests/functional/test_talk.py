@@ -136,7 +136,7 @@ def silent():
         if request.method == "POST":
             raise OSError("cut")
     server.rewrite = cut
-    zora.run("send", "abel", "two", status=69)
+    zora.run("send", "abel", "two")
     server.honest()
     zora.run("send", "abel", "three")
     left = [2]

@@ -29,7 +29,9 @@ static void it_comes_back_with_every_key(void **state)
 {
 	struct profile *profile = test_profile_open();
 	struct source source = source_of((char[]){ "/pictures/a.jpg" });
+	assert_false(journal_is_any(profile));
 	struct journal journal = make(profile, &source), found;
+	assert_true(journal_is_any(profile));
 	struct secret32 key = journal.composed.file_key;
 	struct stat status;
 	assert_int_equal(fstat(journal.fd, &status), 0);
@@ -45,6 +47,7 @@ static void it_comes_back_with_every_key(void **state)
 	source.mtime_ns++;
 	assert_false(journal_fits(&found, &source));
 	journal_remove(&found);
+	assert_false(journal_is_any(profile));
 	assert_int_equal(journal_find(profile, "/pictures/a.jpg", label, &found), -SIS_ERR_NO_INPUT);
 	profile_free(profile);
 }

@@ -60,9 +60,19 @@ static void waiting_has_an_end(void **state)
 	assert_int_equal(n_told, 4);
 }
 
+static void a_pause_is_at_least_as_long_and_ends_when_cancelled(void **state)
+{
+	const atomic_bool yes = true;
+	uint64_t before = time_monotonic_ns();
+	assert_true(patience_pause(200, NULL));
+	assert_true(time_monotonic_ns() - before >= 200000000u);
+	assert_false(patience_pause(86400000, &yes));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(only_plain_seconds_of_429_and_503_count), cmocka_unit_test(waiting_has_an_end) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(only_plain_seconds_of_429_and_503_count), cmocka_unit_test(waiting_has_an_end),
+		cmocka_unit_test(a_pause_is_at_least_as_long_and_ends_when_cancelled) };
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,10 +113,10 @@ static int send_source(struct job *job, struct hand *hand, const struct source *
 {
 	struct course course = { .job = job };
 	struct sender sender = { .sis = job->gallery->sis, .profile = job->gallery->profile, .audience = audience, .session = hand->session,
-		.progress = on_progress, .progress_arg = &course, .flushes_chain = source->size <= SEND_SMALL_BYTES };
+		.progress = on_progress, .progress_arg = &course, .retries = true, .flushes_chain = source->size <= SEND_SMALL_BYTES };
 	uint8_t id[ITEM_ID_BYTES];
 	bool resumed;
-	int r = source->size <= SEND_SMALL_BYTES ? send_small(&sender, source, id, why) : send_large(&sender, source, id, &resumed, why);
+	int r = send_file(&sender, source, NULL, id, &resumed, why);
 	sender_wipe(&sender);
 	if (!sender.flushes_chain)
 		chain_flush(job->gallery->profile);
