@@ -65,6 +65,8 @@ static void take_refusal(struct chat *chat, const struct note *note)
 {
 	const struct errand *errand = note->errand;
 	const char *why = why_text(&note->why, note->error);
+	/* Said when the chat ends, which it does. */
+	chat->n_unsent += errand->kind == ERRAND_SAY && note->error == -SIS_ERR_INTERRUPTED;
 	if (errand->kind == ERRAND_PRESENCE || note->error == -SIS_ERR_INTERRUPTED)
 		return;
 	/* Who sits there sees it and tries again: that is not how the chat ends. */
@@ -168,10 +170,12 @@ static void leave(struct chat *chat)
 	}
 	chat_tell_held(chat, true);
 	chat_mark_read(chat, chat->looked_at);
-	unsigned n_unsent = mail_n_open(&chat->mail);
+	unsigned n_unsent = mail_n_open(&chat->mail) + chat->n_unsent;
 	if (n_unsent > tells) {
-		chat_tell(chat, "warning", "%u message%s could not be sent", n_unsent - tells, n_unsent - tells == 1 ? "" : "s");
-		chat->error = chat->error < 0 ? chat->error : -SIS_ERR_UNAVAILABLE;
+		bool in_doubt = atomic_load(&chat->mail.in_doubt);
+		chat_tell(chat, "warning", "%u message%s could not be sent%s", n_unsent - tells, n_unsent - tells == 1 ? "" : "s",
+		          in_doubt ? "; one of them may have arrived all the same, \"sis list --all\" shows it then" : "");
+		chat->error = chat->error < 0 ? chat->error : in_doubt ? -SIS_ERR_UNCONFIRMED : -SIS_ERR_UNAVAILABLE;
 	}
 }
 

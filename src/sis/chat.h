@@ -51,6 +51,7 @@ struct mail {
 	unsigned n_sent;
 	int wake_fd;                            /* eventfd: there are notes */
 	atomic_bool stops, is_stale;            /* is_stale: somebody's devices changed */
+	atomic_bool in_doubt;                   /* what is being sent may have arrived */
 	pthread_t poster, listener;
 	bool has_poster, has_listener;
 	const struct sis *sis;
@@ -102,6 +103,7 @@ struct chat {
 	unsigned n_held;
 	char day[16];                           /* of the last line */
 	bool is_wrong;                          /* something did not hold */
+	unsigned n_unsent;                      /* messages that an interruption kept from being sent */
 	bool is_unkept;                         /* the state of conversations cannot be written, which was said */
 	int error;
 	struct why why;

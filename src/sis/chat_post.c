@@ -109,6 +109,7 @@ static int say(struct post *post, const struct errand *errand, struct note *note
 	do {
 		*why = (struct why){ "" };
 		r = message_deliver(&sender, &message, why);
+		atomic_store(&post->mail->in_doubt, r < 0 && message.small.doubt.is_open);
 	} while (r < 0 && errand->kind == ERRAND_SAY && waits(post, r, why));
 	strcpy(note->id, message.id);
 	message_end(&message);

@@ -167,38 +167,37 @@ int send_small_compose(struct sender *sender, const struct source *source, struc
 	return compose_finish(sender->profile, &draft, &small->object, &small->composed, why);
 }
 
-static int deliver_once(struct sender *sender, const struct small *small, struct doubt *doubt, struct why *why)
+static int deliver_once(struct sender *sender, struct small *small, struct why *why)
 {
 	int r = post_bundle(sender, small, why);
-	doubt_note(doubt, sender, r, why);
+	doubt_note(&small->doubt, sender, r, why);
 	return r == -SIS_ERR_EXISTS || r == -SIS_ERR_CONFLICT ? send_confirm(sender, &small->composed, r, why) : r;
 }
 
 /* The question is cheaper than the bytes. */
-static int deliver_again(struct sender *sender, const struct small *small, struct doubt *doubt, struct why *why)
+static int deliver_again(struct sender *sender, struct small *small, struct why *why)
 {
 	*why = (struct why){ "" };
 	int r = send_look(sender, &small->composed, why);
 	if (r != -SIS_ERR_NO_ITEM)
 		return r;
 	*why = (struct why){ "" };
-	doubt->is_open = false;
-	return deliver_once(sender, small, doubt, why);
+	small->doubt.is_open = false;
+	return deliver_once(sender, small, why);
 }
 
-static int deliver(struct sender *sender, const struct small *small, struct doubt *doubt, struct why *why)
+static int deliver(struct sender *sender, struct small *small, struct why *why)
 {
-	int r = deliver_once(sender, small, doubt, why);
-	while (r < 0 && doubt->is_open && sender->retries && doubt_wait(doubt, sender))
-		r = deliver_again(sender, small, doubt, why);
+	int r = deliver_once(sender, small, why);
+	while (r < 0 && small->doubt.is_open && sender->retries && doubt_wait(&small->doubt, sender))
+		r = deliver_again(sender, small, why);
 	return r;
 }
 
-int send_small_deliver(struct sender *sender, const struct small *small, struct why *why)
+int send_small_deliver(struct sender *sender, struct small *small, struct why *why)
 {
-	struct doubt doubt = { 0 };
-	int r = deliver(sender, small, &doubt, why);
-	return r < 0 && doubt.is_open && sender->retries ? doubt_say(&doubt, r, false, why) : r;
+	int r = deliver(sender, small, why);
+	return r < 0 && small->doubt.is_open && sender->retries ? doubt_say(&small->doubt, r, false, why) : r;
 }
 
 /* For send_file, when the same file is sent again. */
@@ -216,13 +215,12 @@ static bool leave_journal(struct sender *sender, const struct source *source, st
 
 int send_small_post(struct sender *sender, const struct source *source, struct small *small, uint8_t ret_item[ITEM_ID_BYTES], struct why *why)
 {
-	struct doubt doubt = { 0 };
 	int r = send_small_compose(sender, source, small, why);
 	if (r == 0)
-		r = deliver(sender, small, &doubt, why);
+		r = deliver(sender, small, why);
 	if (r == 0)
 		memcpy(ret_item, small->composed.id, ITEM_ID_BYTES);
-	return r < 0 && doubt.is_open ? doubt_say(&doubt, r, leave_journal(sender, source, small), why) : r;
+	return r < 0 && small->doubt.is_open ? doubt_say(&small->doubt, r, leave_journal(sender, source, small), why) : r;
 }
 
 int send_small(struct sender *sender, const struct source *source, uint8_t ret_item[ITEM_ID_BYTES], struct why *why)

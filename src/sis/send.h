@@ -28,18 +28,25 @@ struct sender {                         /* of one job: nothing in it is shared w
 void sender_wipe(struct sender *sender);
 struct draft sender_draft(const struct sender *sender, const struct source *source);
 
+struct doubt {                          /* about one item; zero at first */
+	bool is_open;                           /* it may have arrived, or may not */
+	unsigned n;                             /* times that we asked again */
+	uint64_t since_ns;
+	struct why cause;
+};
 /* A small file read and sealed, before it is known for whom. */
 struct small {
 	uint8_t *sealed;                        /* into the buffers, with room for what precedes it */
 	struct part_digest object;
 	struct composed composed;
+	struct doubt doubt;                     /* whether it has arrived, while it is delivered */
 };
 int send_small_seal(struct send_buffers *buffers, const struct source *source, struct small *ret_small, struct why *why);
 /* Composes and delivers. When the answer is lost for good, a file's journal is left, with which send_file finds out next time. */
 int send_small_post(struct sender *sender, const struct source *source, struct small *small, uint8_t ret_item[ITEM_ID_BYTES], struct why *why);
 /* The same in two steps: the second may be done again, and makes no second item. UNCONFIRMED: nobody knows whether the item is there (sender->retries). */
 int send_small_compose(struct sender *sender, const struct source *source, struct small *small, struct why *why);
-int send_small_deliver(struct sender *sender, const struct small *small, struct why *why);
+int send_small_deliver(struct sender *sender, struct small *small, struct why *why);
 void small_wipe(struct small *small);
 /* One plain POST from memory: both of these. */
 int send_small(struct sender *sender, const struct source *source, uint8_t ret_item[ITEM_ID_BYTES], struct why *why);
@@ -49,12 +56,6 @@ int send_large(struct sender *sender, const struct source *source, uint8_t ret_i
 int send_file(struct sender *sender, const struct source *source, struct small *sealed, uint8_t ret_item[ITEM_ID_BYTES], bool *ret_resumed, struct why *why);
 
 /* send_doubt.c: whether what was sent is there */
-struct doubt {                          /* about one item; zero at first */
-	bool is_open;                           /* it may have arrived, or may not */
-	unsigned n;                             /* times that we asked again */
-	uint64_t since_ns;
-	struct why cause;
-};
 /* After an answer, or none: an open doubt begins, or stays. */
 void doubt_note(struct doubt *doubt, const struct sender *sender, int error, const struct why *why);
 /* Waits before the next attempt; false: enough was tried, or somebody has cancelled. */

@@ -150,6 +150,26 @@ def silent():
     check_equal([(e["words"], e["number"]) for e in listed(abel)], [("one", 1), ("two", 2), ("three", 3), ("four", 4)], "messages")
 
 
+@test("a chat that ends while nobody knows whether a message arrived does not claim that it did not")
+def in_doubt():
+    daemon = shared_daemon()
+    yves, zita = daemon.client("yves"), daemon.client("zita")
+    server = HostileServer(daemon, yves)
+    chat = Chat(yves, "zita")
+    wait_for(lambda: any(request.is_events for request in server.requests), "the event stream")
+
+    def cut(request, _told):
+        if request.method == "POST":
+            raise OSError("cut")
+    server.rewrite = cut
+    chat.say("five")
+    chat.wait("the server is away")
+    chat.process.send_signal(signal.SIGINT)
+    said = "\n".join(chat.end(130) + chat.errors)
+    check_in("1 message could not be sent; one of them may have arrived all the same", said)
+    check_equal([e["words"] for e in listed(zita)], ["five"], "messages")
+
+
 @test("chat: three people through pipes, in order, everybody sees the same audience; @name is for one; not one escape sequence")
 def three_pipes():
     daemon = shared_daemon()
