@@ -2,15 +2,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An upload whose answer was lost is sent again, and stays one upload: what the server answers, and what it keeps."""
 
+import contextlib
+import glob
 import os
+import random
+import signal
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
 import sis_item
 from sis_sealing import SealingDevice
 from sis_testlib import *
 
+SEED = int(os.environ.get("SIS_ONCE_SEED") or random.SystemRandom().randrange(1 << 32))
 TUS = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
 
 
@@ -152,6 +158,28 @@ def crowded_refusal():
         objects = os.path.join(daemon.state_dir, "objects")
         check_equal([name for _, _, names in os.walk(objects) for name in names], [], "objects")
         check(daemon.is_serving(), "the daemon does not serve")
+
+
+@test("workers that are killed at any moment of an upload: who runs the same command until it went well has every file once")
+def killed_workers():
+    chance = random.Random(SEED)
+    with Daemon(workers=2) as daemon:
+        alice, place, roles = daemon.client("alice"), temporary("files"), daemon.roles()
+        others = set(roles["signer"] + roles["ledger"])
+        for n in range(8):
+            path = write_file(os.path.join(place, "%d.bin" % n), make_bytes(chance.choice((300, 300000)), n))
+            upload = alice.popen("upload", path)
+            time.sleep(chance.random() * 0.03 * SLOW)           # whenever that is
+            for pid in set(daemon.children()) - others:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            status = upload.wait(60 * SLOW)
+            check(status in (0, 69, 75, 76), "status %d: %r (seed %d)" % (status, upload.stderr.read(), SEED))
+            if status != 0:
+                wait_for(lambda: alice.run("upload", path, status=None).returncode == 0, "the upload to go well", 60)
+        names = sorted(entry["name"] for entry in alice.json("list"))
+        check_equal(names, ["%d.bin" % n for n in range(8)], "what is there (seed %d)" % SEED)
+        check_equal(glob.glob(os.path.join(alice.directory, "uploads", "*")), [], "journals")
 
 
 run()
