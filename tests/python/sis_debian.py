@@ -115,15 +115,27 @@ def identity(*words):
 
 # ------------------------------------------------------------------------------------------------ what is kept
 
+def is_kept(path):
+    """And, if so, from now on for a while."""
+    try:
+        os.utime(path)
+        return True
+    except FileNotFoundError:
+        return False
+
+
 @contextlib.contextmanager
 def made_once(kind, name):
     """Yields (final path, a new directory to fill or None when it is there already). What was filled without an exception gets the final name."""
     os.makedirs(os.path.join(CACHE, kind), mode=0o755, exist_ok=True)
     final, partial = os.path.join(CACHE, kind, name), os.path.join(CACHE, kind, "partial")
+    # What is there is whole: nobody waits for somebody who makes another one.
+    if is_kept(final):
+        yield final, None
+        return
     with open(os.path.join(CACHE, kind, "lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if os.path.exists(final):
-            os.utime(final)
+        if is_kept(final):
             yield final, None
             return
         # The same place each time, so that a compiler cache finds things again.
