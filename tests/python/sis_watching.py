@@ -36,6 +36,8 @@ class Stream:
         if self.reply.status == 200:
             check_equal(self.reply.headers["Content-Type"], "text/event-stream", "content type")
             self.hello = self.next()
+            if self.hello is None:              # the worker was told to stop between the answer's head and the first event
+                raise ConnectionResetError("an event stream that ended at once")
             check_equal((self.hello.kind, self.hello.number), ("hello", self.hello.data["sequence"]), "the first event")
 
     def _line(self):
