@@ -269,12 +269,12 @@ static int load_file(const char *path, char **ret_text, size_t *ret_size, char *
 	if (r == 0)
 		return 0;
 	if (errno != 0 && (r == -SIS_ERR_SYSTEM || r == -SIS_ERR_NO_INPUT))
-		*ret_problems = xasprintf("%s:1: cannot be read: %s", path, strerror(errno));
+		*ret_problems = xasprintf("%s: cannot be read: %s", path, strerror(errno));
 	else if (r == -SIS_ERR_NOT_ALLOWED)
-		*ret_problems = xasprintf("%s:1: cannot be read: not allowed; under systemd sisd reads what root and the group sis may, and nobody else's files: "
+		*ret_problems = xasprintf("%s: cannot be read: not allowed; under systemd sisd reads what root and the group sis may, and nobody else's files: "
 		                          "chown root %s", path, path);
 	else
-		*ret_problems = xasprintf("%s:1: cannot be read: %s", path, error_text(r));
+		*ret_problems = xasprintf("%s: cannot be read: %s", path, error_text(r));
 	return r == -SIS_ERR_NO_INPUT ? r : -SIS_ERR_CONFIG;
 }
 

@@ -21,19 +21,29 @@ static const struct { const char *error; int exit_status; const char *words; } r
 	{ "io.sis.control.NoSuchUser", EX_NOUSER, "there is no such user; `sisctl list` shows who there is" },
 	{ "io.sis.control.NoSuchDevice", EX_NOUSER, "that user has no such device; `sisctl certs USER` shows which there are" },
 	{ "io.sis.control.UserExists", EX_CANTCREAT, "the name is taken: a live user gets one more device with `sisctl invite USER`, and a revoked one's name is given to nobody again" },
-	{ "io.sis.control.BadName", EX_DATAERR, "that is not a valid name: 1 to 32 of a-z 0-9 . _ -, starting with a letter or digit" },
+	{ "io.sis.control.BadName", EX_DATAERR, "that is not a valid name of a user or device: 1 to 32 of a-z 0-9 . _ -, starting with a letter or digit" },
 	{ "org.varlink.service.MethodNotFound", EX_UNAVAILABLE, "the daemon does not know this command: are sisd and sisctl of the same version?" },
 	{ "org.varlink.service.InvalidParameter", EX_USAGE, "the daemon does not take these arguments" },
 };
 
-static int explain_connect(const char *path, int error)
+/* A server whose unit is not known was named by its socket. */
+static int explain_silence(const struct sisctl *sisctl, const char *what)
 {
+	if (!sisctl->default_socket)
+		return output_error(EX_UNAVAILABLE, "%s %s: is sisd running, and is this the control_socket of its configuration?", what, sisctl->socket);
+	return output_error(EX_UNAVAILABLE, "%s %s: is sisd running (`systemctl status %s` says), and does its configuration name another one (then: -s SOCKET)?",
+	                    what, sisctl->socket, sisctl->unit);
+}
+
+static int explain_connect(const struct sisctl *sisctl, int error)
+{
+	const char *path = sisctl->socket;
 	int status = error_exit_status(error);
 	switch (-error) {
 	case SIS_ERR_NO_INPUT:
-		return output_error(EX_UNAVAILABLE, "there is no control socket %s: is sisd running, and does its configuration name another one (then: -s SOCKET)?", path);
+		return explain_silence(sisctl, "there is no control socket");
 	case SIS_ERR_UNAVAILABLE:
-		return output_error(EX_UNAVAILABLE, "nobody listens on the control socket %s: is sisd running?", path);
+		return explain_silence(sisctl, "nobody listens on the control socket");
 	case SIS_ERR_NOT_ALLOWED:
 		return output_error(EX_NOPERM, "you may not use the control socket %s: only root and the group in control_group of sisd.conf (sis-admin) may", path);
 	case SIS_ERR_BAD_NAME:
@@ -85,7 +95,7 @@ int sisctl_send(struct sisctl *sisctl, const char *method, json_t *parameters, b
 	if (sisctl->varlink == NULL)
 		r = varlink_connect(sisctl->socket, &sisctl->varlink);
 	if (r < 0)
-		return explain_connect(sisctl->socket, r);
+		return explain_connect(sisctl, r);
 	CLEANUP_FREE char *full_name = xasprintf(INTERFACE "%s", method);
 	r = varlink_send(sisctl->varlink, full_name, owned, more);
 	return r < 0 ? explain_broken(r) : 0;
@@ -113,7 +123,7 @@ int sisctl_call(struct sisctl *sisctl, const char *method, json_t *parameters, s
 	int r = sisctl_send(sisctl, method, parameters, false);
 	/* systemd holds the socket, so one can connect while there is no daemon: then it is waited for, and that is said. */
 	if (r == 0 && !varlink_wait(sisctl->varlink, PATIENCE_MS))
-		fprintf(stderr, "sisctl: no answer yet, waiting for it; if sisd does not run, `systemctl status sisd` says why\n");
+		fprintf(stderr, "sisctl: no answer yet, waiting for it; if sisd does not run, `systemctl status %s` says why\n", sisctl->unit);
 	return r != 0 ? r : sisctl_receive(sisctl, ret_reply);
 }
 

@@ -23,16 +23,41 @@ static int print_help(const struct command *command)
 	return output_finish();
 }
 
+/* -1, or the exit status: two options that name the server are one too many. */
+static int name_server(struct sisctl *sisctl, const char *option)
+{
+	if (sisctl->named_by != NULL && strcmp(sisctl->named_by, option) != 0)
+		return output_error(EX_USAGE, "--socket and --instance each name a server: leave one of them out");
+	sisctl->named_by = option;
+	return -1;
+}
+
+/* Says what is wrong with the word before optind, which getopt_long has returned letter for; command NULL: before the command. */
+static int explain_option(const struct command *command, int letter, const char *word)
+{
+	const char *name = command != NULL ? command->name : "", *colon = command != NULL ? ": " : "", *space = command != NULL ? " " : "";
+	const char *value = strchr(word, '=');
+	if (letter == ':')
+		return output_error(EX_USAGE, "%s%s%s needs a value; sisctl %s%s--help shows which", name, colon, word, name, space);
+	if (strncmp(word, "--", 2) == 0 && value != NULL && optopt != 0)
+		return output_error(EX_USAGE, "%s%s%.*s takes no value; sisctl %s%s--help shows the options", name, colon, (int)(value - word), word, name, space);
+	if (strncmp(word, "--", 2) == 0)
+		return output_error(EX_USAGE, "%s%sthere is no option %s, or several begin so; sisctl %s%s--help shows them", name, colon, word, name, space);
+	return output_error(EX_USAGE, "%s%sthere is no option -%c; sisctl %s%s--help shows them", name, colon, optopt, name, space);
+}
+
 /* Options that may stand before and after the command, which is NULL before. Returns false for an unknown one; *ret_status >= 0 when all is done. */
 static bool take_common_option(struct sisctl *sisctl, const struct command *command, int letter, int *ret_status)
 {
 	switch (letter) {
 	case 's':
+		*ret_status = name_server(sisctl, "--socket");
 		sisctl->socket = optarg;
 		sisctl->default_socket = false;
 		return true;
 	case LONG_INSTANCE:
-		if (!sisctl_take_instance(sisctl, optarg))
+		*ret_status = name_server(sisctl, "--instance");
+		if (*ret_status < 0 && !sisctl_take_instance(sisctl, optarg))
 			*ret_status = output_error(EX_USAGE, "--instance %s: write the NAME of sisd@NAME.service: letters, digits and _ . :", optarg);
 		return true;
 	case LONG_JSON:
@@ -62,7 +87,7 @@ static void make_options(const struct command *command, struct option ret_long[N
 	size_t n = 0;
 	char *letters = ret_short;
 	memcpy(ret_long, common_options, sizeof(common_options));
-	letters += sprintf(letters, "s:h");
+	letters += sprintf(letters, ":s:h");    /* ":": it is explain_option() that says what is wrong */
 	for (const struct command_option *o = command->options; o != NULL && o->name != NULL; o++, n++) {
 		ret_long[N_COMMON + n] = (struct option){ o->name, o->value != NULL ? required_argument : no_argument, NULL, LONG_FIRST_OPTION + (int)n };
 		if (o->letter != 0)
@@ -86,9 +111,7 @@ static int run_command(struct sisctl *sisctl, const struct command *command, int
 	struct option long_options[N_COMMON + COMMAND_OPTIONS_MAX + 1];
 	char short_options[3 * COMMAND_OPTIONS_MAX + 8];
 	const char *values[COMMAND_OPTIONS_MAX] = { NULL };
-	CLEANUP_FREE char *name = xasprintf("sisctl %s", command->name);        /* for getopt's sentences */
 	make_options(command, long_options, short_options);
-	argv[0] = name;
 
 	optind = 0;                             /* glibc: start over, on another vector */
 	for (int letter; (letter = getopt_long(argc, argv, short_options, long_options, NULL)) != -1;) {
@@ -96,7 +119,7 @@ static int run_command(struct sisctl *sisctl, const struct command *command, int
 		if (row >= 0)
 			values[row] = optarg != NULL ? optarg : "";
 		else if (!take_common_option(sisctl, command, letter, &status))
-			return EX_USAGE;        /* getopt has said why */
+			return explain_option(command, letter, argv[optind - 1]);
 		if (status >= 0)
 			return status;
 	}
@@ -130,10 +153,10 @@ int main(int argc, char **argv)
 	memcpy(options, common_options, sizeof(common_options));
 
 	signal(SIGPIPE, SIG_IGN);               /* a reader that goes away is an error of standard output */
-	for (int letter; (letter = getopt_long(argc, argv, "+s:h", options, NULL)) != -1;) {
+	for (int letter; (letter = getopt_long(argc, argv, "+:s:h", options, NULL)) != -1;) {
 		int status = -1;
 		if (!take_common_option(&sisctl, NULL, letter, &status))
-			return EX_USAGE;
+			return explain_option(NULL, letter, argv[optind - 1]);
 		if (status >= 0)
 			return status;
 	}

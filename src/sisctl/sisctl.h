@@ -14,6 +14,7 @@
 
 struct sisctl {
 	const char *socket;
+	const char *named_by;                   /* the option that has named the server, or NULL */
 	bool json, default_socket;              /* nobody has named a daemon whose unit is not known */
 	char instance_socket[INSTANCE_MAX + 32], unit[INSTANCE_MAX + 32];       /* of --instance */
 	struct varlink *varlink;                /* connected by sisctl_call() */

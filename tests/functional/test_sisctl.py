@@ -113,11 +113,14 @@ def unreachable():
     dead = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     dead.bind(directory + "/dead")
     dead.close()
+    check_in("is this the control_socket of its configuration?", done.stderr)
     check_in("nobody listens", run_program([SISCTL, "list", "-s", directory + "/dead"], status=69).stderr)
     check_in("too long", run_program([SISCTL, "-s", "/" + "x" * 200, "list"], status=64).stderr)
     done = run_program([SISCTL, "list"], status=69, env=program_environment(SIS_CONTROL=directory + "/by-environment"))
     check_in("by-environment", done.stderr)
-    check_in("/run/sis-no.such/control.sock", run_program([SISCTL, "--instance", "no.such", "list"], status=69).stderr)
+    done = run_program([SISCTL, "--instance", "no.such", "list"], status=69)
+    check_in("/run/sis-no.such/control.sock", done.stderr)
+    check_in("`systemctl status sisd@no.such.service` says", done.stderr)
     check_in("/run/sis-no.such/control.sock", run_program([SISCTL, "list", "--instance", "no.such"], status=69).stderr)
     for name in "", "../sis", "a/b", ".a", "a b", "x" * 65:
         check_in("sisd@NAME.service", run_program([SISCTL, "--instance", name, "list"], status=64).stderr)
@@ -141,7 +144,16 @@ def usage():
     check_in("sisctl: the command is missing", run_program([SISCTL, "-s", "list"], status=64).stderr.splitlines()[-1])
     for head in "1", "1:ab", ":" + 64 * "0", "1:" + 65 * "0", "x:" + 64 * "0":
         check_in("NUMBER:HASH", run_program([SISCTL, "-s", "/nonexistent", "audit", "verify", "--head", head], status=64).stderr)
-    check_in("sisctl list: unrecognized option", run_program([SISCTL, "list", "--nonsense"], status=64).stderr)
+    for line, words in (["list", "--nonsense"], "sisctl: list: there is no option --nonsense, or several begin so; sisctl list --help shows them"), \
+                       (["list", "-x"], "sisctl: list: there is no option -x; sisctl list --help shows them"), \
+                       (["--nonsense", "list"], "sisctl: there is no option --nonsense, or several begin so; sisctl --help shows them"), \
+                       (["check", "--full=1"], "sisctl: check: --full takes no value; sisctl check --help shows the options"), \
+                       (["certs", "--ending"], "sisctl: certs: --ending needs a value; sisctl certs --help shows which"), \
+                       (["certs", "-e"], "sisctl: certs: -e needs a value; sisctl certs --help shows which"), \
+                       (["-s"], "sisctl: -s needs a value; sisctl --help shows which"), \
+                       (["restore"], "sisctl: wrong number of arguments; write: sisctl restore DIR; sisctl restore --help says more"), \
+                       (["--instance", "x", "list", "-s", "y"], "sisctl: --socket and --instance each name a server: leave one of them out"):
+        check_equal(run_program([SISCTL, *line], status=64).stderr, words + "\n")
     check_in("COMMAND", run_program([SISCTL, "--help"]).stdout)
     check_in("0.", run_program([SISCTL, "--version"]).stdout)
 
