@@ -18,6 +18,7 @@
 #define SALVAGED "sis.db.salvaged"
 #define ATTEMPTS_MAX 4000               /* at one table: where its last page is gone, there is no end to look for */
 #define SQL_TEXT 512
+#define NAMES_MAX 100                   /* of what is kept in one second */
 
 struct salvage {
 	sqlite3 *from, *to;
@@ -203,11 +204,20 @@ static void salvage_remove_new(int db_fd)
 	(void)unlinkat(db_fd, SALVAGED "-journal", 0);
 }
 
+/* One that was kept a moment ago, by a run that was cut off, keeps its name, and gives up none for this one. */
 static int salvage_keep(const struct salvage *salvage, const char *name)
 {
-	char as[64];
-	snprintf(as, sizeof(as), "%s.damaged-%lld", name, (long long)time_now());
-	return linkat(salvage->db_fd, name, salvage->lost_fd, as, 0) == 0 || errno == ENOENT ? 0 : error_from_errno(errno);
+	char as[80], number[16] = "";
+	long long now = (long long)time_now();
+	for (unsigned i = 2; i <= NAMES_MAX; i++) {
+		snprintf(as, sizeof(as), "%s.damaged-%lld%s", name, now, number);
+		if (linkat(salvage->db_fd, name, salvage->lost_fd, as, 0) == 0 || errno == ENOENT)
+			return 0;
+		if (errno != EEXIST)
+			break;
+		snprintf(number, sizeof(number), "-%u", i);
+	}
+	return error_from_errno(errno);
 }
 
 /* What people were told is gone in part: the next start says so to everybody, as after a restore. Durable before the new database is there. */
