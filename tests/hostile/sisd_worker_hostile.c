@@ -336,10 +336,21 @@ static bool sign_digest(void)
 	return sign_is_refused(KEY_ECDSA_P256, digest, sizeof(digest));
 }
 
+/* What a peer says whatever it is told: it is no answer. That the configuration comes after the start, and so perhaps after our attempt, too. */
+static bool comes_unasked(unsigned type)
+{
+	static const enum message_type types[] = { MESSAGE_PING, MESSAGE_CONFIG_WORKER, MESSAGE_PUBLISHED, MESSAGE_SOURCE_KNOWN, MESSAGE_TLS_IDENTITY };
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (type == types[i])
+			return true;
+	return false;
+}
+
 /* What the table forbids cannot be sent through a channel: written by hand. The peer must close. */
 static bool packet_is_refused(int fd, enum message_type type, const struct builder *payload)
 {
 	uint8_t bytes[4096];
+	unsigned said = MESSAGE_END;
 	struct builder packet = builder_from(bytes, sizeof(bytes));
 	builder_put_u16(&packet, (uint16_t)type);
 	builder_put_u16(&packet, 1);
@@ -350,11 +361,14 @@ static bool packet_is_refused(int fd, enum message_type type, const struct build
 	ssize_t n = send(fd, packet.data, packet.size, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (n > 0 && poll(&pollfd, 1, ANSWER_MS) > 0) {
 		n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-		int said = bytes[0] << 8 | bytes[1];
-		if (n >= 8 && said != MESSAGE_PING && said != MESSAGE_PUBLISHED && said != MESSAGE_SOURCE_KNOWN && said != MESSAGE_TLS_IDENTITY)
+		said = (unsigned)bytes[0] << 8 | bytes[1];
+		if (n >= 8 && !comes_unasked(said))
 			break;
 	}
-	snprintf(result, sizeof(result), "%s: %s", message_name(type), n <= 0 ? "the peer closed the channel" : "the peer went on");
+	if (n <= 0)
+		snprintf(result, sizeof(result), "%s: the peer closed the channel", message_name(type));
+	else
+		snprintf(result, sizeof(result), "%s: the peer went on, and said %s", message_name(type), said < MESSAGE_END ? message_name(said) : "nothing");
 	return n <= 0;
 }
 
