@@ -56,7 +56,7 @@ void users_get(struct exchange *exchange)
 	CLEANUP_JSON json_t *answer = json_object();
 	const char *include = http_request_query(exchange->request, "include");
 	if (!items_may_list_more(exchange)) {
-		route_refuse(exchange, SIS_ERR_TOO_MANY, "Too many lists are being sent to you at once: take those first.");
+		load_refuse(exchange, LIMIT_LISTS_PER_USER, 0);
 		return;
 	}
 	int error = user_json(exchange, exchange->argument, answer);

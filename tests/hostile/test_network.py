@@ -288,10 +288,11 @@ def slow_listers():
         memory = int(re.search(r"VmRSS:\s+(\d+)", read_file("/proc/%d/status" % worker).decode()).group(1))
         check(SANITIZED or memory < 64 << 10, "the worker holds %d KiB for slow readers" % memory)
         check_equal(daemon.request("GET", path, who=other).status, 200, "another user's list")
-        daemon.request("GET", path, who=device).check_problem(429)
+        for one in (path, "/v1/users/%s" % other.user):
+            daemon.request("GET", one, who=device).check_problem(429)
         def refused():
             return [row["refused"] for row in daemon.status()["limits"] if row["limit"] == "list_memory_per_user"]
-        wait_for(lambda: refused() == [statuses.count(b"429") + 1], "the refusals in the status")
+        wait_for(lambda: refused() == [statuses.count(b"429") + 2], "the refusals in the status")
         daemon.wait_log(r"too much of this user's lists and grants lies in memory \(%s\), see list_memory_per_user" % device.user)
         for connection in readers:
             connection.close()
