@@ -106,7 +106,7 @@ static void configure_worker(struct process *worker)
 	const struct conf *conf = worker->master->conf;
 	CLEANUP_FREE char *exempt = conf_lines_join(&conf->penalty_exempt), *proxies = conf_lines_join(&conf->proxy_from);
 	struct message_config_worker message = {
-		.registration = span_from_string(conf->registration), .max_item_bytes = conf->max_item_bytes,
+		.max_item_bytes = conf->max_item_bytes,
 		.max_connections = clamp_u32(limits_max_connections(conf)), .max_connections_per_source = clamp_u32(share(conf, conf->max_connections_per_source)),
 		.max_connections_per_user = clamp_u32(share(conf, conf->max_connections_per_user)),
 		.header_timeout_ms = to_ms(conf->header_timeout), .idle_timeout_ms = to_ms(conf->idle_timeout),
