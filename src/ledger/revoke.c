@@ -121,6 +121,15 @@ static void revoke_check_end(struct revoke_order *order)
 		revoke_end(order, 0);
 }
 
+/* An answer settles earlier orders, too: a worker that came after one was sent has only the later ones to answer, and owes that one until then. */
+static void revoke_check_all(void)
+{
+	for (struct revoke_order *order = orders, *next; order != NULL; order = next) {
+		next = order->next;
+		revoke_check_end(order);
+	}
+}
+
 static struct revoke_order *revoke_lookup(uint64_t id)
 {
 	struct revoke_order *order = orders;
@@ -184,17 +193,13 @@ void revoke_start(struct revoke_order *order)
 void revoke_answered(uint64_t id, unsigned n_closed)
 {
 	struct revoke_order *order = revoke_lookup(id);
-	if (order == NULL)
-		return;
-	order->n_connections += n_closed;
-	revoke_check_end(order);
+	if (order != NULL)
+		order->n_connections += n_closed;
+	revoke_check_all();
 }
 
 /* A worker that is gone has no connections. */
 void revoke_peer_gone(void)
 {
-	for (struct revoke_order *order = orders, *next; order != NULL; order = next) {
-		next = order->next;
-		revoke_check_end(order);
-	}
+	revoke_check_all();
 }
