@@ -6,6 +6,7 @@ shared, and never is anything claimed that nobody knows."""
 import base64
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
 from sis_gallery import Gallery
@@ -53,6 +54,13 @@ def scene():
     daemon = shared_daemon()
     alice = daemon.client()
     return daemon, alice, Lossy(daemon, alice)
+
+
+def all_at_once(case, *of_each):
+    """Each case has people and a server of its own; most of its time is spent waiting, as who has lost an answer does before he asks again."""
+    scenes = [scene()[1:] for _ in of_each]
+    with ThreadPoolExecutor(len(of_each)) as pool:
+        list(pool.map(lambda with_whom, which: case(*with_whom, *which), scenes, of_each))
 
 
 def some_file(size=3000, name="words.txt"):
@@ -129,23 +137,24 @@ def unreachable():
 
 @test("an answer lost for good: exit status 75, it may have arrived or not; the same command finds out, and there is one item, whether it had arrived or not", limit_s=300)
 def for_good():
-    _, alice, server = scene()
-    for arrived in (True, False):
-        for size in (3000, 0, 6 << 20) if arrived else (3000,):
-            path, n = some_file(size), len(alice.items())
-            if arrived:
-                server.lose(after=1000, deaf=True)
-            else:
-                server.lose()
-                server.hold = lambda _request: lose_from_post_on(server)
-            done = alice.run("upload", path, status=75)
-            check_in("it may have arrived, or not; run the same command again: it finds out, and makes no second item", done.stderr)
-            check_equal(len(journals(alice)), 1, "journals")
-            server.honest()
-            done = alice.run("--json", "upload", path)
-            check_equal((len(alice.items()), json.loads(done.stdout)["resumed"], journals(alice)), (n + 1, True, []), "items, resumed, journals (%d bytes)" % size)
-            check_equal(len(server.bodies()), 0 if arrived else 1, "POSTs")
-            check_equal(read_file(alice.get(find_item_id(done.stdout))), read_file(path), "the bytes")
+    all_at_once(lost_for_good, (True, 3000), (True, 0), (True, 6 << 20), (False, 3000))
+
+
+def lost_for_good(alice, server, arrived, size):
+    path = some_file(size)
+    if arrived:
+        server.lose(after=1000, deaf=True)
+    else:
+        server.lose()
+        server.hold = lambda _request: lose_from_post_on(server)
+    done = alice.run("upload", path, status=75)
+    check_in("it may have arrived, or not; run the same command again: it finds out, and makes no second item", done.stderr)
+    check_equal(len(journals(alice)), 1, "journals")
+    server.honest()
+    done = alice.run("--json", "upload", path)
+    check_equal((len(alice.items()), json.loads(done.stdout)["resumed"], journals(alice)), (1, True, []), "items, resumed, journals (%d bytes)" % size)
+    check_equal(len(server.bodies()), 0 if arrived else 1, "POSTs")
+    check_equal(read_file(alice.get(find_item_id(done.stdout))), read_file(path), "the bytes")
 
 
 def lose_from_post_on(server):
@@ -155,19 +164,20 @@ def lose_from_post_on(server):
 
 @test("a picture that was rid of its metadata is known again; one that has changed since is another")
 def pictures():
-    _, alice, server = scene()
+    all_at_once(picture_again, (False,), (True,))
+
+
+def picture_again(alice, server, changes):
     path = make_picture(os.path.join(temporary("p"), "lake.jpg"))
-    for changes in (False, True):
-        n = len(alice.items())
-        server.lose(after=1000, deaf=True)
-        alice.run("upload", path, status=75)
-        server.honest()
-        if changes:
-            make_picture(path, seed=9)
-        done = alice.run("--json", "upload", path)
-        check_equal((len(alice.items()), json.loads(done.stdout.splitlines()[-1])["resumed"]), (n + 1 + changes, not changes), "items, resumed")
-        check_equal("changed since its upload" in done.stderr, changes, "said %r" % done.stderr)
-        check_equal(journals(alice), [], "journals")
+    server.lose(after=1000, deaf=True)
+    alice.run("upload", path, status=75)
+    server.honest()
+    if changes:
+        make_picture(path, seed=9)
+    done = alice.run("--json", "upload", path)
+    check_equal((len(alice.items()), json.loads(done.stdout.splitlines()[-1])["resumed"]), (1 + changes, not changes), "items, resumed")
+    check_equal("changed since its upload" in done.stderr, changes, "said %r" % done.stderr)
+    check_equal(journals(alice), [], "journals")
 
 
 @test("who deleted the item whose answer was lost, and shares the file anew, has it anew")
@@ -185,18 +195,23 @@ def deleted():
 
 @test("what comes from standard input, and words, cannot be known again: it is said where to look; the next message counts on without a gap")
 def words():
-    _, alice, server = scene()
-    for arguments, options in ((("upload", "-", "--name", "x"), {"input": b"from a pipe"}), (("send", alice.user, "one"), {})):
-        server.lose(after=1000, deaf=True)
-        done = alice.run("--json", *arguments, status=75, **options)
-        error = json.loads(done.stderr.splitlines()[-1])
-        check_equal(error["error"], "UNCONFIRMED", "the error")
-        check_in("look there before you send it again", error["detail"])
-        check_equal(journals(alice), [], "journals")
-        server.honest()
+    all_at_once(words_in_doubt, (True,), (False,))
+
+
+def words_in_doubt(alice, server, is_message):
+    server.lose(after=1000, deaf=True)
+    if is_message:
+        done = alice.run("--json", "send", alice.user, "one", status=75)
+    else:
+        done = alice.run("--json", "upload", "-", "--name", "x", status=75, input=b"from a pipe")
+    error = json.loads(done.stderr.splitlines()[-1])
+    check_equal(error["error"], "UNCONFIRMED", "the error")
+    check_in("look there before you send it again", error["detail"])
+    check_equal(journals(alice), [], "journals")
+    server.honest()
     alice.run("send", alice.user, "two")
-    entries = alice.json("list")
-    check_equal([(entry["words"], entry["number"]) for entry in entries if entry["kind"] == "message"], [("one", 1), ("two", 2)], "messages")
+    wanted = [("one", 1), ("two", 2)] if is_message else [("two", 1)]
+    check_equal([(entry["words"], entry["number"]) for entry in alice.json("list") if entry["kind"] == "message"], wanted, "messages")
 
 
 @test("^C before the answer: interrupted, with exit status 130, and the same command finds out")
