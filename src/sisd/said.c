@@ -24,7 +24,7 @@ static void tell(struct process *process)
 	process->said_size = 0;
 	if (*harmless == '\0' || ++process->n_events > EVENTS_PER_ROUND)
 		return;
-	if (process->master->signer.started_ns == 0)    /* sisd --check-store, of which somebody reads the answer and no log */
+	if (process->master->alone)     /* --check and --check-store, of which somebody reads the answer and no log */
 		complain_as_is(harmless);
 	else
 		MASTER_LOG(process->master, ROLE_SAID, .role = process_name(process), .pid = process->pid, .detail = harmless);
