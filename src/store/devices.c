@@ -35,30 +35,34 @@ int store_find_device(struct store_reader *reader, int64_t user_id, const char *
 	return 0;
 }
 
-int store_count_devices(struct store_reader *reader, int64_t user_id, uint64_t *ret_n)
+static int devices_count(struct store_reader *reader, const char *sql, int64_t user_id, int64_t *ret_n)
 {
-	static const char sql[] = "SELECT count(*) FROM devices WHERE user_id=? AND state=0";
 	DB_STATEMENT sqlite3_stmt *row = NULL;
 	int r = db_bind(reader, &row, sql, "i", user_id);
 	if (r == 0)
 		r = db_step(row);
 	if (r < 0)
 		return r;
-	*ret_n = (uint64_t)sqlite3_column_int64(row, 0);
+	*ret_n = sqlite3_column_int64(row, 0);
 	return 0;
+}
+
+int store_count_devices(struct store_reader *reader, int64_t user_id, uint64_t *ret_n)
+{
+	int64_t n;
+	int r = devices_count(reader, "SELECT count(*) FROM devices WHERE user_id=? AND state=0", user_id, &n);
+	if (r == 0)
+		*ret_n = (uint64_t)n;
+	return r;
 }
 
 int store_free_device_name(struct store_reader *reader, int64_t user_id, char ret_name[NAME_MAX_TEXT + 1])
 {
-	static const char sql[] = "SELECT count(*) FROM devices WHERE user_id=?";
-	DB_STATEMENT sqlite3_stmt *row = NULL;
-	int r = db_bind(reader, &row, sql, "i", user_id);
-	if (r == 0)
-		r = db_step(row);
+	int64_t n_devices;
+	int r = devices_count(reader, "SELECT count(*) FROM devices WHERE user_id=?", user_id, &n_devices);
 	if (r < 0)
 		return r;
 	/* Of n devices at most n names are taken: one of the first n + 1 is free. */
-	int64_t n_devices = sqlite3_column_int64(row, 0);
 	for (int64_t i = 1; i <= n_devices + 1; i++) {
 		char name[NAME_MAX_TEXT + 1];
 		int64_t device_id;

@@ -164,13 +164,6 @@ static void staged_name(const uint8_t item[ITEM_ID_BYTES], char ret_name[NAME_TE
 	snprintf(ret_name, NAME_TEXT, STORE_STAGED "%s", id);
 }
 
-void store_remove_staged(struct store_writer *writer, const uint8_t item[ITEM_ID_BYTES])
-{
-	char name[NAME_TEXT];
-	staged_name(item, name);
-	(void)store_remove_incoming(writer, name);
-}
-
 static int staged_read_row(struct store_reader *reader, const uint8_t item[ITEM_ID_BYTES], uint64_t *ret_bytes, struct store_part ret_part[3], uint8_t ret_hash[DIGEST_BYTES])
 {
 	static const char sql[] = "SELECT bytes, statement_hash, object_offset, object_size, object_root, manifest_offset, manifest_size, manifest_root,"

@@ -374,7 +374,6 @@ bool store_has_live_device(struct store_reader *reader, int64_t user_id, const c
 #define STORE_STAGED ".restored."               /* incoming/.restored.ID: the bytes of a lost object, brought by who has a backup */
 /* Is there what was lost, byte for byte? Any thread with its own reader. NO_INPUT when nothing was brought, MISMATCH when it is something else. */
 int store_verify_staged(struct store_writer *writer, struct store_reader *reader, const uint8_t item[ITEM_ID_BYTES]);
-void store_remove_staged(struct store_writer *writer, const uint8_t item[ITEM_ID_BYTES]);
 struct store_mending {
 	bool staged, remove_lost;               /* store_verify_staged has said yes; remove what is lost */
 	const struct store_new_item *item;      /* to be read back, with its owner as its only reader; NULL: it is not */

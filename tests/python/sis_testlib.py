@@ -409,11 +409,11 @@ class Daemon:
         return reply.get("status", reply)
 
     def roles(self):
-        """{"signer": [pid], "ledger": [pid], "worker": [pid, …]}"""
+        """{"signer": [pid], "ledger": [pid], "worker": [pid, …]}: those that have a process now. (Who waits for one has 0, which to kill(2) is ourselves.)"""
         found = {}
         for role in self.status()["roles"]:
             # "worker" or "worker 1"
-            found.setdefault(role["role"].split()[0].split("-")[0], []).append(role["pid"])
+            found.setdefault(role["role"].split()[0].split("-")[0], []).extend([role["pid"]] if role["pid"] > 0 else [])
         return found
 
     # -- its tools
