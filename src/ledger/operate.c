@@ -58,6 +58,18 @@ static void operation_done_remove(struct completion *completion)
 	free(completion);
 }
 
+/* Of several to be removed, each is told by its name. */
+static void operation_refuse_item(struct control_call *call)
+{
+	const char *item = control_string(call, "item");
+	uint8_t id[ITEM_ID_BYTES];
+	char detail[200];
+	bool is_id = item_id_decode(span_from_string(item), id) == 0;
+	snprintf(detail, sizeof(detail), is_id ? "there is no item %.*s; `sisctl items` shows what lies here" : "\"%.*s\" is no item's id: 26 characters, as `sisctl items` shows them",
+	         ITEM_ID_TEXT, item);
+	control_fail_error(call, -SIS_ERR_NO_ITEM, detail);
+}
+
 static void operation_refuse(struct operation *operation, int error)
 {
 	struct control_call *call = operation->call;
@@ -66,7 +78,9 @@ static void operation_refuse(struct operation *operation, int error)
 	else if (error == -SIS_ERR_REVOKED)
 		control_fail_error(call, error, "the user was revoked, which is for good");
 	else if (error == -SIS_ERR_NO_INPUT)
-		control_fail_error(call, error, "there is no open invite of this number");
+		control_fail_error(call, error, "there is no open invite of this number; `sisctl invites` shows which there are");
+	else if (error == -SIS_ERR_NO_ITEM)
+		operation_refuse_item(call);
 	else
 		methods_fail(call, error, NULL);
 	free(operation);
@@ -159,7 +173,7 @@ void operate_remove_item(struct control_call *call)
 	if (operation == NULL)
 		return;
 	if (item_id_decode(span_from_string(control_string(call, "item")), operation->id) < 0) {
-		control_fail_error(call, -SIS_ERR_NO_ITEM, "that is no item's id: 26 characters, as `sisctl items` shows them");
+		operation_refuse_item(call);
 		free(operation);
 		return;
 	}

@@ -11,7 +11,6 @@
 #include <string.h>
 
 struct upload *uploads_buckets[UPLOADS_BUCKETS];
-static unsigned n_uploads;
 
 static struct upload **uploads_bucket(const char *id)
 {
@@ -26,12 +25,14 @@ void uploads_insert(struct upload *upload)
 	struct upload **bucket = uploads_bucket(upload->row.id);
 	upload->next = *bucket;
 	*bucket = upload;
-	n_uploads++;
 }
 
 unsigned uploads_count(void)
 {
-	return n_uploads;
+	unsigned n = 0;
+	UPLOADS_EACH(upload)
+		n += upload->finished == 0;
+	return n;
 }
 
 struct upload *uploads_get(struct span id)
@@ -53,7 +54,6 @@ static void uploads_forget(struct upload *upload)
 	while (*at != upload)
 		at = &(*at)->next;
 	*at = upload->next;
-	n_uploads--;
 	while (upload->waiting != NULL) {
 		struct waiting *waiting = upload->waiting;
 		upload->waiting = waiting->next;

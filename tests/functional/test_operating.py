@@ -79,7 +79,8 @@ def items():
     before = ctl(daemon, "quota", "olga")["quotas"][0]["used"]
     done = daemon.sisctl("rm", "aaaaaaaaaaaaaaaaaaaaaaaaaa", first, "nonsense", status=66)
     check_in("%s of olga is removed." % first, done.stdout)
-    check_equal(done.stderr.count("\n"), 2, "sentences: %r" % done.stderr)
+    check_equal(done.stderr, "sisctl: there is no item aaaaaaaaaaaaaaaaaaaaaaaaaa; `sisctl items` shows what lies here\n"
+                             "sisctl: \"nonsense\" is no item's id: 26 characters, as `sisctl items` shows them\n", "sentences")
     check_equal(daemon.request("GET", "/v1/items/" + first, pete).status, 404, "removed for the reader")
     check(ctl(daemon, "quota", "olga")["quotas"][0]["used"] < before, "quota was not given back")
     wait_for(lambda: not os.path.exists(os.path.join(daemon.state_dir, "objects", first[:2], first)), "the object's file is gone")

@@ -3,6 +3,7 @@
 """Uploads from other people's software: tus 1.0.0 by hand, with curl, with Debian's tuspy, and with tus-js-client under node."""
 
 import hashlib
+import json
 import os
 import sys
 
@@ -417,6 +418,8 @@ def finished():
                                      headers={**TUS, **OCTETS, "Upload-Length": str(len(bundle))}).headers["Location"])
     states = [daemon.request("HEAD", place, who=device, headers=TUS, connection=connection).status for place in places]
     check_equal(states, [404] * 3 + [200] * 128, "answers")
+    in_flight = json.loads(daemon.sisctl("--json", "status").stdout)["uploads_in_flight"]
+    check(in_flight < 128, "%d uploads are said to be in flight, the finished ones among them" % in_flight)
     daemon.is_serving()
 
 
