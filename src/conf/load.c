@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define CONF_FILE_MAX (1024 * 1024)
 #define CONF_NAMES_MAX_BYTES 3000
@@ -109,7 +110,7 @@ static void load_entry(struct loading *loading, const struct option *option, con
 	unsigned line = config_setting_source_line(entry);
 
 	if (!value)
-		problem_type(loading, option, entry);
+		PROBLEM(loading, line, "an entry of %s is %s, but must be a string in quotes", option->name, setting_type_name(entry));
 	else if ((why = option->check(value)))
 		PROBLEM(loading, line, "\"%s\" in %s %s", value, option->name, why);
 	else if (list_holds(list, value))
@@ -202,6 +203,19 @@ static void load_check_pairs(struct loading *loading, config_t *config)
 		PROBLEM(loading, config_setting_source_line(certificate), "tls_certificate is given without tls_key: give both or neither");
 }
 
+/* A penalty that may not reach the least one never has any effect. */
+static void load_check_penalties(struct loading *loading, config_t *config)
+{
+	const struct conf *conf = loading->conf;
+	const config_setting_t *setting = config_lookup(config, "penalty_max");
+
+	if (conf->penalty_max == 0 || conf->penalty_min <= conf->penalty_max)
+		return;
+	PROBLEM(loading, config_setting_source_line(setting ? setting : config_lookup(config, "penalty_min")),
+	        "penalty_min is %llu s and penalty_max %llu s: no penalty would ever have an effect; make penalty_max the longer one, or 0 for none",
+	        (unsigned long long)conf->penalty_min, (unsigned long long)conf->penalty_max);
+}
+
 /* They have to fit the server's certificate, of which a client takes CERTIFICATE_MAX_BYTES (pki/pki.h). */
 static void load_check_names(struct loading *loading, config_t *config)
 {
@@ -231,6 +245,21 @@ static bool text_has_include(const char *text, unsigned *ret_line)
 	}
 }
 
+/* It says what is wrong, for programmers; what to look for is said here. */
+static void problem_of_libconfig(struct loading *loading, const config_t *config)
+{
+	static const struct { const char *text, *hint; } hints[] = {
+		{ "syntax error", " here or in the line before: an option reads 'name = value;', with quotes around texts, sizes and times" },
+		{ "duplicate setting name", ": this option stands further up as well; remove one of the two" },
+	};
+	const char *text = config_error_text(config), *hint = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(hints); i++)
+		if (strcmp(text, hints[i].text) == 0)
+			hint = hints[i].hint;
+	PROBLEM(loading, (unsigned)config_error_line(config), "%s%s", text, hint);
+}
+
 static void load_text(struct loading *loading, const char *text, size_t size)
 {
 	config_t config;
@@ -246,7 +275,7 @@ static void load_text(struct loading *loading, const char *text, size_t size)
 	}
 	config_init(&config);
 	if (config_read_string(&config, text) != CONFIG_TRUE) {
-		PROBLEM(loading, (unsigned)config_error_line(&config), "%s", config_error_text(&config));
+		problem_of_libconfig(loading, &config);
 	} else {
 		const config_setting_t *root = config_root_setting(&config);
 
@@ -254,6 +283,7 @@ static void load_text(struct loading *loading, const char *text, size_t size)
 			load_setting(loading, config_setting_get_elem(root, (unsigned)i));
 		if (loading->n_problems == 0) {
 			load_check_pairs(loading, &config);
+			load_check_penalties(loading, &config);
 			load_check_names(loading, &config);
 		}
 	}
@@ -264,11 +294,15 @@ static int load_file(const char *path, char **ret_text, size_t *ret_size, char *
 {
 	int r;
 
+	struct stat status;
+
 	errno = 0;
 	r = file_read(AT_FDCWD, path, CONF_FILE_MAX, ret_text, ret_size);
 	if (r == 0)
 		return 0;
-	if (errno != 0 && (r == -SIS_ERR_SYSTEM || r == -SIS_ERR_NO_INPUT))
+	if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+		*ret_problems = xasprintf("%s: cannot be read: it is a directory; -c names the file in it", path);
+	else if (errno != 0 && (r == -SIS_ERR_SYSTEM || r == -SIS_ERR_NO_INPUT))
 		*ret_problems = xasprintf("%s: cannot be read: %s", path, strerror(errno));
 	else if (r == -SIS_ERR_NOT_ALLOWED)
 		*ret_problems = xasprintf("%s: cannot be read: not allowed; under systemd sisd reads what root and the group sis may, and nobody else's files: "

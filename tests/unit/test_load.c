@@ -42,6 +42,8 @@ static int load_bytes(const void *data, size_t size, struct conf **ret_conf, cha
 	return conf_load(path, ret_conf, ret_problems);
 }
 
+#define SYNTAX " here or in the line before: an option reads 'name = value;', with quotes around texts, sizes and times"
+
 /* problem: what follows "PATH:". */
 static void assert_refused(const char *text, const char *problem)
 {
@@ -86,6 +88,9 @@ static void an_empty_file_is_all_defaults(void **state)
 
 static void each_problem_is_told_with_its_line(void **state)
 {
+	CLEANUP_CONF struct conf *conf = NULL;
+	CLEANUP_FREE char *problems = NULL;
+
 	assert_refused("\nwokers = 1;", "2: unknown option wokers: did you mean workers?");
 	assert_refused("zzzzzzzzzzzz = 1;", "1: unknown option zzzzzzzzzzzz: sisd.conf(5) lists all");
 	assert_refused("workers = \"3\";", "1: workers is a string, but must be a whole number without quotes");
@@ -102,17 +107,22 @@ static void each_problem_is_told_with_its_line(void **state)
 	assert_refused("listen = \"127.0.0.1:1\";", "1: listen is a string, but must be a list of strings, such as [ \"...\", \"...\" ]");
 	assert_refused("listen = [ ];", "1: listen is empty, but needs at least one entry");
 	assert_refused("listen = [ \"127.0.0.1:1\", \"127.0.0.1:1\" ];", "1: \"127.0.0.1:1\" is twice in listen: remove one");
-	assert_refused("listen = ( 1 );", "1: listen is a number, but must be a list of strings, such as [ \"...\", \"...\" ]");
+	assert_refused("listen = ( 1 );", "1: an entry of listen is a number, but must be a string in quotes");
+	assert_refused("penalty_min = \"10m\"; penalty_max = \"1m\";", "1: penalty_min is 600 s and penalty_max 60 s: no penalty would ever have an effect; "
+	               "make penalty_max the longer one, or 0 for none");
+	assert_refused("\npenalty_max = \"10s\";", "2: penalty_min is 15 s and penalty_max 10 s: no penalty would ever have an effect; make penalty_max the longer one, or 0 for none");
+	assert_int_equal(load_bytes("penalty_max = 0;", 16, &conf, &problems), 0);
+	assert_refused("server_names = ( \"a.example.org\", 5 );", "1: an entry of server_names is a number, but must be a string in quotes");
 	assert_refused("tls_key = \"/k\";", "1: tls_key is given without tls_certificate: give both or neither");
 	assert_refused("tls_certificate = \"/c\";", "1: tls_certificate is given without tls_key: give both or neither");
 }
 
 static void the_grammar_is_libconfigs(void **state)
 {
-	assert_refused("workers = 1;\nworkers = 2;", "2: duplicate setting name");
-	assert_refused("workers = ;", "1: syntax error");
-	assert_refused("a\nb\n}", "2: syntax error");
-	assert_refused("state_dir = \"/a", "1: syntax error");
+	assert_refused("workers = 1;\nworkers = 2;", "2: duplicate setting name: this option stands further up as well; remove one of the two");
+	assert_refused("workers = ;", "1: syntax error" SYNTAX);
+	assert_refused("a\nb\n}", "2: syntax error" SYNTAX);
+	assert_refused("state_dir = \"/a", "1: syntax error" SYNTAX);
 }
 
 static void other_files_are_never_read(void **state)
@@ -146,7 +156,7 @@ static void what_is_no_configuration_is_refused(void **state)
 	memset(spaces, ' ', 2 << 20);
 	assert_int_equal(load_bytes(spaces, 2 << 20, &conf, &large), -SIS_ERR_CONFIG);
 	assert_true(conf_load("/", &conf, &directory) < 0);
-	assert_non_null(strstr(directory, "/: cannot be read"));
+	assert_non_null(strstr(directory, "/: cannot be read: it is a directory"));
 	assert_null(conf);
 }
 
