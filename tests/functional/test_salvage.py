@@ -131,6 +131,8 @@ def deleted():
     with Daemon() as daemon:
         alice = daemon.client("alice")
         gone, given_up = alice.upload(make_picture(seed=1)), alice.upload(make_picture(seed=2))
+        # Its name in incoming/ goes a moment after the answer; with two, it is one that a start decides about.
+        wait_for(lambda: os.stat(object_of(daemon, given_up)).st_nlink == 1, "the upload to leave incoming/")
         copy = read_file(object_of(daemon, gone))
         alice.run("rm", gone)
         os.rename(object_of(daemon, given_up), os.path.join(daemon.directory, "unmounted"))
