@@ -57,13 +57,14 @@ int  check_lost(struct check *check);
 #define CHECK_LOST_PATH "../lost/"              /* from objects/ */
 bool orphan_is_lost(const struct store_problem *problem);
 
-/* salvage_item.c: its owner is still told that the item was deleted */
-bool salvage_was_removed(struct store_reader *reader, const uint8_t id[ITEM_ID_BYTES], const char *owner);
+/* salvage_item.c: its owner is still told that the item was deleted, at this time (seconds) or later */
+bool salvage_was_removed(struct store_reader *reader, const uint8_t id[ITEM_ID_BYTES], const char *owner, int64_t since);
 /* Something that shows that the row was there when grants were last written: at least one belongs to this very statement. */
 bool salvage_has_grant(struct store_reader *reader, int64_t item_row, const uint8_t item[ITEM_ID_BYTES], const uint8_t statement_hash[DIGEST_BYTES]);
 /* The item of a problem that is read back, whose object is verified. */
 int salvage_item(struct store_writer *writer, const struct store_problem *problem, const struct store_new_item *item, struct store_mended *mended);
-/* The object that no item names: what the database remembers as deleted goes, anything else may be somebody's, and goes to lost/. (repair.c) */
+/* The object that no item names: what the database remembers as deleted goes, anything else may be somebody's, and goes to lost/; also what is younger than its
+ * deletion, since it was uploaded again. (repair.c) */
 int repair_drop_orphan(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES], const char *path, struct store_mended *mended);
 
 /* Whose item it is, since when it is here and who can read it. */

@@ -86,7 +86,7 @@ static int orphan_was_deleted(struct check *check, const struct store_problem *a
 	static const char sql[] = "SELECT item FROM audit WHERE event IN ('DELETED', 'EXPIRED', 'REMOVED') AND item IS NOT NULL";
 	int r = ids_fill(check, &check->deleted, sql, ids_add_deleted);
 	if (r == 0)
-		*ret_deleted = ids_find(&check->deleted, about->item) != NULL || salvage_was_removed(check->reader, about->item, about->user);
+		*ret_deleted = ids_find(&check->deleted, about->item) != NULL || salvage_was_removed(check->reader, about->item, about->user, 0);
 	return r;
 }
 
@@ -174,20 +174,19 @@ static enum store_problem_kind orphan_judge(struct check *check, int fd, struct 
 {
 	bool deleted = false;
 	int64_t item_row = 0;
-	int r = orphan_was_deleted(check, about, &deleted);
-	if (r == 0)
-		r = orphan_find_row(check, about->item, &item_row);
+	int r = orphan_find_row(check, about->item, &item_row), readable = check->options->read_object(check->reader, fd, about, why);
+	/* That a grant of another statement names the item shows nothing; one of this statement, that whatever was deleted before, this was not. */
+	if (readable < 0 || (item_row != 0 && !salvage_has_grant(check->reader, item_row, about->item, about->statement_hash)))
+		item_row = 0;
+	if (r == 0 && item_row == 0)
+		r = orphan_was_deleted(check, about, &deleted);
+	about->row = item_row;
 	if (r < 0 || deleted) {
 		snprintf(why, STORE_WHY_TEXT, "%s", deleted ? "it was deleted" : "the database cannot say whether it was deleted");
 		return PROBLEM_ORPHAN;
 	}
-	r = check->options->read_object(check->reader, fd, about, why);
-	/* That a grant of another statement names the item shows nothing. */
-	if (r >= 0 && item_row != 0 && !salvage_has_grant(check->reader, item_row, about->item, about->statement_hash))
-		item_row = 0;
-	about->row = item_row;
 	/* r > 0: none of its owner's devices can open it, so it is of use only to those whom grants name. */
-	return r < 0 || (r > 0 && item_row == 0) ? PROBLEM_ORPHAN : item_row != 0 ? PROBLEM_ITEM_ROW : PROBLEM_ITEM_OBJECT;
+	return readable < 0 || (readable > 0 && item_row == 0) ? PROBLEM_ORPHAN : item_row != 0 ? PROBLEM_ITEM_ROW : PROBLEM_ITEM_OBJECT;
 }
 
 static void orphan_tell(struct check *check, const struct store_problem *about, enum store_problem_kind kind, const char *made, const char *why, int64_t bytes)

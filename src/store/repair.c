@@ -120,8 +120,10 @@ static int repair_move_aside(struct store_writer *writer, int dir_fd, const char
 int repair_drop_orphan(struct store_writer *writer, const uint8_t id[ITEM_ID_BYTES], const char *path, struct store_mended *mended)
 {
 	struct store_object_owner owner;
+	struct stat stat;
 	CLEANUP_FD int fd = openat(writer->reader.objects_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd >= 0 && store_read_object_owner(fd, &owner) == 0 && salvage_was_removed(&writer->reader, id, owner.user)) {
+	if (fd >= 0 && fstat(fd, &stat) == 0 && store_read_object_owner(fd, &owner) == 0 &&
+	    salvage_was_removed(&writer->reader, id, owner.user, stat.st_mtime)) {
 		mended->deed = "the object of an item that had been deleted was removed";
 		return store_remove_object(writer, id);
 	}

@@ -14,11 +14,11 @@
 #include <unistd.h>
 
 /* Its owner was told so; others are also when only their access ends. What was given up as lost was not removed by anybody: it may have been found again. */
-bool salvage_was_removed(struct store_reader *reader, const uint8_t id[ITEM_ID_BYTES], const char *owner)
+bool salvage_was_removed(struct store_reader *reader, const uint8_t id[ITEM_ID_BYTES], const char *owner, int64_t since)
 {
-	static const char sql[] = "SELECT 1 FROM events e JOIN users u USING(user_id) WHERE e.item=? AND e.kind=? AND e.what<>'lost' AND u.name=? LIMIT 1";
+	static const char sql[] = "SELECT 1 FROM events e JOIN users u USING(user_id) WHERE e.item=? AND e.kind=? AND e.what<>'lost' AND u.name=? AND e.time>=? LIMIT 1";
 	DB_STATEMENT sqlite3_stmt *row = NULL;
-	return db_bind(reader, &row, sql, "bit", ((struct span){ id, ITEM_ID_BYTES }), (int64_t)STORE_EVENT_REMOVED, owner) == 0 && db_step(row) > 0;
+	return db_bind(reader, &row, sql, "biti", ((struct span){ id, ITEM_ID_BYTES }), (int64_t)STORE_EVENT_REMOVED, owner, since) == 0 && db_step(row) > 0;
 }
 
 /* Out of lost/, when it is there. Its name is durable before the row is. */
@@ -96,8 +96,9 @@ int salvage_item(struct store_writer *writer, const struct store_problem *proble
 	struct stat stat;
 	if (problem->row == 0 && (fstatat(reader->objects_fd, problem->path, &stat, AT_SYMLINK_NOFOLLOW) < 0 || stat.st_nlink > 1))
 		return -SIS_ERR_BUSY;
-	/* It may have been uploaded again, and deleted, since it was looked at. */
-	if (salvage_was_removed(reader, problem->item, problem->user))
+	/* It may have been deleted since it was looked at: grants go with it. Where there were none, a deletion counts whatever was uploaded after it. */
+	if (problem->row != 0 ? !salvage_has_grant(reader, problem->row, problem->item, item->statement_hash) :
+	                        salvage_was_removed(reader, problem->item, problem->user, 0))
 		return -SIS_ERR_NO_ITEM;
 	int r = salvage_bring_object(writer, problem);
 	if (r == 0)

@@ -9,6 +9,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../python"))
+from sis_sealing import SealingDevice
 from sis_store import *
 from sis_testlib import *
 
@@ -148,8 +149,31 @@ def deleted():
         os.rename(os.path.join(daemon.directory, "unmounted"), os.path.join(daemon.state_dir, "lost", given_up))
         check_equal(read_back(check_store(daemon, "--repair", "--recover-items")), [given_up], "what is found again")
         check_equal(alice.items(), [given_up], "alice's list")
-        # At an unclean start: the object of what was deleted goes, that of what was given up does not.
-        os.unlink(os.path.join(daemon.state_dir, "lost", gone))
+
+
+@test("what was uploaded again after it was deleted comes back where its grants show that; where nothing does, it is kept in lost/, and only what is older than its "
+      "deletion goes")
+def again():
+    with Daemon() as daemon:
+        alice = SealingDevice(daemon)
+        bundle = alice.seal(b"gone, and here again")
+        check_equal(alice.upload(bundle).status, 201, "status of the upload")
+        check_equal(daemon.request("DELETE", "/v1/items/" + alice.item, who=alice).status, 204, "status of its deletion")
+        wait_for(lambda: alice.upload(bundle).status == 201, "the same upload to be taken again")
+        there = object_of(daemon, alice.item)
+        wait_for(lambda: os.stat(there).st_nlink == 1, "the upload to leave incoming/")
+        daemon.stop()
+        edit(daemon, "DELETE FROM items")
+        check_equal(read_back(offline(daemon, "--repair", status=1)), [alice.item], "what is read back")
+        lose_row(daemon, alice.item)
+        os.utime(there, (time.time() + 60, time.time() + 60))
+        found = offline(daemon, "--repair", "--recover-items", status=None)["problems"]
+        check_equal([(p["kind"], p["read_back"]) for p in found if p["item"] == alice.item], [("ORPHAN", False)], "what is told")
+        check_equal(lost(daemon), [alice.item], "lost/")
+        os.rename(os.path.join(daemon.state_dir, "lost", alice.item), there)
+        os.utime(there, (1, 1))
+        offline(daemon, "--repair", "--recover-items", status=None)
+        check_equal((os.path.exists(there), lost(daemon)), (False, []), "the object and lost/ in the end")
 
 
 @test("an object that does not hold stays in lost/, with the reason: altered, of another owner, under another name, without certificate, its owner revoked or without a device")
