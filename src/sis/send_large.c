@@ -253,7 +253,9 @@ static int send_attempt(struct sender *sender, const struct source *source, uint
 		journal_close(&journal);
 	else
 		abandon(sender, &journal);
-	return r < 0 && stream.doubt.is_open && keeps_journal(r) ? doubt_say(&stream.doubt, r, stream.keep_journal, why) : r;
+	if (r < 0 && stream.doubt.is_open && keeps_journal(r))
+		return doubt_say(&stream.doubt, r, stream.keep_journal, why);
+	return r == -SIS_ERR_INTERRUPTED && stream.keep_journal ? why_set(why, r, "interrupted; the same command goes on where it stopped") : r;
 }
 
 int send_large(struct sender *sender, const struct source *source, uint8_t ret_item[ITEM_ID_BYTES], bool *ret_resumed, struct why *why)

@@ -127,6 +127,31 @@ def interrupted():
     check_equal(os.listdir(directory), [], "what is left")
 
 
+class Upwards(Relay):
+    """Counts what goes to the server, and cuts there."""
+
+    def carry(self, source, target, is_from_server):
+        super().carry(source, target, not is_from_server)
+
+
+@test("^C in a large upload: exit status 130 and what to do, which is to say it again; then it goes on")
+def interrupted_upload():
+    daemon = shared_daemon()
+    alice = daemon.client()
+    relay = Upwards(daemon, 4 << 20, 1)
+    move_to(alice, relay.port)
+    path = write_file(os.path.join(temporary("large"), "large.bin"), make_bytes(24 << 20))
+    started = []
+    relay.on_cut = lambda: wait_for(lambda: started, "the program")[0].send_signal(signal.SIGINT)
+    upload = alice.popen("upload", path)
+    started.append(upload)
+    status = upload.wait(60 * SLOW)
+    relay.goes_on.set()
+    check_equal((status, upload.stderr.read().decode()), (130, "sis: upload: %s: interrupted; the same command goes on where it stopped\n" % path), "what it says")
+    done = alice.run("--json", "upload", path)
+    check_equal((json.loads(done.stdout)["resumed"], len(alice.items())), (True, 1), "resumed, and items")
+
+
 @test("what is kept to save time and a crash has mangled is fetched again: revocation list, ticket, what was verified and listed")
 def mangled():
     daemon = shared_daemon()
