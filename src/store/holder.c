@@ -18,7 +18,7 @@
 /* Kept to the end, behind the connections: closing any descriptor of a file gives up all locks that the process has on it. */
 void store_holder_begin(struct store_writer *writer, int state_fd)
 {
-	writer->shm_fd = openat(state_fd, "db/sis.db-shm", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	writer->shm_fd = openat(state_fd, "db/sis.db-shm", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 }
 
 void store_holder_end(struct store_writer *writer)

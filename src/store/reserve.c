@@ -18,6 +18,7 @@
 #define WAL_MOST_BYTES (4u << 20)       /* what it grows to between checkpoints */
 #define WAL_PART 32                     /* of a small disk no more than this part of it */
 #define GROWTH_PART 4                   /* of what the WAL gets, for the database itself */
+#define INDEX_BYTES (64u << 10)         /* the WAL's index: 32 KiB for each 4096 pages of it (SQLite's WAL format) */
 
 static int reserve_open(const char *state_dir, const char *name)
 {
@@ -33,6 +34,10 @@ void store_reserve_begin(struct store_writer *writer, const char *state_dir)
 	(void)sqlite3_file_control(writer->reader.db, NULL, SQLITE_FCNTL_PERSIST_WAL, &(int){ 1 });
 	writer->db_fd = reserve_open(state_dir, "sis.db");
 	writer->wal_fd = reserve_open(state_dir, "sis.db-wal");
+	/* SQLite maps the index into memory. A file system that finds blocks for a mapped page only when it is first written (ext4) ends who writes it on a
+	 * full disk, by SIGBUS: so they are there before anything else is taken. */
+	if (writer->shm_fd >= 0)
+		(void)fallocate(writer->shm_fd, 0, 0, INDEX_BYTES);
 }
 
 static uint64_t reserve_wal_bytes(const struct statvfs *disk)

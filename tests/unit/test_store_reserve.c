@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * The blocks that are taken for a full disk: there are enough of them, files and database do not show them, and they stay when the WAL begins anew. */
+ * The blocks that are taken for a full disk: there are enough of them, files and database do not show them, and they stay when the WAL begins anew;
+ * the WAL's index, which is mapped, has all of its own. */
 #include "store_fixture.h"
 
 #include <sys/statvfs.h>
@@ -48,6 +49,8 @@ static void blocks_are_taken(void **state)
 	(void)store_reserve_look(fixture->writer, true, &left);
 	struct stat wal = file_of(fixture, "db/sis.db-wal"), db = file_of(fixture, "db/sis.db");
 	assert_true(wal.st_size < 4 << 20 && wal.st_blocks * 512 >= 4 << 20);
+	struct stat index = file_of(fixture, "db/sis.db-shm");
+	assert_true(index.st_size >= 64 << 10 && index.st_blocks * 512 >= index.st_size);
 	assert_true(db.st_size < 1 << 20 && db.st_blocks * 512 >= db.st_size + (1 << 19));
 	fixture_close(fixture);
 	fixture_open(fixture);
