@@ -22,7 +22,13 @@ export function ask(title, parts, buttons) {
 	sheet.returnValue = "";
 	sheet.showModal();
 	return new Promise((resolve) => {
-		sheet.addEventListener("close", () => resolve(sheet.returnValue), { once: true });
+		sheet.addEventListener("close", function told() {
+			const mine = form.isConnected;
+			if (mine && sheet.open)
+				return;                 // the browser tells late of the sheet before this one
+			sheet.removeEventListener("close", told);
+			resolve(mine ? sheet.returnValue : "");
+		});
 	});
 }
 
