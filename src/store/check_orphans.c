@@ -174,12 +174,17 @@ static enum store_problem_kind orphan_judge(struct check *check, int fd, struct 
 {
 	bool deleted = false;
 	int64_t item_row = 0;
-	int r = orphan_find_row(check, about->item, &item_row), readable = check->options->read_object(check->reader, fd, about, why);
-	/* That a grant of another statement names the item shows nothing; one of this statement, that whatever was deleted before, this was not. */
-	if (readable < 0 || (item_row != 0 && !salvage_has_grant(check->reader, item_row, about->item, about->statement_hash)))
-		item_row = 0;
+	int r = orphan_find_row(check, about->item, &item_row), readable = 0;
+	/* What was deleted need not be read, unless grants name it. That one of another statement does shows nothing; one of this statement shows that whatever
+	 * was deleted before, this was not. */
 	if (r == 0 && item_row == 0)
 		r = orphan_was_deleted(check, about, &deleted);
+	if (r == 0 && !deleted)
+		readable = check->options->read_object(check->reader, fd, about, why);
+	if (r == 0 && item_row != 0 && (readable < 0 || !salvage_has_grant(check->reader, item_row, about->item, about->statement_hash))) {
+		item_row = 0;
+		r = orphan_was_deleted(check, about, &deleted);
+	}
 	about->row = item_row;
 	if (r < 0 || deleted) {
 		snprintf(why, STORE_WHY_TEXT, "%s", deleted ? "it was deleted" : "the database cannot say whether it was deleted");
